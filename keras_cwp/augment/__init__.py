@@ -1,0 +1,1 @@
+"""Batched augmentation on the device: the draw is apart from the application."""

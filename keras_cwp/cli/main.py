@@ -1,0 +1,62 @@
+"""The group of commands. A command's module is imported only when it is called, so that --help stays quick."""
+
+from __future__ import annotations
+
+import importlib
+import os
+import sys
+from typing import Any
+
+import click
+
+from keras_cwp.errors import CwpError
+from keras_cwp.version import VERSION
+
+# name: (module, one line for --help). In the order of the work.
+COMMANDS = {
+    "demo": ("keras_cwp.cli.demo", "Run the whole flow on phantoms that it draws itself."),
+    "prepare": (
+        "keras_cwp.cli.prepare",
+        "Read radiographs and a ROI table, check them, crop, write a data set.",
+    ),
+    "fit": ("keras_cwp.cli.fit", "Train on one patient-grouped split."),
+    "cv": ("keras_cwp.cli.cv", "Train by patient-grouped cross-validation."),
+    "evaluate": ("keras_cwp.cli.evaluate", "ROC evaluation and report of a run."),
+    "predict": ("keras_cwp.cli.predict", "Score images, folders or a ROI table."),
+    "export": ("keras_cwp.cli.export", "Write a SavedModel bundle for TensorFlow Serving."),
+    "summary": ("keras_cwp.cli.summary", "Parameters, MACs and latency of the architectures."),
+    "weights": ("keras_cwp.cli.weights", "Import PyTorch checkpoints."),
+    "augment-preview": ("keras_cwp.cli.augment_preview", "Draw a contact sheet of an augmentation policy."),
+}
+
+
+class LazyGroup(click.Group):
+    """A click group that knows its commands by name and imports one when it is wanted."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name not in COMMANDS:
+            return None
+        return importlib.import_module(COMMANDS[cmd_name][0]).command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, line) for name, (_, line) in COMMANDS.items()])
+
+
+@click.group(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(VERSION, prog_name="keras-cwp")
+def cli() -> None:
+    """Classify regions of interest of chest radiographs, and measure it honestly."""
+
+
+def main(args: list[str] | None = None) -> Any:
+    """Entry point: a CwpError becomes one line on stderr and exit code 1."""
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")  # TensorFlow's start-up notes are not the user's
+    try:
+        return cli.main(args, prog_name="keras-cwp")
+    except CwpError as error:
+        click.echo(f"keras-cwp: {' '.join(str(error).split())}", err=True)
+        sys.exit(1)

@@ -1,0 +1,184 @@
+"""The configuration: frozen sections, one a stage. The only home of defaults."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any, Literal
+
+import yaml
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from keras_cwp.errors import ConfigError
+
+
+class _Section(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=False)
+
+
+class DataConfig(_Section):
+    """How radiographs and boxes become crops."""
+
+    classes: tuple[str, ...] | None = Field(
+        None, description="class order of every table and model; none: the labels found, sorted"
+    )
+    image_size: int = Field(224, ge=32, le=1024, description="side of the network's input, pixels")
+    context: float = Field(
+        0.25, ge=0, le=1, description="margin kept on each side of a box for augmentation, share of its side"
+    )
+    square: Literal["pad", "stretch"] = Field(
+        "pad",
+        description="pad: a box grows into its surroundings to a square; stretch: it is distorted into one",
+    )
+    spacing_mm: float | None = Field(
+        None, gt=0, description="resample every radiograph to this pixel spacing first; none: keep its own"
+    )
+    rois_per_shard: int = Field(512, ge=1, description="records in one TFRecord file")
+    max_pixels: int = Field(100_000_000, ge=1, description="a larger radiograph is refused, pixels")
+
+
+class SplitConfig(_Section):
+    """How patients are divided."""
+
+    validation: float = Field(0.1, gt=0, lt=0.5, description="share of patients that choose epoch and threshold")
+    test: float = Field(0.15, gt=0, lt=0.5, description="share of patients held out by fit")
+    folds: int = Field(5, ge=2, description="folds of cv")
+    repeats: int = Field(1, ge=1, description="times that cv is repeated with other folds")
+
+
+class ModelConfig(_Section):
+    """Which network."""
+
+    arch: str = Field("shufflenet_v2_x0_5", description="a row of models/presets.py")
+    eca: Literal["none", "unit", "every_conv", "stem_head"] = Field("unit", description="where ECA stands")
+    eca_gamma: float = Field(2.0, gt=0, description="gamma of the ECA paper's kernel rule")
+    eca_b: float = Field(1.0, description="b of the ECA paper's kernel rule")
+    dropout: float = Field(0.2, ge=0, lt=1, description="before the head")
+    weights: str | None = Field(None, description="imagenet, or a path to .pth, .safetensors or .weights.h5")
+
+
+class AugmentConfig(_Section):
+    """What training images go through; never validation, test or export."""
+
+    policy: str = Field("paper", description="a policy of augment/policies.yaml, or a path to a YAML policy")
+    where: Literal["device", "pipeline"] = Field("device", description="in the training step, or in tf.data")
+    ramp_epochs: int = Field(0, ge=0, description="epochs over which the magnitude grows to its full value")
+
+
+class TrainConfig(_Section):
+    """How the network is trained."""
+
+    epochs: int = Field(16, ge=1)
+    batch_size: int = Field(32, ge=1, le=1024)
+    learning_rate: float = Field(2e-3, gt=0, description="peak of the schedule")
+    warmup_epochs: float = Field(1.0, ge=0, description="linear rise before the cosine descent")
+    weight_decay: float = Field(0.02, ge=0, description="decoupled (AdamW); not on biases, gains and ECA kernels")
+    loss: Literal["cross_entropy", "focal"] = "cross_entropy"
+    focal_gamma: float = Field(2.0, ge=0)
+    label_smoothing: float = Field(0.05, ge=0, lt=1)
+    class_weights: Literal["none", "balanced"] = "none"
+    ema_momentum: float | None = Field(0.99, gt=0, lt=1, description="moving average of the weights; none: off")
+    early_stopping: int | None = Field(
+        None, ge=1, description="epochs without a better validation macro AUC before it ends; none: never"
+    )
+    mixed_precision: Literal["auto", "on", "off"] = Field("auto", description="auto: on a GPU only")
+    jit_compile: Literal["auto", "on", "off"] = Field("auto", description="auto: on a GPU only")
+    shuffle_buffer: int = Field(4096, ge=1, description="crops held in memory to shuffle")
+
+
+class EvaluateConfig(_Section):
+    """How figures are made."""
+
+    bootstraps: int = Field(2000, ge=100, description="resamples of patients behind the intervals")
+    calibration_bins: int = Field(10, ge=2)
+    threshold: Literal["youden", "sensitivity", "specificity"] = Field(
+        "youden", description="rule that picks operating points on validation scores"
+    )
+    threshold_target: float = Field(0.9, gt=0, lt=1, description="for the rules sensitivity and specificity")
+    patient_rule: Literal["max", "mean", "noisy_or"] = "max"
+    examples: int = Field(4, ge=0, le=24, description="ROIs shown per kind of example in the report")
+
+
+class Config(_Section):
+    """Everything that a run is decided by."""
+
+    seed: int = Field(0, ge=0, le=2**31 - 1)
+    data: DataConfig = DataConfig()
+    split: SplitConfig = SplitConfig()
+    model: ModelConfig = ModelConfig()
+    augment: AugmentConfig = AugmentConfig()
+    train: TrainConfig = TrainConfig()
+    evaluate: EvaluateConfig = EvaluateConfig()
+
+
+def load_config(path: Path | str | None = None, overrides: Iterable[str] = ()) -> Config:
+    """Read a YAML configuration and lay `section.key=value` overrides over it.
+
+    Args:
+        path: a YAML file; None for the defaults alone.
+        overrides: `train.epochs=5`; the value is read as YAML.
+
+    Raises:
+        ConfigError: no such file, not YAML, an unknown key, a value of the wrong type or range.
+    """
+    tree = {} if path is None else _read_yaml(Path(path))
+    for item in overrides:
+        _lay_over(tree, item)
+    try:
+        return Config.model_validate(tree)
+    except ValidationError as error:
+        raise ConfigError(_explain(error, path)) from None
+
+
+def dump_config(config: Config) -> str:
+    """The whole configuration as YAML, defaults included: what a RUN folder keeps."""
+    return yaml.safe_dump(config.model_dump(mode="json"), sort_keys=False, allow_unicode=True)
+
+
+def _read_yaml(path: Path) -> dict[str, Any]:
+    try:
+        tree = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise ConfigError(f"configuration {path}: {error.strerror}; name an existing YAML file") from None
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        reason = " ".join(str(error).split())
+        raise ConfigError(f"configuration {path}: not YAML: {reason}") from None
+    if tree is None:
+        return {}
+    if not isinstance(tree, dict):
+        raise ConfigError(f"configuration {path}: expected sections such as 'train:', got {type(tree).__name__}")
+    return tree
+
+
+def _lay_over(tree: dict[str, Any], item: str) -> None:
+    name, equals, text = item.partition("=")
+    keys = name.strip().split(".")
+    if not equals or not all(keys):
+        raise ConfigError(f"--set {item!r}: expected section.key=value, for example train.epochs=5")
+    for key in keys[:-1]:
+        below = tree.setdefault(key, {})
+        if not isinstance(below, dict):
+            raise ConfigError(f"--set {item!r}: {key!r} is a value, not a section")
+        tree = below
+    try:
+        tree[keys[-1]] = yaml.safe_load(text)
+    except yaml.YAMLError:
+        raise ConfigError(f"--set {item!r}: the value is not YAML") from None
+
+
+def _explain(error: ValidationError, path: Path | str | None) -> str:
+    first, *others = error.errors()
+    where = f"configuration {path}" if path else "configuration"
+    key = ".".join(str(part) for part in first["loc"])
+    more = f" ({len(others)} more)" if others else ""
+    if first["type"] == "extra_forbidden":
+        return f"{where}: unknown key {key!r}; known here: {', '.join(_keys_beside(first['loc']))}{more}"
+    return f"{where}: {key}: {first['msg']}, got {first['input']!r}{more}"
+
+
+def _keys_beside(location: tuple[int | str, ...]) -> list[str]:
+    section: Any = Config
+    for part in location[:-1]:
+        section = section.model_fields[str(part)].annotation
+    fields: Mapping[str, Any] = section.model_fields
+    return sorted(fields)

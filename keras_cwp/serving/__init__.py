@@ -1,0 +1,1 @@
+"""SavedModel bundles, a server and a client."""

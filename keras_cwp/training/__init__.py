@@ -1,0 +1,1 @@
+"""Fit one split, or cross-validate; both continue after a kill."""
