@@ -1,0 +1,148 @@
+"""The RUN folder: what stands in it, how one is begun, continued, and read."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from keras_cwp.config import Config, dump_config, load_config
+from keras_cwp.errors import RunError
+from keras_cwp.files import write_text
+from keras_cwp.scores import Scores
+
+
+@dataclass(frozen=True)
+class ModelContract:
+    """What a caller must know to feed a model and read its answer; stored as model.json beside each model.
+
+    Args:
+        classes: class names, in the order of the logits.
+        image_size: side of the network's input, pixels.
+        context: margin that the training crops carried on each side, share of the box's side.
+        square: how a box that is not square became one, `pad` or `stretch`.
+        spacing_mm: pixel spacing that radiographs were resampled to before cropping; None: their own.
+        data_hash: content hash of the data set that the model was trained on.
+    """
+
+    classes: tuple[str, ...]
+    image_size: int
+    context: float
+    square: str
+    spacing_mm: float | None
+    data_hash: str
+
+    def write(self, folder: Path) -> None:
+        """Write model.json into `folder`."""
+        write_text(folder / "model.json", json.dumps(asdict(self), indent=2) + "\n")
+
+    @classmethod
+    def read(cls, folder: Path) -> ModelContract:
+        """Read model.json of `folder`.
+
+        Raises:
+            RunError: it is missing or not what `write` wrote.
+        """
+        path = folder / "model.json"
+        try:
+            tree = json.loads(path.read_text(encoding="utf-8"))
+            return cls(**tree | {"classes": tuple(tree["classes"])})
+        except OSError as error:
+            raise RunError(f"{path}: {error.strerror}; it stands beside every model that fit or cv wrote") from None
+        except (ValueError, TypeError, KeyError) as error:
+            raise RunError(f"{path}: not a model contract: {error}") from None
+
+
+@dataclass(frozen=True)
+class RunFolder:
+    """A RUN folder by its path; nothing is read before it is asked for."""
+
+    path: Path
+
+    @property
+    def config(self) -> Config:
+        """The resolved configuration of the run."""
+        return load_config(self._existing("config.yaml"))
+
+    @property
+    def scores(self) -> Scores:
+        """Scores of the ROIs that were held out: fit's test part, or all of cv's folds."""
+        return Scores.from_csv(self._existing("scores.csv"))
+
+    @property
+    def validation_scores(self) -> Scores:
+        """Scores of the ROIs that chose epoch and threshold; `fold` says for which fold."""
+        return Scores.from_csv(self._existing("validation_scores.csv"))
+
+    @property
+    def info(self) -> dict[str, Any]:
+        """run.json: kind (fit or cv), data (path), data_hash, folds, command, training seconds, cohort table."""
+        return json.loads(self._existing("run.json").read_text(encoding="utf-8"))
+
+    @property
+    def metrics(self) -> dict[str, Any]:
+        """metrics.json as evaluate wrote it."""
+        return json.loads(self._existing("metrics.json").read_text(encoding="utf-8"))
+
+    @property
+    def environment(self) -> dict[str, Any]:
+        """environment.json: versions, machine, git commit."""
+        return json.loads(self._existing("environment.json").read_text(encoding="utf-8"))
+
+    @property
+    def complete(self) -> bool:
+        """Whether training ended and the Scores are there."""
+        return (self.path / "scores.csv").is_file()
+
+    def model_folders(self) -> list[Path]:
+        """Folders that hold model.keras, model.json and history.csv: the run itself, or fold_1, fold_2 …"""
+        folds = sorted(self.path.glob("fold_*/model.keras"), key=lambda file: int(file.parent.name[5:]))
+        return [file.parent for file in folds] or [self._existing("model.keras").parent]
+
+    def _existing(self, name: str) -> Path:
+        path = self.path / name
+        if not path.is_file():
+            raise RunError(f"{self.path}: no {name}; expected a RUN folder that keras-cwp fit or cv completed")
+        return path
+
+
+def begin_run(path: Path | str, config: Config, data_hash: str, kind: str) -> RunFolder:
+    """Make a RUN folder, or take up one that the same command left unfinished.
+
+    Raises:
+        RunError: the folder holds a completed run, another run's configuration or data, or other files.
+    """
+    run = RunFolder(Path(path))
+    if not run.path.exists() or not any(run.path.iterdir()):
+        write_text(run.path / "config.yaml", dump_config(config))
+        write_text(run.path / "run.json", _begun(data_hash, kind))
+        return run
+    if not (run.path / "run.json").is_file():
+        raise RunError(f"{run.path} exists already and is not a run; name another folder or remove it")
+    if run.complete:
+        raise RunError(f"{run.path} holds a completed run; name another folder or remove it")
+    if run.info["kind"] != kind or run.info["data_hash"] != data_hash or run.config != config:
+        raise RunError(
+            f"{run.path} holds an unfinished run of another command, configuration or data set; "
+            "name another folder, or repeat the command that began it"
+        )
+    return run
+
+
+def finish_run(run: RunFolder, info: dict[str, Any], scores: Scores, validation: Scores) -> None:
+    """Write what the run found; scores.csv comes last and marks it complete."""
+    write_text(run.path / "run.json", json.dumps(run.info | info, indent=2) + "\n")
+    validation.to_csv(run.path / "validation_scores.csv")
+    scores.to_csv(run.path / "scores.csv")
+
+
+def write_split(path: Path, rows: Sequence[tuple[str, str, str, str]]) -> None:
+    """split.csv: roi_id, patient_id, fold, part (train, validation or test); ids are pseudonyms."""
+    lines = ["roi_id,patient_id,fold,part", *(",".join(row) for row in rows)]
+    write_text(path, "\n".join(lines) + "\n")
+
+
+def _begun(data_hash: str, kind: str) -> str:
+    return json.dumps({"kind": kind, "data_hash": data_hash}, indent=2) + "\n"

@@ -1,0 +1,19 @@
+"""Fixtures that every folder of tests shares."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+
+
+@pytest.fixture(scope="session")
+def shared() -> Path:
+    """The folder of real radiographs and golden numbers; a test that wants it skips without it."""
+    folder = Path(os.environ.get("CWP_SHARED", Path(__file__).parents[2] / "shared"))
+    if not (folder / "golden").is_dir():
+        pytest.skip(f"the shared data folder is not at {folder}; set CWP_SHARED to where it is")
+    return folder
