@@ -60,11 +60,8 @@ class Scores:
 
     def take(self, rows: np.ndarray) -> Scores:
         """The rows selected by an index or a boolean mask."""
-        return Scores(
-            self.classes,
-            *(getattr(self, name)[rows] for name in _FIXED),
-            self.probabilities[rows],
-        )
+        columns = {name: getattr(self, name)[rows] for name in (*_FIXED, "probabilities")}
+        return Scores(self.classes, **columns)
 
     def to_csv(self, path: Path | str) -> None:
         """Write the table; the file appears whole or not at all."""
