@@ -90,6 +90,7 @@ class EvaluateConfig(_Section):
     """How figures are made."""
 
     bootstraps: int = Field(2000, ge=100, description="resamples of patients behind the intervals")
+    interval: Literal["percentile", "bca"] = Field("percentile", description="how resamples become an interval")
     calibration_bins: int = Field(10, ge=2)
     threshold: Literal["youden", "sensitivity", "specificity"] = Field(
         "youden", description="rule that picks operating points on validation scores"

@@ -1,0 +1,140 @@
+"""All figures of a Scores table: what metrics.json holds."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from keras_cwp.config import EvaluateConfig
+from keras_cwp.errors import ScoresError
+from keras_cwp.evaluation.agreement import agreement_statistic, confusion_matrix
+from keras_cwp.evaluation.intervals import Resampled, clustered_wilson, figure, resample
+from keras_cwp.evaluation.probability import probability_statistic
+from keras_cwp.evaluation.ranking import hand_till_statistic, ranking_statistic
+from keras_cwp.evaluation.roc import one_vs_rest
+from keras_cwp.evaluation.statistic import Key, Statistic, joined
+from keras_cwp.scores import UNKNOWN_LABEL, Scores
+
+_WHY_UNDEFINED = {
+    "auc": "needs ROIs of the class and ROIs of other classes",
+    "average_precision": "needs ROIs of the class and ROIs of other classes",
+    "f1": "no ROI is of this class and none was given to it",
+    "kappa": "labels and decisions are all of one class",
+    "mcc": "labels or decisions are all of one class",
+}
+
+
+def evaluate(scores: Scores, config: EvaluateConfig, seed: int, validation: Scores | None = None) -> dict[str, Any]:
+    """Figures with 95 % intervals over patients, ready for JSON: no NaN, null with a `reason` instead.
+
+    Args:
+        scores: held-out ROIs only (the test part of fit, all folds of cv). Rows without a label are left out.
+        config: resamples, bins, rules.
+        seed: of the resamples; the same seed, the same intervals.
+        validation: what the models said of their validation ROIs, with the same fold numbers; thresholds and
+            calibration come from it. None: they are left out, with the reason.
+
+    Raises:
+        ScoresError: no row has a label.
+    """
+    known = labelled(scores)
+    statistic = roi_statistic(known, config)
+    resampled = _resample(known, statistic, config, seed)
+    found = nested({key: figure(resampled, key, config.interval, why_undefined(key)) for key in resampled.table})
+    _mend_accuracy(found["accuracy"], known)
+    decisions = known.probabilities.argmax(axis=1)
+    return {
+        "classes": list(known.classes),
+        "counts": counts(scores),
+        "intervals": describe_intervals(config, seed),
+        **found,
+        "loss": found["log_loss"]["value"],
+        "confusion": confusion_matrix(known.label, decisions, len(known.classes)).tolist(),
+    }
+
+
+def labelled(scores: Scores) -> Scores:
+    """The rows whose label is known.
+
+    Raises:
+        ScoresError: there is none.
+    """
+    known = scores.take(scores.label != UNKNOWN_LABEL)
+    if len(known) == 0:
+        raise ScoresError(f"scores: none of {len(scores)} ROIs has a label, so there is nothing to compare with")
+    return known
+
+
+def roi_statistic(scores: Scores, config: EvaluateConfig) -> Statistic:
+    """Every ROI-level figure of labelled rows, as a function of row weights."""
+    classes, labels = scores.classes, scores.label
+    return joined(
+        ranking_statistic(one_vs_rest(labels, len(classes)), scores.probabilities, classes),
+        hand_till_statistic(labels, scores.probabilities, classes),
+        agreement_statistic(labels, scores.probabilities.argmax(axis=1), classes),
+        probability_statistic(labels, scores.probabilities, config.calibration_bins),
+    )
+
+
+def counts(scores: Scores) -> dict[str, Any]:
+    """ROIs (each once, however often cv repeats), images and patients: labelled in all and by class."""
+    known = scores.take(scores.label != UNKNOWN_LABEL)
+    by_class = {name: _distinct(known.take(known.label == c)) for c, name in enumerate(scores.classes)}
+    unlabelled = scores.take(scores.label == UNKNOWN_LABEL)
+    return _distinct(known) | {"unlabelled_rois": _distinct(unlabelled)["rois"], "per_class": by_class}
+
+
+def describe_intervals(config: EvaluateConfig, seed: int) -> dict[str, Any]:
+    """How the intervals were made, for whoever reads the file alone."""
+    return {
+        "level": 0.95,
+        "method": f"bootstrap, {config.interval}",
+        "unit": "patient",
+        "strata": "commonest label of the patient",
+        "resamples": config.bootstraps,
+        "seed": seed,
+    }
+
+
+def nested(figures: dict[Key, Any]) -> dict[str, Any]:
+    """("auc", "macro") becomes ["auc"]["macro"]."""
+    tree: dict[str, Any] = {}
+    for key, value in figures.items():
+        branch = tree
+        for name in key[:-1]:
+            branch = branch.setdefault(name, {})
+        branch[key[-1]] = value
+    return tree
+
+
+def why_undefined(key: Key) -> str:
+    return _WHY_UNDEFINED.get(key[0], "undefined on this table")
+
+
+def _resample(scores: Scores, statistic: Statistic, config: EvaluateConfig, seed: int) -> Resampled:
+    return resample(
+        statistic,
+        scores.patient_id,
+        scores.label,
+        resamples=config.bootstraps,
+        seed=seed,
+        jackknife=config.interval == "bca",
+    )
+
+
+def _mend_accuracy(accuracy: dict[str, Any], scores: Scores) -> None:
+    """All right or all wrong: the bootstrap cannot vary; Wilson's interval with a trial a patient still can."""
+    if accuracy["ci95"] is None:
+        right = scores.probabilities.argmax(axis=1) == scores.label
+        limits = clustered_wilson(right, scores.patient_id)
+        accuracy["ci95"] = None if limits is None else list(limits)
+        accuracy["reason"] = f"Wilson's interval, clustered by patient, because: {accuracy.get('reason')}"
+
+
+def _distinct(scores: Scores) -> dict[str, int]:
+    return {
+        "rois": len(np.unique(scores.roi_id)),
+        "images": len(np.unique(scores.image)),
+        "patients": len(np.unique(scores.patient_id)),
+    }
