@@ -54,7 +54,7 @@ def cli() -> None:
 
 def main(args: list[str] | None = None) -> Any:
     """Entry point: a CwpError becomes one line on stderr and exit code 1."""
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")  # TensorFlow's start-up notes are not the user's
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # its start-up notes are no news to the user
     try:
         return cli.main(args, prog_name="keras-cwp")
     except CwpError as error:

@@ -1,0 +1,35 @@
+"""keras-cwp fit."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from keras_cwp.cli.options import open_data, training_options
+
+
+@click.command("fit")
+@training_options
+def command(
+    data: Path,
+    images: Path | None,
+    patient_per_image: bool,
+    out: Path,
+    config_path: Path | None,
+    overrides: tuple[str, ...],
+) -> None:
+    """Train on one patient-grouped split, evaluate on its held-out patients, write RUN with report.html.
+
+    An unfinished RUN of the same command is continued.
+    """
+    from rich.console import Console
+
+    from keras_cwp.config import load_config
+    from keras_cwp.report.run_report import evaluate_run
+    from keras_cwp.training.fit import fit
+
+    config = load_config(config_path, overrides)
+    console = Console(stderr=True)
+    run = fit(open_data(data, images, patient_per_image, config), config, out, console)
+    click.echo(evaluate_run(run))

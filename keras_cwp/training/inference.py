@@ -1,0 +1,48 @@
+"""Probabilities of a data set's rows, as a Scores table."""
+
+from __future__ import annotations
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from keras_cwp.data.manifest import PreparedData
+from keras_cwp.data.pipeline import batches
+from keras_cwp.scores import Scores
+
+
+def predict_probabilities(
+    network: keras.Model, data: PreparedData, rows: np.ndarray, batch_size: int = 64
+) -> np.ndarray:
+    """Probabilities float64 [rows, classes] in the order of `rows`, from un-augmented crops.
+
+    Args:
+        network: images [batch, image_size, image_size, 1] in [0, 1] → logits [batch, classes].
+        rows: int [n]; indices into the manifest, each at most once.
+    """
+    forward = tf.function(lambda images: network(images, training=False), reduce_retracing=True)
+    inner = slice(data.margin, data.margin + data.image_size)
+    found: dict[int, np.ndarray] = {}
+    for crops, _, indices in batches(data, rows, batch_size=batch_size):
+        logits = forward(crops[:, inner, inner]).numpy().astype(np.float64)
+        found.update(zip(indices.numpy().tolist(), _softmax(logits), strict=True))
+    return np.stack([found[int(row)] for row in rows])
+
+
+def as_scores(data: PreparedData, rows: np.ndarray, probabilities: np.ndarray, fold: int = 0) -> Scores:
+    """A Scores table of these rows under their pseudonyms."""
+    chosen = [data.manifest[int(row)] for row in rows]
+    return Scores(
+        data.classes,
+        np.array([row.roi_key for row in chosen], dtype=str),
+        np.array([row.patient_key for row in chosen], dtype=str),
+        np.array([row.image_key for row in chosen], dtype=str),
+        np.full(len(rows), fold, dtype=np.int64),
+        data.labels[rows].astype(np.int64),
+        probabilities,
+    )
+
+
+def _softmax(logits: np.ndarray) -> np.ndarray:
+    powers = np.exp(logits - logits.max(axis=-1, keepdims=True))
+    return powers / powers.sum(axis=-1, keepdims=True)

@@ -1,0 +1,134 @@
+"""Train one network on one set of rows: the piece that fit does once and cv once a fold."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import keras
+import numpy as np
+import tensorflow as tf
+from rich.console import Console
+
+from keras_cwp.augment.policy import Augment, load_policy
+from keras_cwp.config import Config
+from keras_cwp.data.manifest import PreparedData
+from keras_cwp.data.pipeline import batches
+from keras_cwp.models.build import build_model
+from keras_cwp.training.device import jit_compile, make_reproducible, training_precision
+from keras_cwp.training.epochs import STATE_FILE, EpochEnd
+from keras_cwp.training.losses import make_loss
+from keras_cwp.training.optim import make_optimizer
+from keras_cwp.training.progress import TrainingProgress
+from keras_cwp.training.resume import Progress, load_state
+from keras_cwp.training.run import ModelContract
+from keras_cwp.training.trainee import Trainee
+
+MODEL_FILE = "model.keras"
+
+
+def train_network(
+    data: PreparedData,
+    train: np.ndarray,
+    validation: np.ndarray,
+    config: Config,
+    seed: int,
+    folder: Path,
+    console: Console,
+    title: str,
+) -> keras.Model:
+    """Train, or continue, or only load when this folder's training had ended.
+
+    Args:
+        train, validation: int [n]; rows of the manifest, of patients that no other part has.
+        seed: of the initial weights, the order of the images, dropout and augmentation.
+        folder: receives model.keras, model.json, history.csv and the TensorBoard log.
+
+    Returns:
+        The network with the weights to keep: images [batch, image_size, image_size, 1] → logits, float32.
+    """
+    if (folder / MODEL_FILE).is_file():
+        return keras.models.load_model(folder / MODEL_FILE, safe_mode=True)
+    folder.mkdir(parents=True, exist_ok=True)
+    make_reproducible(seed)
+    steps = -(-len(train) // config.train.batch_size)
+    trainee, network = _build(data, config, seed, steps)
+    progress = load_state(folder / STATE_FILE, trainee) if (folder / STATE_FILE).is_file() else Progress()
+    done = len(progress.history)
+    epoch_end = EpochEnd(network, data, validation, config.train, folder, progress)
+    if done < config.train.epochs and not epoch_end.patience_is_over:
+        trainee.fit(
+            _batches(data, train, config, seed, done),
+            epochs=config.train.epochs,
+            initial_epoch=done,
+            steps_per_epoch=steps,
+            callbacks=[epoch_end, TrainingProgress(console, title, config.train.epochs, steps, done)],
+            verbose=0,
+        )
+    epoch_end.set_model(trainee)
+    epoch_end.restore_best()
+    _save(network, data, folder)
+    return network
+
+
+def _build(data: PreparedData, config: Config, seed: int, steps: int) -> tuple[Trainee, keras.Model]:
+    """The trainee, compiled and built, and the float32 network of the same build that its average goes to."""
+    classes = len(data.classes)
+    with training_precision(config.train):
+        augment = Augment(load_policy(config.augment.policy), data.image_size, data.margin, seed=seed)
+        learner = build_model(config.model, classes, data.image_size)
+        trainee = Trainee(learner, augment, ema_momentum=config.train.ema_momentum)
+        trainee.compile(
+            optimizer=make_optimizer(config.train, learner, steps),
+            loss=make_loss(config.train),
+            metrics=[keras.metrics.CategoricalAccuracy(name="accuracy")],
+            jit_compile=jit_compile(config.train),
+        )
+    network = build_model(config.model, classes, data.image_size)
+    trainee.build((None, data.crop_size, data.crop_size, 1))
+    trainee.optimizer.build(learner.trainable_variables)
+    return trainee, network
+
+
+def _batches(data: PreparedData, rows: np.ndarray, config: Config, seed: int, first: int) -> tf.data.Dataset:
+    """(crops, one-hot labels, sample weights) for the epochs from `first` on."""
+    classes = len(data.classes)
+    weights = tf.constant(class_weights(data.labels[rows], classes, config.train.class_weights), tf.float32)
+    stream = batches(
+        data,
+        rows,
+        batch_size=config.train.batch_size,
+        seed=seed,
+        epochs=range(first, config.train.epochs),
+        shuffle_buffer=config.train.shuffle_buffer,
+    )
+    return stream.map(
+        lambda crops, labels, _: (crops, tf.one_hot(labels, classes), tf.gather(weights, labels)),
+        num_parallel_calls=1,
+    ).prefetch(2)
+
+
+def class_weights(labels: np.ndarray, classes: int, rule: str) -> np.ndarray:
+    """Weight float64 [classes] of a sample by its class; the mean over the samples is 1.
+
+    `balanced` weighs each class by the inverse of its count, `none` gives 1. A class without samples gets 0.
+    """
+    if rule == "none":
+        return np.ones(classes)
+    counts = np.bincount(labels, minlength=classes)
+    return np.divide(len(labels) / np.count_nonzero(counts), counts, out=np.zeros(classes), where=counts > 0)
+
+
+def _save(network: keras.Model, data: PreparedData, folder: Path) -> None:
+    contract = ModelContract(
+        data.classes,
+        data.image_size,
+        data.context,
+        data.square,
+        data.spacing_mm,
+        data.content_hash,
+    )
+    contract.write(folder)
+    beside = folder / ".unfinished.keras"
+    network.save(beside)
+    beside.rename(folder / MODEL_FILE)
+    (folder / STATE_FILE).unlink(missing_ok=True)

@@ -1,0 +1,84 @@
+"""Augmentation, network and the moving average of its weights as one model that Keras' fit trains."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import keras
+import tensorflow as tf
+
+Mix = Callable[[tf.Tensor, tf.Tensor, tf.Tensor], tuple[tf.Tensor, tf.Tensor, tf.Tensor]]
+
+
+@keras.saving.register_keras_serializable(package="keras_cwp")
+class Trainee(keras.Model):
+    """A network in training.
+
+    Args:
+        network: images [batch, height, width, 1] in [0, 1] → logits [batch, classes].
+        augment: layer, crops [batch, crop, crop, 1] → images; the identity up to a crop when not training.
+        mix: function of (images, one-hot labels, sample weights) that returns mixed ones; None: no mixing.
+        ema_momentum: of the moving average of the trainable weights; None keeps none. The first steps use
+            less, min(momentum, (1 + step) / (10 + step)), so that the initial weights are soon forgotten.
+    """
+
+    def __init__(
+        self,
+        network: keras.Model,
+        augment: keras.layers.Layer,
+        mix: Mix | None = None,
+        ema_momentum: float | None = None,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(**kwargs)
+        self.network = network
+        self.augment = augment
+        self.mix = mix
+        self.ema_momentum = ema_momentum
+        self.average = [] if ema_momentum is None else _copies(network.trainable_variables)
+
+    def call(self, crops: tf.Tensor, training: bool = False) -> tf.Tensor:
+        return self.network(self.augment(crops, training=training), training=training)
+
+    def train_step(self, data: Any) -> dict[str, tf.Tensor]:
+        crops, labels, weights = keras.utils.unpack_x_y_sample_weight(data)
+        images = self.augment(crops, training=True)
+        if self.mix is not None:
+            images, labels, weights = self.mix(images, labels, weights)
+        variables = self.network.trainable_variables
+        with tf.GradientTape() as tape:
+            logits = self.network(images, training=True)
+            loss = self.compute_loss(x=images, y=labels, y_pred=logits, sample_weight=weights)
+            scaled = self.optimizer.scale_loss(loss)
+        self.optimizer.apply(tape.gradient(scaled, variables), variables)
+        self._follow(variables)
+        for metric in self.metrics:
+            if metric.name == "loss":
+                metric.update_state(loss, sample_weight=tf.shape(crops)[0])
+            else:
+                metric.update_state(labels, logits)
+        return self.get_metrics_result()
+
+    def copy_average_to(self, network: keras.Model) -> None:
+        """Give another network of the same build the averaged weights and the current normalisation statistics."""
+        trained = self.average or self.network.trainable_variables
+        for target, source in zip(network.trainable_variables, trained, strict=True):
+            target.assign(source)
+        for target, source in zip(network.non_trainable_variables, self.network.non_trainable_variables, strict=True):
+            target.assign(source)
+
+    def _follow(self, variables: list[keras.Variable]) -> None:
+        if not self.average:
+            return
+        step = tf.cast(self.optimizer.iterations, tf.float32)
+        keep = tf.minimum(self.ema_momentum, (1 + step) / (10 + step))
+        for average, variable in zip(self.average, variables, strict=True):
+            average.assign_add((1 - keep) * (tf.cast(variable, tf.float32) - average))
+
+
+def _copies(variables: list[keras.Variable]) -> list[keras.Variable]:
+    return [
+        keras.Variable(keras.ops.convert_to_numpy(v), trainable=False, dtype="float32", name=f"average_{n}")
+        for n, v in enumerate(variables)
+    ]

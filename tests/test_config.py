@@ -1,0 +1,65 @@
+"""The configuration refuses what it does not know, and says where."""
+
+from __future__ import annotations
+
+import pytest
+import yaml
+
+from keras_cwp.config import Config, dump_config, load_config
+from keras_cwp.errors import ConfigError
+
+
+def test_overrides_lie_over_the_file_and_the_file_over_the_defaults(tmp_path):
+    path = tmp_path / "c.yaml"
+    path.write_text("train:\n  epochs: 3\n  batch_size: 8\n")
+    config = load_config(path, ["train.epochs=5", "augment.policy=none", "train.learning_rate=1e-3"])
+    assert (config.train.epochs, config.train.batch_size, config.augment.policy) == (5, 8, "none")
+    assert config.train.learning_rate == 0.001
+    assert config.train.weight_decay == Config().train.weight_decay
+
+
+def test_dump_holds_every_key_and_reads_back_equal(tmp_path):
+    config = load_config(None, ["data.classes=[a, b]", "train.early_stopping=null"])
+    path = tmp_path / "c.yaml"
+    path.write_text(dump_config(config))
+    assert load_config(path) == config
+    assert set(yaml.safe_load(path.read_text())["train"]) == set(type(config.train).model_fields)
+
+
+@pytest.mark.parametrize(
+    ("override", "message"),
+    [
+        ("train.epoch=5", r"unknown key 'train.epoch'; known here: .*epochs"),
+        ("trian.epochs=5", r"unknown key 'trian'; known here: augment, data"),
+        ("train.epochs=many", r"train.epochs: .*integer.*, got 'many'"),
+        ("train.epochs=0", r"train.epochs: .*greater than or equal to 1, got 0"),
+        ("data.square=round", r"data.square: .*'pad' or 'stretch', got 'round'"),
+        ("train.epochs", r"expected section.key=value"),
+        ("seed.x=1", r"seed"),
+        ("train.epochs=[", r"not YAML"),
+    ],
+)
+def test_a_bad_override_is_named(override, message):
+    with pytest.raises(ConfigError, match=message):
+        load_config(None, [override])
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("train: {epochs: 2, steps: 3}", r"bad.yaml: unknown key 'train.steps'"),
+        ("- 1", r"bad.yaml: expected sections such as 'train:', got list"),
+        ("train: [", r"bad.yaml: not YAML"),
+        ("train: 3", r"bad.yaml: train: "),
+    ],
+)
+def test_a_bad_file_is_named(tmp_path, text, message):
+    path = tmp_path / "bad.yaml"
+    path.write_text(text)
+    with pytest.raises(ConfigError, match=message):
+        load_config(path)
+
+
+def test_a_missing_file_is_named(tmp_path):
+    with pytest.raises(ConfigError, match=r"none.yaml: No such file"):
+        load_config(tmp_path / "none.yaml")

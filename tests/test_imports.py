@@ -1,0 +1,68 @@
+"""Imports point one way, and the quick parts stay quick."""
+
+from __future__ import annotations
+
+import ast
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import keras_cwp
+
+ROOT = Path(keras_cwp.__file__).parent
+# A part may import those before it in this list and itself. The first five are files.
+ORDER = [
+    "version", "errors", "files", "config", "scores",
+    "data", "layers", "augment", "models", "evaluation", "training", "report", "serving", "cli",
+]  # fmt: skip
+
+
+def imported_parts(file: Path) -> set[str]:
+    """First path components of all keras_cwp modules that a file imports, anywhere in it."""
+    names = set()
+    for node in ast.walk(ast.parse(file.read_text())):
+        if isinstance(node, ast.ImportFrom) and node.module:
+            names.add(node.module)
+        elif isinstance(node, ast.Import):
+            names |= {alias.name for alias in node.names}
+    return {name.split(".")[1] for name in names if name.startswith("keras_cwp.")}
+
+
+@pytest.mark.parametrize("file", sorted(ROOT.rglob("*.py")), ids=lambda file: str(file.relative_to(ROOT)))
+def test_imports_point_backwards(file):
+    part = file.relative_to(ROOT).parts[0].removesuffix(".py")
+    if part == "__init__":
+        assert imported_parts(file) <= {"version"}
+        return
+    later = {other for other in imported_parts(file) if ORDER.index(other) > ORDER.index(part)}
+    assert not later, f"{file.relative_to(ROOT)} imports {later}, which come after {part}"
+
+
+def test_every_part_is_in_the_order():
+    parts = {path.name.removesuffix(".py") for path in ROOT.iterdir() if path.suffix == ".py" or path.is_dir()}
+    assert parts - {"__init__", "__pycache__"} == set(ORDER)
+
+
+@pytest.mark.parametrize(
+    "module",
+    ["keras_cwp.cli.main", "keras_cwp.evaluation.figures", "keras_cwp.report.html", "keras_cwp.data.prepare"],
+)
+def test_does_not_import_tensorflow(module):
+    code = f"import sys, {module}; sys.exit('tensorflow' in sys.modules or 'keras' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+def test_help_of_every_command_leaves_tensorflow_alone():
+    code = (
+        "import sys\n"
+        "from click.testing import CliRunner\n"
+        "from keras_cwp.cli.main import COMMANDS, cli\n"
+        "for name in COMMANDS:\n"
+        "    answer = CliRunner().invoke(cli, [name, '--help'])\n"
+        "    assert answer.exit_code == 0 and 'Usage' in answer.output, (name, answer.output)\n"
+        "sys.exit('tensorflow' in sys.modules)\n"
+    )
+    done = subprocess.run([sys.executable, "-c", code], check=False, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
