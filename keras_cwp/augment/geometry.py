@@ -1,0 +1,108 @@
+"""Geometry: every draw becomes one matrix an image, and one resampling makes the pixels.
+
+Coordinates are pixel centres, x right, y down, origin 0 in the first pixel; a matrix maps a place in the
+network's view to the place in the crop that it is read from (homogeneous, row-major).
+"""
+
+from __future__ import annotations
+
+import math
+
+import tensorflow as tf
+
+from keras_cwp.augment.draw import Draw
+
+
+def matrices(draw: Draw, batch: tf.Tensor, side_px: int, margin_px: int, keep: float = 0.8) -> tf.Tensor:
+    """View → crop, for each image.
+
+    The content is flipped, stretched and zoomed, sheared, rotated, shifted, in this order about the centre;
+    then perspective. A shift is reduced, along its own direction, where it would carry the centred disc of
+    `keep` × side out of the view, or, if the crop has a margin, the view out of the crop.
+
+    Returns:
+        float32 [batch, 3, 3].
+    """
+    forward = _linear(draw, batch)
+    inverse = _invert(forward)
+    shift = draw.get("shift", tf.zeros([batch, 2])) * side_px
+    shift *= _allowed(forward, inverse, shift, side_px, margin_px, keep)
+    bend = draw.get("perspective", tf.zeros([batch, 2])) / (side_px / 2)
+    centre = (side_px - 1) / 2
+    # In centred view coordinates p: crop = inverse (p − shift) / (1 + bend·p) + centre of the crop.
+    offset = -tf.linalg.matvec(inverse, shift)
+    upper = tf.concat([inverse, offset[:, :, None]], axis=2)
+    lower = tf.concat([bend, tf.ones([batch, 1])], axis=1)[:, None, :]
+    upper += (centre + margin_px) * lower
+    matrix = tf.concat([upper, lower], axis=1)
+    to_centre = tf.constant([[1.0, 0.0, -centre], [0.0, 1.0, -centre], [0.0, 0.0, 1.0]])
+    return matrix @ to_centre
+
+
+def project(images: tf.Tensor, matrix: tf.Tensor, side_px: int, fill: str = "reflect") -> tf.Tensor:
+    """Resample bilinearly with TensorFlow's own kernel (fast on a CPU; XLA has none: see `sample`).
+
+    Args:
+        images: [batch, height, width, channels].
+        matrix: [batch, 3, 3], output → input.
+        fill: `reflect` mirrors about the border's outer edge, `constant` is 0.
+
+    Returns:
+        [batch, side, side, channels].
+    """
+    flat = tf.reshape(matrix / matrix[:, 2:, 2:], [-1, 9])[:, :8]
+    return tf.raw_ops.ImageProjectiveTransformV3(
+        images=images,
+        transforms=flat,
+        output_shape=[side_px, side_px],
+        interpolation="BILINEAR",
+        fill_mode=fill.upper(),
+        fill_value=0.0,
+    )
+
+
+def central_slice(images: tf.Tensor, side_px: int, margin_px: int) -> tf.Tensor:
+    """The un-augmented view: [batch, side, side, channels]."""
+    return images[:, margin_px : margin_px + side_px, margin_px : margin_px + side_px]
+
+
+def _linear(draw: Draw, batch: tf.Tensor) -> tf.Tensor:
+    """What happens to the content, without the shift: [batch, 2, 2]."""
+    zero, one = tf.zeros([batch]), tf.ones([batch])
+    angle = draw.get("rotation_deg", zero) * (math.pi / 180)
+    shear = tf.tan(draw.get("shear_deg", tf.zeros([batch, 2])) * (math.pi / 180))
+    zoom, stretch = draw.get("zoom", one), tf.sqrt(draw.get("stretch", one))
+    across = zoom * stretch * (1 - 2 * draw.get("flip_x", zero))
+    down = zoom / stretch * (1 - 2 * draw.get("flip_y", zero))
+    scale = tf.linalg.diag(tf.stack([across, down], axis=1))
+    slant = _rows([[one, shear[:, 0]], [shear[:, 1], one]])
+    cos, sin = tf.cos(angle), tf.sin(angle)
+    return _rows([[cos, sin], [-sin, cos]]) @ slant @ scale
+
+
+def _rows(rows: list[list[tf.Tensor]]) -> tf.Tensor:
+    return tf.stack([tf.stack(row, axis=1) for row in rows], axis=1)
+
+
+def _invert(linear: tf.Tensor) -> tf.Tensor:
+    a, b, c, d = linear[:, 0, 0], linear[:, 0, 1], linear[:, 1, 0], linear[:, 1, 1]
+    return _rows([[d, -b], [-c, a]]) / (a * d - b * c)[:, None, None]
+
+
+def _allowed(
+    forward: tf.Tensor, inverse: tf.Tensor, shift: tf.Tensor, side_px: int, margin_px: int, keep: float
+) -> tf.Tensor:
+    """Share of the shift that is allowed: [batch, 1], 0 to 1."""
+    disc = side_px / 2 * keep * tf.norm(forward, axis=2)
+    share = _share(side_px / 2 - disc, shift)
+    if margin_px:
+        corner = side_px / 2 * tf.reduce_sum(tf.abs(inverse), axis=2)
+        moved = tf.linalg.matvec(inverse, shift)
+        share = tf.minimum(share, _share(side_px / 2 + margin_px - corner, moved))
+    return share
+
+
+def _share(room: tf.Tensor, way: tf.Tensor) -> tf.Tensor:
+    share = tf.math.divide_no_nan(tf.nn.relu(room), tf.abs(way))
+    share = tf.where(way == 0, 1.0, share)
+    return tf.reduce_min(tf.minimum(share, 1.0), axis=1, keepdims=True)
