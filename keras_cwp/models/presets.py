@@ -1,0 +1,78 @@
+"""The architectures: one row each. `arch` of a configuration names a row."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+# Grey radiographs in [0, 1]: mean and standard deviation that bring them near zero and one.
+GREY_MEAN, GREY_STD = (0.5,), (0.25,)
+# Of ImageNet's RGB pixels in [0, 1]: what torchvision's published weights were trained with.
+IMAGENET_MEAN, IMAGENET_STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
+
+
+@dataclass(frozen=True)
+class ShuffleNetPreset:
+    """A width of ShuffleNet V2.
+
+    Attributes:
+        channels: of stem, stages 2 to 4, and the last convolution (Ma et al., ECCV 2018, table 5).
+        units: in stages 2 to 4.
+        parameters: trainable ones with an RGB stem, no ECA and 1,000 classes; a test asserts it.
+        imagenet: torchvision's published file; the part after the dash opens its SHA-256.
+    """
+
+    channels: tuple[int, int, int, int, int]
+    parameters: int
+    imagenet: str | None
+    units: tuple[int, int, int] = (4, 8, 4)
+
+
+@dataclass(frozen=True)
+class AuthorsPreset:
+    """The attention network that the paper's authors published: ShuffleNet v1 units with ECA after every convolution.
+
+    Attributes:
+        channels: of stem and stages.
+        units: in each stage.
+        groups: of the pointwise convolutions and the shuffle.
+        parameters: trainable ones with an RGB stem and 3 classes.
+    """
+
+    channels: tuple[int, int, int, int] = (24, 120, 240, 480)
+    units: tuple[int, int, int] = (3, 3, 3)
+    groups: int = 3
+    parameters: int = 0
+
+
+@dataclass(frozen=True)
+class BaselinePreset:
+    """A network of keras.applications, for comparison.
+
+    Attributes:
+        application: its name there.
+        mean, std: what its published weights expect of RGB pixels in [0, 1].
+        smallest_px: side below which it cannot be built.
+        parameters: all of them, with 1,000 classes.
+    """
+
+    application: str
+    mean: tuple[float, float, float]
+    std: tuple[float, float, float]
+    parameters: int
+    smallest_px: int = 32
+    order: Literal["rgb", "bgr"] = "rgb"
+
+
+Preset = ShuffleNetPreset | AuthorsPreset | BaselinePreset
+
+_HALF = (0.5, 0.5, 0.5)
+_BYTE = (1 / 255, 1 / 255, 1 / 255)
+_ZERO = (0.0, 0.0, 0.0)
+
+PRESETS: dict[str, Preset] = {
+    "shufflenet_v2_x0_5": ShuffleNetPreset((24, 48, 96, 192, 1024), 1_366_792, "shufflenetv2_x0.5-f707e7126e.pth"),
+    "shufflenet_v2_x1_0": ShuffleNetPreset((24, 116, 232, 464, 1024), 2_278_604, "shufflenetv2_x1-5666bf0f80.pth"),
+    "shufflenet_v2_x1_5": ShuffleNetPreset((24, 176, 352, 704, 1024), 3_503_624, "shufflenetv2_x1_5-3c479a10.pth"),
+    "shufflenet_v2_x2_0": ShuffleNetPreset((24, 244, 488, 976, 2048), 7_393_996, "shufflenetv2_x2_0-8be3c8ee.pth"),
+}
