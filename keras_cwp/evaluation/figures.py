@@ -8,21 +8,12 @@ import numpy as np
 
 from keras_cwp.config import EvaluateConfig
 from keras_cwp.errors import ScoresError
-from keras_cwp.evaluation.agreement import agreement_statistic, confusion_matrix
+from keras_cwp.evaluation.agreement import confusion_matrix
+from keras_cwp.evaluation.folds import fold_figures
 from keras_cwp.evaluation.intervals import Resampled, clustered_wilson, figure, resample
-from keras_cwp.evaluation.probability import probability_statistic
-from keras_cwp.evaluation.ranking import hand_till_statistic, ranking_statistic
-from keras_cwp.evaluation.roc import one_vs_rest
-from keras_cwp.evaluation.statistic import Key, Statistic, joined
+from keras_cwp.evaluation.roi_figures import nested, roi_statistic, why_undefined
+from keras_cwp.evaluation.statistic import Statistic
 from keras_cwp.scores import UNKNOWN_LABEL, Scores
-
-_WHY_UNDEFINED = {
-    "auc": "needs ROIs of the class and ROIs of other classes",
-    "average_precision": "needs ROIs of the class and ROIs of other classes",
-    "f1": "no ROI is of this class and none was given to it",
-    "kappa": "labels and decisions are all of one class",
-    "mcc": "labels or decisions are all of one class",
-}
 
 
 def evaluate(scores: Scores, config: EvaluateConfig, seed: int, validation: Scores | None = None) -> dict[str, Any]:
@@ -51,6 +42,7 @@ def evaluate(scores: Scores, config: EvaluateConfig, seed: int, validation: Scor
         **found,
         "loss": found["log_loss"]["value"],
         "confusion": confusion_matrix(known.label, decisions, len(known.classes)).tolist(),
+        "folds": fold_figures(known, config, seed),
     }
 
 
@@ -64,17 +56,6 @@ def labelled(scores: Scores) -> Scores:
     if len(known) == 0:
         raise ScoresError(f"scores: none of {len(scores)} ROIs has a label, so there is nothing to compare with")
     return known
-
-
-def roi_statistic(scores: Scores, config: EvaluateConfig) -> Statistic:
-    """Every ROI-level figure of labelled rows, as a function of row weights."""
-    classes, labels = scores.classes, scores.label
-    return joined(
-        ranking_statistic(one_vs_rest(labels, len(classes)), scores.probabilities, classes),
-        hand_till_statistic(labels, scores.probabilities, classes),
-        agreement_statistic(labels, scores.probabilities.argmax(axis=1), classes),
-        probability_statistic(labels, scores.probabilities, config.calibration_bins),
-    )
 
 
 def counts(scores: Scores) -> dict[str, Any]:
@@ -95,21 +76,6 @@ def describe_intervals(config: EvaluateConfig, seed: int) -> dict[str, Any]:
         "resamples": config.bootstraps,
         "seed": seed,
     }
-
-
-def nested(figures: dict[Key, Any]) -> dict[str, Any]:
-    """("auc", "macro") becomes ["auc"]["macro"]."""
-    tree: dict[str, Any] = {}
-    for key, value in figures.items():
-        branch = tree
-        for name in key[:-1]:
-            branch = branch.setdefault(name, {})
-        branch[key[-1]] = value
-    return tree
-
-
-def why_undefined(key: Key) -> str:
-    return _WHY_UNDEFINED.get(key[0], "undefined on this table")
 
 
 def _resample(scores: Scores, statistic: Statistic, config: EvaluateConfig, seed: int) -> Resampled:

@@ -1,0 +1,64 @@
+"""Pointwise 95 % bands of ROC curves over resamples of patients."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from keras_cwp.evaluation.intervals import LEVEL, draw_patients, strata
+from keras_cwp.evaluation.roc import Roc, macro_curve, one_vs_rest, roc_curve, sample
+from keras_cwp.scores import Scores
+
+GRID = np.linspace(0.0, 1.0, 101)
+
+
+@dataclass(frozen=True, eq=False)
+class Band:
+    """A curve and the true positive rates between which 95 % of resamples lie at each rate of GRID.
+
+    Args:
+        curve: the curve of the table.
+        lower, upper: float [101] on GRID; None where there is one patient only.
+    """
+
+    curve: Roc
+    lower: np.ndarray | None
+    upper: np.ndarray | None
+
+
+def roc_bands(scores: Scores, resamples: int, seed: int) -> dict[str, Band]:
+    """Bands of each class's curve by its name, and of "macro" and "micro"; what has no curve is left out.
+
+    Args:
+        scores: labelled rows.
+    """
+    names, patient = np.unique(scores.patient_id, return_inverse=True)
+    curves = _curves(scores, None)
+    if len(names) < 2:
+        return {name: Band(curve, None, None) for name, curve in curves.items()}
+    rng = np.random.default_rng([seed, len(names)])
+    weights = draw_patients(strata(patient, scores.label), resamples, rng)[patient]
+    heights: dict[str, list[np.ndarray]] = {name: [] for name in curves}
+    for column in range(resamples):
+        drawn = _curves(scores, weights[:, column])
+        for name in heights.keys() & drawn.keys():
+            heights[name].append(sample(drawn[name], GRID))
+    tail = [(1 - LEVEL) / 2, (1 + LEVEL) / 2]
+    return {
+        name: Band(curve, *np.quantile(heights[name] or [sample(curve, GRID)], tail, axis=0))
+        for name, curve in curves.items()
+    }
+
+
+def _curves(scores: Scores, weight: np.ndarray | None) -> dict[str, Roc]:
+    positive = one_vs_rest(scores.label, len(scores.classes))
+    found = {
+        name: roc_curve(positive[:, c], scores.probabilities[:, c], weight) for c, name in enumerate(scores.classes)
+    }
+    curves = {name: curve for name, curve in found.items() if curve is not None}
+    if curves:
+        curves["macro"] = macro_curve(list(curves.values()))
+    repeated = None if weight is None else np.repeat(weight, len(scores.classes))
+    micro = roc_curve(positive.ravel(), scores.probabilities.ravel(), repeated)
+    return curves if micro is None else curves | {"micro": micro}

@@ -1,0 +1,124 @@
+"""Paper for the figures: sizes, colours, and how a drawing becomes SVG (inline or file) and PNG.
+
+Drawings name their colours by the light palette. In the page each is replaced by a CSS variable, so that one drawing
+serves light, dark and print. Matplotlib's object interface only: no pyplot, no global state.
+"""
+
+from __future__ import annotations
+
+import io
+import re
+from dataclasses import dataclass
+
+import matplotlib
+from matplotlib.axes import Axes
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.backends.backend_svg import FigureCanvasSVG
+from matplotlib.figure import Figure
+
+INK, QUIET, PAPER = "#1b2733", "#68737f", "#fefefe"
+SERIES = ("#0072b2", "#d55e00", "#00805d", "#a8558a", "#8c6d00", "#5b5bd6", "#3d7f96", "#9c4a4a")
+"""After Okabe and Ito's palette, darkened to 3:1 contrast on white; lines also differ by dash."""
+SERIES_ON_DARK = ("#5cb8f0", "#ff9a57", "#3fcf9f", "#e39bc5", "#dcc04a", "#a5a5ff", "#86c8dd", "#e89a9a")
+DASHES: tuple[str | tuple[int, tuple[float, ...]], ...] = (
+    "solid", (0, (5, 1.5)), (0, (1.5, 1.2)), (0, (6, 1.5, 1.5, 1.5)), (0, (3, 1)), (0, (8, 2)),
+)  # fmt: skip
+_VARIABLES = {INK: "--ink", QUIET: "--quiet", PAPER: "--paper"} | {c: f"--s{i}" for i, c in enumerate(SERIES)}
+_PNG_DPI = 200
+_STYLE = {
+    "font.family": "DejaVu Sans",  # comes with Matplotlib: the same drawing everywhere
+    "font.size": 9,
+    "svg.fonttype": "none",
+    "axes.edgecolor": QUIET,
+    "axes.labelcolor": INK,
+    "axes.titlesize": 10,
+    "axes.titlelocation": "left",
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.facecolor": "none",
+    "text.color": INK,
+    "xtick.color": QUIET,
+    "ytick.color": QUIET,
+    "xtick.labelcolor": INK,
+    "ytick.labelcolor": INK,
+    "legend.frameon": False,
+    "lines.linewidth": 1.6,
+    "lines.solid_joinstyle": "round",
+}
+
+
+@dataclass(frozen=True, eq=False)
+class Drawn:
+    """A finished figure with what a page says of it.
+
+    Args:
+        name: file name without ending; also the prefix of its ids in the page.
+        title: heading.
+        caption: how to read it, a sentence or two.
+        alt: what it shows, for those who cannot see it.
+    """
+
+    name: str
+    title: str
+    caption: str
+    alt: str
+    figure: Figure
+
+    def svg(self) -> str:
+        """A stand-alone SVG file on white."""
+        return _svg(self.figure, self.name, PAPER)
+
+    def inline_svg(self) -> str:
+        """An SVG element that takes its colours and font from the page."""
+        text = _svg(self.figure, self.name, "none")
+        text = text[text.index("<svg") :]
+        text = re.sub(r"<metadata>.*?</metadata>", "", text, flags=re.DOTALL)
+        for colour, variable in _VARIABLES.items():
+            text = text.replace(colour, f"var({variable})")
+        text = re.sub(r"font: ([^;\"']*?px) [^;\"]*", r"font: \1 var(--sans)", text)
+        text = re.sub(r'(\bid="|href="#|url\(#)', rf"\1{self.name}-", text)
+        text = re.sub(r'<svg ([^>]*?)width="[^"]*"', r"<svg \1", text, count=1)
+        text = re.sub(r'<svg ([^>]*?)height="[^"]*"', r"<svg \1", text, count=1)
+        return text.replace("<svg ", f'<svg role="img" aria-label="{_attribute(self.alt)}" ', 1)
+
+    def png(self) -> bytes:
+        """A PNG file on white."""
+        file = io.BytesIO()
+        with matplotlib.rc_context(_STYLE):
+            self.figure.set_facecolor(PAPER)
+            FigureCanvasAgg(self.figure).print_figure(file, format="png", dpi=_PNG_DPI, facecolor=PAPER)
+        return file.getvalue()
+
+
+def blank(width: float, height: float, columns: int = 1, rows: int = 1, **layout: object) -> tuple[Figure, list[Axes]]:
+    """An empty figure of `rows × columns` axes, inches."""
+    with matplotlib.rc_context(_STYLE):
+        figure = Figure(figsize=(width, height), layout="constrained")
+        axes = figure.subplots(rows, columns, squeeze=False, **layout)
+    return figure, list(axes.ravel())
+
+
+def unit_square(axes: Axes, x_label: str, y_label: str) -> None:
+    """Both axes from 0 to 1, equally long, with a quiet grid."""
+    axes.set(xlim=(-0.01, 1.01), ylim=(-0.01, 1.01), aspect="equal", xlabel=x_label, ylabel=y_label)
+    axes.set_xticks([0, 0.25, 0.5, 0.75, 1], ["0", "0.25", "0.5", "0.75", "1"])
+    axes.set_yticks([0, 0.25, 0.5, 0.75, 1], ["0", "0.25", "0.5", "0.75", "1"])
+    grid(axes)
+
+
+def grid(axes: Axes) -> None:
+    """Quiet lines behind the data."""
+    axes.grid(color=QUIET, alpha=0.2, linewidth=0.7)
+    axes.set_axisbelow(True)
+
+
+def _svg(figure: Figure, name: str, paper: str) -> str:
+    file = io.StringIO()
+    with matplotlib.rc_context(_STYLE | {"svg.hashsalt": name}):
+        figure.set_facecolor(paper)
+        FigureCanvasSVG(figure).print_figure(file, format="svg", facecolor=paper, metadata={"Date": None})
+    return file.getvalue()
+
+
+def _attribute(text: str) -> str:
+    return text.replace("&", "&amp;").replace('"', "&quot;").replace("<", "&lt;")

@@ -1,0 +1,121 @@
+"""ROC and precision-recall curves."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from matplotlib.axes import Axes
+
+from keras_cwp.evaluation.bands import GRID, Band
+from keras_cwp.evaluation.roc import one_vs_rest
+from keras_cwp.report.canvas import DASHES, INK, QUIET, SERIES, Drawn, blank, unit_square
+from keras_cwp.report.words import figure_text
+from keras_cwp.scores import Scores
+
+_FALSE, _TRUE = "False positive rate (1 − specificity)", "True positive rate (sensitivity)"
+
+
+def draw_roc(bands: dict[str, Band], classes: tuple[str, ...], metrics: dict[str, Any]) -> Drawn:
+    """Every class's curve, the micro and the macro average with its band, in one square."""
+    figure, (axes,) = blank(5.6, 5.4)
+    _diagonal(axes)
+    for number, name in enumerate(classes):
+        if name in bands:
+            label = f"{name}  {figure_text(metrics['auc']['per_class'][name])}"
+            _line(axes, bands[name], SERIES[number % len(SERIES)], DASHES[number % len(DASHES)], label)
+    if "micro" in bands:
+        _line(axes, bands["micro"], QUIET, (0, (1, 1)), f"micro average  {figure_text(metrics['auc']['micro'])}")
+    if "macro" in bands:
+        _band(axes, bands["macro"], INK)
+        label = f"macro average  {figure_text(metrics['auc']['macro'])}"
+        _line(axes, bands["macro"], INK, "solid", label, width=2.4)
+    unit_square(axes, _FALSE, _TRUE)
+    if len(axes.lines) > 1:
+        axes.legend(loc="lower right", fontsize=8, title="AUC [95 % interval]", alignment="left", title_fontsize=8)
+    caption = (
+        "Each class against the rest, ROIs as they were scored when held out. Macro: mean of the classes' curves at "
+        "each false positive rate, with its pointwise 95 % band over resamples of patients. Micro: all pooled."
+    )
+    alt = "ROC curves. AUC with 95 % interval: " + "; ".join(str(line.get_label()) for line in axes.lines[1:]) + "."
+    return Drawn("roc", "ROC curves", caption, alt, figure)
+
+
+def draw_roc_per_class(bands: dict[str, Band], classes: tuple[str, ...], metrics: dict[str, Any]) -> Drawn:
+    """A panel a class with its own band."""
+    columns = min(len(classes), 3)
+    rows = -(-len(classes) // columns)
+    figure, panels = blank(3.2 * columns, 3.4 * rows, columns, rows)
+    for number, name in enumerate(classes):
+        axes = panels[number]
+        _diagonal(axes)
+        text = figure_text(metrics["auc"]["per_class"][name])
+        axes.set_title(f"{name}\nAUC {text}", fontsize=9)
+        if name in bands:
+            colour = SERIES[number % len(SERIES)]
+            _band(axes, bands[name], colour)
+            _line(axes, bands[name], colour, "solid", name)
+        unit_square(axes, "False positive rate", "True positive rate" if number % columns == 0 else "")
+    for axes in panels[len(classes) :]:
+        axes.set_visible(False)
+    caption = "One class against the rest, with the pointwise 95 % band over resamples of patients."
+    alt = "ROC curve of each class with its band: " + "; ".join(
+        f"{name} AUC {figure_text(metrics['auc']['per_class'][name])}" for name in classes
+    )
+    return Drawn("roc_per_class", "ROC curve of each class", caption, alt + ".", figure)
+
+
+def draw_precision_recall(scores: Scores, metrics: dict[str, Any]) -> Drawn:
+    """Precision against sensitivity, with the prevalence as the line of no skill."""
+    figure, (axes,) = blank(5.6, 5.4)
+    positive = one_vs_rest(scores.label, len(scores.classes))
+    for number, name in enumerate(scores.classes):
+        if not positive[:, number].any():
+            continue
+        colour = SERIES[number % len(SERIES)]
+        recall, precision = precision_recall(positive[:, number], scores.probabilities[:, number])
+        label = f"{name}  {figure_text(metrics['average_precision']['per_class'][name])}"
+        dash = DASHES[number % len(DASHES)]
+        axes.plot(recall, precision, color=colour, linestyle=dash, label=label, drawstyle="steps-pre")
+        axes.axhline(positive[:, number].mean(), color=colour, linewidth=0.8, alpha=0.6, linestyle=(0, (1, 2)))
+    unit_square(axes, "Recall (sensitivity)", "Precision (positive predictive value)")
+    named = [line for line in axes.lines if not str(line.get_label()).startswith("_")]
+    axes.legend(
+        handles=named, loc="lower left", fontsize=8, title="Average precision [95 % interval]", title_fontsize=8
+    )
+    caption = (
+        "Each class against the rest. Dotted: the class's share of the ROIs, what guessing achieves; precision "
+        "moves with that share, so it holds for data with these shares only."
+    )
+    alt = "Precision-recall curves. Average precision: " + "; ".join(str(line.get_label()) for line in named) + "."
+    return Drawn("precision_recall", "Precision and recall", caption, alt, figure)
+
+
+def precision_recall(positive: np.ndarray, score: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Recall and precision at every distinct score, from recall 0 (precision of the highest score) to 1."""
+    order = np.argsort(-score, kind="stable")
+    last_of_tie = np.append(np.flatnonzero(np.diff(score[order])), len(order) - 1)
+    hits = np.cumsum(positive[order])[last_of_tie]
+    precision = hits / (last_of_tie + 1)
+    return np.append(0.0, hits / hits[-1]), np.append(precision[0], precision)
+
+
+def _diagonal(axes: Axes) -> None:
+    axes.plot([0, 1], [0, 1], color=QUIET, linewidth=0.8, linestyle=(0, (2, 2)), label="_chance")
+
+
+def _line(axes: Axes, band: Band, colour: str, dash: Any, label: str, width: float = 1.6) -> None:
+    curve = band.curve
+    axes.plot(
+        curve.false_positive_rate,
+        curve.true_positive_rate,
+        color=colour,
+        linestyle=dash,
+        linewidth=width,
+        label=label,
+    )
+
+
+def _band(axes: Axes, band: Band, colour: str) -> None:
+    if band.lower is not None and band.upper is not None:
+        axes.fill_between(GRID, band.lower, band.upper, color=colour, alpha=0.15, linewidth=0)

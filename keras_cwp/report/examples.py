@@ -1,0 +1,122 @@
+"""ROIs to look at: which ones, and how they are shown."""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+
+from keras_cwp.report.canvas import Drawn, blank
+from keras_cwp.scores import Scores
+
+_SHOWN_PX = 224
+_STRONGEST_HEAT = 0.55  # opacity of the map where it is 1: anatomy stays visible
+
+
+@dataclass(frozen=True, eq=False)
+class Example:
+    """One ROI with what the model said of it.
+
+    Args:
+        crop: float [height, width] in [0, 1], bone bright.
+        heat_map: float [rows, columns] in [0, 1] of any size, laid over the whole crop; None: no map.
+        true, predicted: class names.
+        probability: of the predicted class.
+        roi_id: the pseudonym that stands in scores.csv.
+        kind: heading under which it is shown.
+    """
+
+    crop: np.ndarray
+    heat_map: np.ndarray | None
+    true: str
+    predicted: str
+    probability: float
+    roi_id: str
+    kind: str = "Examples"
+
+
+@dataclass(frozen=True)
+class Choice:
+    """A row of Scores to show, and under which heading."""
+
+    row: int
+    kind: str
+
+
+def choose_examples(scores: Scores, each: int) -> list[Choice]:
+    """The rows with the lowest and with the highest probability of their true class, `each` of either kind.
+
+    Hardest: decided wrongly with most conviction first. Most typical: decided rightly, classes in turn. A row is shown
+    once; rows without a label never.
+    """
+    labelled = np.flatnonzero(scores.label >= 0)
+    of_truth = scores.probabilities[labelled, scores.label[labelled]]
+    wrong = scores.probabilities[labelled].argmax(axis=1) != scores.label[labelled]
+    hardest = labelled[wrong][np.argsort(of_truth[wrong], kind="stable")][:each]
+    right = labelled[~wrong][np.argsort(-of_truth[~wrong], kind="stable")]
+    rank_in_class = np.zeros(len(right), dtype=int)
+    for label in np.unique(scores.label[right]):
+        own = scores.label[right] == label
+        rank_in_class[own] = np.arange(own.sum())
+    typical = right[np.lexsort((scores.label[right], rank_in_class))][:each]
+    return [Choice(int(row), "Hardest") for row in hardest] + [Choice(int(row), "Most typical") for row in typical]
+
+
+def crop_uri(example: Example) -> str:
+    """The crop as a PNG data URI."""
+    return _data_uri(_grey(example.crop))
+
+
+def overlay_uri(example: Example) -> str | None:
+    """The crop under its heat map as a PNG data URI; None without a map."""
+    return None if example.heat_map is None else _data_uri(overlay(example.crop, example.heat_map))
+
+
+def overlay(crop: np.ndarray, heat_map: np.ndarray) -> np.ndarray:
+    """uint8 [side, side, 3], BGR: the map's warmth over the crop, clear where the map is 0."""
+    grey = cv2.cvtColor(_grey(crop), cv2.COLOR_GRAY2BGR)
+    size = (grey.shape[1], grey.shape[0])
+    heat = cv2.resize(np.clip(heat_map, 0, 1).astype(np.float32), size, interpolation=cv2.INTER_CUBIC)
+    heat = np.clip(heat, 0, 1)
+    colour = cv2.applyColorMap(np.rint(heat * 255).astype(np.uint8), cv2.COLORMAP_INFERNO)
+    opacity = _STRONGEST_HEAT * heat[..., None]
+    return np.rint(grey * (1 - opacity) + colour * opacity).astype(np.uint8)
+
+
+def draw_examples(examples: Sequence[Example]) -> Drawn | None:
+    """A sheet of all examples for the figures folder; None without any."""
+    if not examples:
+        return None
+    columns = min(len(examples), 4)
+    rows = -(-len(examples) // columns)
+    figure, panels = blank(2.3 * columns, 2.8 * rows, columns, rows)
+    for axes in panels:
+        axes.set_axis_off()
+    for axes, example in zip(panels, examples, strict=False):
+        shown = _grey(example.crop) if example.heat_map is None else overlay(example.crop, example.heat_map)[..., ::-1]
+        axes.imshow(shown, cmap="gray", vmin=0, vmax=255)
+        axes.set_title(f"{example.kind}\n{describe(example)}", fontsize=7)
+    alt = "; ".join(f"{example.kind}: {describe(example)}" for example in examples)
+    return Drawn("examples", "Examples", "ROIs with the map of what the decision drew on.", alt + ".", figure)
+
+
+def describe(example: Example) -> str:
+    """normal, called large_opacity (0.93)"""
+    verdict = "rightly called" if example.true == example.predicted else "called"
+    name = "so" if example.true == example.predicted else example.predicted
+    return f"{example.true}, {verdict} {name} ({example.probability:.2f})"
+
+
+def _grey(crop: np.ndarray) -> np.ndarray:
+    """uint8 [224, 224]"""
+    pixels = np.rint(np.clip(crop, 0, 1) * 255).astype(np.uint8)
+    shrinks = max(pixels.shape) > _SHOWN_PX
+    return cv2.resize(pixels, (_SHOWN_PX, _SHOWN_PX), interpolation=cv2.INTER_AREA if shrinks else cv2.INTER_CUBIC)
+
+
+def _data_uri(pixels: np.ndarray) -> str:
+    _, png = cv2.imencode(".png", pixels)
+    return "data:image/png;base64," + base64.b64encode(png.tobytes()).decode()

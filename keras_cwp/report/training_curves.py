@@ -1,0 +1,79 @@
+"""Loss and accuracy over epochs, as the paper shows them: training and validation, fold by fold."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.ticker import MaxNLocator
+
+from keras_cwp.report.canvas import INK, SERIES, Drawn, blank, grid
+
+History = Sequence[Mapping[str, Any]]
+_PANELS = (("loss", "Loss"), ("accuracy", "Accuracy"), ("auc", "Macro AUC"))
+
+
+def draw_training(history: History) -> Drawn | None:
+    """Panels of loss, accuracy and, where it was recorded, validation macro AUC; None without a history.
+
+    Args:
+        history: a row an epoch: `epoch`, then `loss`, `val_loss`, `accuracy` … and `fold` where there are several.
+    """
+    panels = [(key, title) for key, title in _PANELS if any(f"val_{key}" in row or key in row for row in history)]
+    if not history or not panels:
+        return None
+    figure, axes = blank(3.5 * len(panels), 3.2, len(panels))
+    folds = sorted({str(row.get("fold", 0)) for row in history}, key=_numeric)
+    for area, (key, title) in zip(axes, panels, strict=True):
+        _panel(area, history, folds, key)
+        area.set_title(title)
+    axes[0].legend(fontsize=8)
+    several = f" Thin: each of {len(folds)} folds; thick: their mean." if len(folds) > 1 else ""
+    caption = "Training figures are of augmented crops, validation figures of crops as they are." + several
+    return Drawn("training", "Training", caption, _alt(history, panels), figure)
+
+
+def series(history: History, fold: str, name: str) -> tuple[np.ndarray, np.ndarray]:
+    """Epochs and values of a column in a fold; epochs without the value are left out, NaN stays a gap."""
+    rows = [row for row in history if str(row.get("fold", 0)) == fold and row.get(name) not in (None, "")]
+    return np.array([float(row["epoch"]) for row in rows]), np.array([float(row[name]) for row in rows])
+
+
+def _panel(axes: Axes, history: History, folds: list[str], key: str) -> None:
+    for name, label, colour, dash in (
+        (key, "training", SERIES[0], (0, (5, 1.5))),
+        (f"val_{key}", "validation", SERIES[1], "solid"),
+    ):
+        lines = [series(history, fold, name) for fold in folds]
+        if not any(len(epochs) for epochs, _ in lines):
+            continue
+        for epochs, values in lines:
+            thin = {"linewidth": 0.8, "alpha": 0.35} if len(folds) > 1 else {"label": label}
+            axes.plot(epochs, values, color=colour, linestyle=dash, **thin)
+        if len(folds) > 1:
+            axes.plot(*_mean(lines), color=colour, linestyle=dash, linewidth=2, label=label)
+    axes.set_xlabel("Epoch")
+    axes.xaxis.set_major_locator(MaxNLocator(integer=True, nbins=6))
+    axes.spines["left"].set_edgecolor(INK)
+    grid(axes)
+
+
+def _mean(lines: list[tuple[np.ndarray, np.ndarray]]) -> tuple[np.ndarray, np.ndarray]:
+    """Mean over the folds that reached an epoch with a value that is a number."""
+    epochs = np.concatenate([own for own, _ in lines])
+    values = np.concatenate([own for _, own in lines])
+    epochs, values = epochs[~np.isnan(values)], values[~np.isnan(values)]
+    distinct = np.unique(epochs)
+    return distinct, np.array([values[epochs == epoch].mean() for epoch in distinct])
+
+
+def _alt(history: History, panels: list[tuple[str, str]]) -> str:
+    last = history[-1]
+    ends = [f"{name} {float(last[name]):.3f}" for key, _ in panels for name in (key, f"val_{key}") if last.get(name)]
+    return f"Curves over {len({row['epoch'] for row in history})} epochs; the last row ends at " + ", ".join(ends) + "."
+
+
+def _numeric(text: str) -> tuple[float, str]:
+    return (float(text), text) if text.lstrip("-").isdigit() else (float("inf"), text)
