@@ -63,6 +63,7 @@ def train_network(
             steps_per_epoch=steps,
             callbacks=[epoch_end, TrainingProgress(console, title, config.train.epochs, steps, done)],
             verbose=0,
+            shuffle=False,  # the stream is in its order already
         )
     epoch_end.set_model(trainee)
     epoch_end.restore_best()

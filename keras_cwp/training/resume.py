@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import zipfile
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -50,15 +51,18 @@ def load_state(path: Path, model: keras.Model) -> Progress:
         RunError: the file is damaged, or was written for another model.
     """
     try:
-        with np.load(path, allow_pickle=False) as arrays:
+        with open(path, "rb") as file, np.load(file, allow_pickle=False) as arrays:
             stored = {name: arrays[name] for name in arrays.files}
         note = json.loads(stored.pop("progress").tobytes())
         best = [stored.pop(f"best_{n}") for n in range(sum(name.startswith("best_") for name in stored))]
         for n, variable in enumerate(_variables(model)):
-            variable.assign(stored.pop(f"variable_{n}"))
+            value = stored.pop(f"variable_{n}")
+            if value.shape != tuple(variable.shape):
+                raise ValueError(f"{variable.path} has shape {tuple(variable.shape)}, the file {value.shape}")
+            variable.assign(value)
         if stored:
             raise ValueError(f"{len(stored)} variables too many")
-    except (OSError, ValueError, KeyError) as error:
+    except (OSError, ValueError, KeyError, zipfile.BadZipFile) as error:
         raise RunError(f"{path}: cannot continue from it ({error}); remove the run and begin again") from None
     return Progress(note["history"], note["best_epoch"], tuple(note["best_score"]), best)
 

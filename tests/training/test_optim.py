@@ -1,0 +1,43 @@
+"""The schedule by hand, and who is spared weight decay."""
+
+from __future__ import annotations
+
+import keras
+import numpy as np
+import pytest
+
+from keras_cwp.config import ModelConfig, TrainConfig
+from keras_cwp.models.build import build_model
+from keras_cwp.training.optim import learning_rate_schedule, make_optimizer
+
+
+def rates(config, steps_per_epoch, steps):
+    schedule = learning_rate_schedule(config, steps_per_epoch)
+    return [float(schedule(step)) for step in steps]
+
+
+def test_rises_linearly_then_falls_by_half_a_cosine():
+    config = TrainConfig(epochs=5, warmup_epochs=1.0, learning_rate=0.1)
+    found = rates(config, 10, [0, 5, 10, 30, 50])
+    np.testing.assert_allclose(found, [0, 0.05, 0.1, 0.05, 0], atol=1e-7)
+
+
+def test_without_warm_up_it_starts_at_the_peak():
+    assert rates(TrainConfig(epochs=2, warmup_epochs=0, learning_rate=0.1), 10, [0]) == pytest.approx([0.1])
+
+
+def test_a_warm_up_longer_than_the_training_leaves_a_step_to_fall():
+    found = rates(TrainConfig(epochs=1, warmup_epochs=3, learning_rate=0.1), 4, [0, 3, 4])
+    np.testing.assert_allclose(found, [0, 0.1, 0], atol=1e-7)
+
+
+def test_weight_decay_acts_on_kernels_alone():
+    network = build_model(ModelConfig(dropout=0.0), classes=3, image_size=32)
+    config = TrainConfig(warmup_epochs=0, learning_rate=0.01, weight_decay=0.5)
+    optimizer = make_optimizer(config, network, 10)
+    before = [keras.ops.convert_to_numpy(v) for v in network.trainable_variables]
+    optimizer.apply([keras.ops.zeros_like(v) for v in network.trainable_variables], network.trainable_variables)
+    for variable, old in zip(network.trainable_variables, before, strict=True):
+        spared = variable.name in ("gamma", "beta", "bias") or "eca" in variable.path
+        expected = old if spared else old * (1 - 0.01 * 0.5)
+        np.testing.assert_allclose(keras.ops.convert_to_numpy(variable), expected, rtol=1e-5, err_msg=variable.path)

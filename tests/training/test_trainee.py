@@ -1,0 +1,87 @@
+"""A training step against one written out by hand."""
+
+from __future__ import annotations
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from keras_cwp.training.trainee import Trainee
+
+
+class Shift(keras.layers.Layer):
+    """Adds 1 while training: an augmentation whose effect is easy to see."""
+
+    def call(self, images, training=False):
+        return images + 1.0 if training else images
+
+
+def linear_network(value=1.0):
+    inputs = keras.Input((2, 2, 1))
+    flat = keras.layers.Flatten()(inputs)
+    return keras.Model(inputs, keras.layers.Dense(2, kernel_initializer=keras.initializers.Constant(value))(flat))
+
+
+def compiled(momentum, mix=None):
+    trainee = Trainee(linear_network(), Shift(), mix=mix, ema_momentum=momentum)
+    trainee.compile(
+        keras.optimizers.SGD(0.5),
+        keras.losses.CategoricalCrossentropy(from_logits=True),
+        metrics=[keras.metrics.CategoricalAccuracy(name="accuracy")],
+        jit_compile=False,
+    )
+    return trainee
+
+
+IMAGES = np.arange(12, dtype=np.float32).reshape(3, 2, 2, 1) / 12
+LABELS = np.eye(2, dtype=np.float32)[[0, 1, 1]]
+WEIGHTS = np.array([1, 2, 0], dtype=np.float32)
+
+
+def test_one_step_is_gradient_descent_on_augmented_images():
+    trainee = compiled(None)
+    trainee.fit(IMAGES, LABELS, sample_weight=WEIGHTS, batch_size=3, verbose=0)
+    flat = IMAGES.reshape(3, 4) + 1
+    logits = flat @ np.ones((4, 2))
+    share = np.exp(logits) / np.exp(logits).sum(1, keepdims=True)
+    gradient = flat.T @ ((share - LABELS) * WEIGHTS[:, None]) / 3
+    np.testing.assert_allclose(trainee.network.trainable_variables[0], 1 - 0.5 * gradient, rtol=1e-5)
+
+
+def test_the_average_follows_by_the_warmed_up_momentum():
+    trainee = compiled(0.9)
+    start = trainee.network.trainable_variables[0].numpy().copy()
+    trainee.fit(IMAGES, LABELS, batch_size=3, verbose=0)
+    first = trainee.network.trainable_variables[0].numpy().copy()
+    keep = (1 + 1) / (10 + 1)  # after one step, far below 0.9
+    other = linear_network(7.0)
+    trainee.copy_average_to(other)
+    np.testing.assert_allclose(other.trainable_variables[0], keep * start + (1 - keep) * first, rtol=1e-6)
+    np.testing.assert_allclose(trainee.network.trainable_variables[0], first)
+
+
+def test_without_average_the_weights_themselves_are_copied():
+    trainee = compiled(None)
+    other = linear_network(7.0)
+    trainee.copy_average_to(other)
+    np.testing.assert_array_equal(other.trainable_variables[0], trainee.network.trainable_variables[0])
+
+
+def test_mixing_changes_what_the_loss_sees():
+    def nothing_counts(images, labels, weights):
+        return images, labels, tf.zeros_like(weights)
+
+    trainee = compiled(None, nothing_counts)
+    before = trainee.network.trainable_variables[0].numpy().copy()
+    trainee.fit(IMAGES, LABELS, sample_weight=WEIGHTS, batch_size=3, verbose=0)
+    np.testing.assert_array_equal(trainee.network.trainable_variables[0], before)
+
+
+def test_loss_of_an_epoch_counts_each_image_once():
+    trainee = compiled(None)
+    trainee.optimizer.learning_rate = 0.0
+    history = trainee.fit(IMAGES, LABELS, batch_size=2, shuffle=False, verbose=0)  # batches of 2 and 1
+    logits = trainee(IMAGES + 1.0)
+    expected = float(keras.losses.CategoricalCrossentropy(from_logits=True)(LABELS, logits))
+    assert history.history["loss"][0] == pytest.approx(expected, rel=1e-5)
