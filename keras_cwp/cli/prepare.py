@@ -1,0 +1,50 @@
+"""keras-cwp prepare."""
+
+from __future__ import annotations
+
+import click
+
+
+@click.command("prepare")
+@click.option("--rois", required=True, type=click.Path(), help="ROI table: CSV, COCO JSON, LabelMe JSON or folder.")
+@click.option("--images", required=True, type=click.Path(), help="Folder of the radiographs.")
+@click.option("--out", required=True, type=click.Path(), help="Folder to write the data set to.")
+@click.option("--config", type=click.Path(), help="YAML configuration; its section `data` counts here.")
+@click.option("--set", "overrides", multiple=True, metavar="KEY=VALUE", help="One key, e.g. data.image_size=160.")
+@click.option("--patients", type=click.Path(), help="CSV image,patient_id for formats without a patient.")
+@click.option("--patient-per-image", is_flag=True, help="State that every image is of another patient.")
+def command(
+    rois: str,
+    images: str,
+    out: str,
+    config: str | None,
+    overrides: tuple[str, ...],
+    patients: str | None,
+    patient_per_image: bool,
+) -> None:
+    """Read radiographs and a ROI table, check everything, crop, and write a data set.
+
+    A CSV table has the columns image, patient_id, label and may have x, y, width, height (pixels, 0-based,
+    end-exclusive), roi_id, site, manufacturer, side, spacing_mm, view, size_mm.
+    """
+    from keras_cwp.cli.progress import progress_bar
+    from keras_cwp.config import load_config
+    from keras_cwp.data.prepare import prepare
+
+    settings = load_config(config, overrides).data
+    with progress_bar("radiographs") as progress:
+        data = prepare(
+            rois,
+            images,
+            out,
+            settings,
+            patients=patients,
+            patient_per_image=patient_per_image,
+            note=lambda line: click.echo(f"note: {line}", err=True),
+            progress=progress,
+        )
+    counts = data.meta["counts"]
+    click.echo(
+        f"{out}: {counts['rois']} ROIs on {counts['images']} radiographs of {counts['patients']} patients, "
+        f"classes {', '.join(data.classes)}, {data.crop_size} px crops"
+    )

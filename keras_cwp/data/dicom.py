@@ -1,0 +1,216 @@
+"""DICOM radiographs: stored values → modality LUT → VOI LUT or window → bone bright, in [0, 1].
+
+Every step maps one stored value to one output value, so the chain is computed once for the at most 65,536
+stored values and then looked up (DICOM PS3.3, C.11.1 and C.11.2).
+"""
+
+from __future__ import annotations
+
+import io
+import warnings
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pydicom
+from pydicom.multival import MultiValue
+from pydicom.pixels import apply_modality_lut, pixel_array
+from pydicom.pixels.processing import apply_voi
+
+from keras_cwp.errors import DataError
+
+LATERAL_VIEWS = ("LL", "RL", "LATERAL", "LAT")
+_SQUARE_TOLERANCE = 0.01  # of row against column spacing
+_GREY = ("MONOCHROME1", "MONOCHROME2")
+_LUMA = np.array([0.299, 0.587, 0.114], dtype=np.float32)  # ITU-R BT.601
+
+
+@dataclass(frozen=True)
+class DicomHeader:
+    """The fields of `radiograph.Header`, in its order."""
+
+    width: int
+    height: int
+    bits: int
+    spacing_mm: float | None
+    patient_id: str | None
+    metadata: dict[str, str]
+
+    def __iter__(self) -> Any:
+        return iter((self.width, self.height, self.bits, self.spacing_mm, self.patient_id, self.metadata))
+
+
+def is_dicom(content: bytes) -> bool:
+    """Whether the bytes start as a DICOM file does (128 bytes, then DICM)."""
+    return content[128:132] == b"DICM"
+
+
+def decode_header(content: bytes, path: Path, max_pixels: int, lateral: bool) -> DicomHeader:
+    """Size, depth, spacing, patient and acquisition.
+
+    Raises:
+        DataError: not a single-frame radiograph of 8 to 16 bits, larger than `max_pixels`, or a lateral view
+            without `lateral`.
+    """
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # pydicom warns of values that break the standard; many scanners' do
+        return _header(_parse(content, path), path, max_pixels, lateral)
+
+
+def decode(content: bytes, path: Path, max_pixels: int, lateral: bool, window: int) -> tuple[np.ndarray, DicomHeader]:
+    """float32 pixels [height, width] in [0, 1], bone bright, and the header.
+
+    Raises:
+        DataError: as `decode_header`, or a transfer syntax without a decoder, or broken pixel data.
+    """
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        dataset = _parse(content, path)
+        header = _header(dataset, path, max_pixels, lateral)
+        stored = _stored(dataset, path)
+        try:
+            return _render(stored, dataset, window), header
+        except DataError as error:
+            raise DataError(f"image {path}: {error}") from None
+        except Exception as error:  # a table or window that contradicts the pixels
+            raise DataError(f"image {path}: its look-up tables or windows cannot be applied: {error}") from None
+
+
+def window_values(values: np.ndarray, center: float, width: float, function: str = "LINEAR") -> np.ndarray:
+    """Map modality values to [0, 1] by a window, PS3.3 C.11.2.1.2.1 and C.11.2.1.3.
+
+    Args:
+        values: modality values, any shape.
+        function: LINEAR, LINEAR_EXACT or SIGMOID.
+
+    Raises:
+        DataError: a width that the function does not allow, or another function.
+    """
+    least = 1 if function == "LINEAR" else 0
+    if width < least or (width == 0 and function != "LINEAR"):
+        raise DataError(f"window width {width} is too small for the function {function}")
+    if function == "LINEAR":
+        center, width = center - 0.5, width - 1
+    if function in ("LINEAR", "LINEAR_EXACT"):
+        if width == 0:
+            return (values > center).astype(np.float64)
+        return np.clip((values - center) / width + 0.5, 0, 1)
+    if function == "SIGMOID":
+        return 1 / (1 + np.exp(np.clip(-4 * (values - center) / width, -700, 700)))
+    raise DataError(f"window function {function!r}; expected LINEAR, LINEAR_EXACT or SIGMOID")
+
+
+def _parse(content: bytes, path: Path) -> pydicom.Dataset:
+    try:
+        return pydicom.dcmread(io.BytesIO(content))
+    except Exception as error:  # pydicom raises of many kinds on broken files
+        raise DataError(f"image {path}: not a readable DICOM file: {error}") from None
+
+
+def _header(dataset: pydicom.Dataset, path: Path, max_pixels: int, lateral: bool) -> DicomHeader:
+    try:
+        if "PixelData" not in dataset:
+            raise DataError("no pixel data in it")
+        width, height, bits = int(dataset.Columns), int(dataset.Rows), int(dataset.BitsStored)
+        _check_kind(dataset, width, height, bits, max_pixels)
+        view = str(dataset.get("ViewPosition", "") or "").strip().upper()
+        if view in LATERAL_VIEWS and not lateral:
+            raise DataError(f"a lateral view (ViewPosition {view}); leave it out, or ask for lateral views")
+        patient = str(dataset.get("PatientID", "") or "").strip() or None
+        return DicomHeader(width, height, bits, _spacing(dataset), patient, _metadata(dataset, view))
+    except DataError as error:
+        raise DataError(f"image {path}: {error}") from None
+    except Exception as error:
+        raise DataError(f"image {path}: its DICOM header cannot be used: {error}") from None
+
+
+def _check_kind(dataset: pydicom.Dataset, width: int, height: int, bits: int, max_pixels: int) -> None:
+    frames = int(dataset.get("NumberOfFrames", 1) or 1)
+    photometric = str(dataset.get("PhotometricInterpretation", ""))
+    if frames != 1:
+        raise DataError(f"{frames} frames; a radiograph has one")
+    if width < 1 or height < 1 or width * height > max_pixels:
+        raise DataError(f"{width} × {height} pixels; data.max_pixels allows 1 to {max_pixels}")
+    if not 8 <= bits <= 16 or int(dataset.BitsAllocated) not in (8, 16):
+        raise DataError(f"{bits} bits stored in {dataset.BitsAllocated}; only 8 to 16 are read")
+    if photometric not in _GREY and int(dataset.get("SamplesPerPixel", 1)) != 3:
+        raise DataError(f"PhotometricInterpretation {photometric!r}; grey or three-channel colour is read")
+
+
+def _spacing(dataset: pydicom.Dataset) -> float | None:
+    magnification = float(dataset.get("EstimatedRadiographicMagnificationFactor", 1) or 1)
+    for name, factor in (("PixelSpacing", 1.0), ("ImagerPixelSpacing", magnification)):
+        values = dataset.get(name)
+        if values is None or len(values) != 2:
+            continue
+        row, column = float(values[0]) / factor, float(values[1]) / factor
+        if row > 0 and abs(row - column) <= _SQUARE_TOLERANCE * row:
+            return row
+    return None
+
+
+def _metadata(dataset: pydicom.Dataset, view: str) -> dict[str, str]:
+    named = {
+        "file_type": "dicom",
+        "manufacturer": dataset.get("Manufacturer", ""),
+        "modality": dataset.get("Modality", ""),
+        "view": view,
+        "photometric": dataset.get("PhotometricInterpretation", ""),
+    }
+    return {name: str(value).strip() for name, value in named.items() if str(value or "").strip()}
+
+
+def _stored(dataset: pydicom.Dataset, path: Path) -> np.ndarray:
+    try:
+        return pixel_array(dataset)
+    except Exception as error:
+        syntax = dataset.file_meta.get("TransferSyntaxUID")
+        name = getattr(syntax, "name", syntax)
+        reason = " ".join(str(error).split())
+        raise DataError(f"image {path}: cannot decode transfer syntax {name}: {reason}") from None
+
+
+def _render(stored: np.ndarray, dataset: pydicom.Dataset, window: int) -> np.ndarray:
+    if stored.ndim == 3:
+        return stored.astype(np.float32) @ (_LUMA / np.float32(2 ** int(dataset.BitsStored) - 1))
+    limits = np.iinfo(stored.dtype)
+    every = np.arange(limits.min, limits.max + 1, dtype=stored.dtype)
+    shown = _voi(apply_modality_lut(every, dataset), dataset, window)
+    if dataset.PhotometricInterpretation == "MONOCHROME1":
+        shown = 1 - shown
+    shown[_padding(every, dataset)] = 0
+    return shown.astype(np.float32)[stored.astype(np.int32) - limits.min]
+
+
+def _voi(values: np.ndarray, dataset: pydicom.Dataset, window: int) -> np.ndarray:
+    if dataset.get("VOILUTSequence"):
+        table = dataset.VOILUTSequence[min(window, len(dataset.VOILUTSequence) - 1)]
+        shown = apply_voi(values.astype(np.int64), dataset, index=dataset.VOILUTSequence.index(table))
+        return shown / (2 ** int(table.LUTDescriptor[2]) - 1)
+    if dataset.get("WindowCenter") is not None and dataset.get("WindowWidth") is not None:
+        function = str(dataset.get("VOILUTFunction", "") or "LINEAR")
+        return window_values(values, _pick(dataset.WindowCenter, window), _pick(dataset.WindowWidth, window), function)
+    low, high = _stored_range(dataset)
+    return np.clip((values - low) / (high - low), 0, 1)
+
+
+def _pick(value: Any, window: int) -> float:
+    return float(value[min(window, len(value) - 1)] if isinstance(value, MultiValue) else value)
+
+
+def _stored_range(dataset: pydicom.Dataset) -> tuple[float, float]:
+    """Modality values of the least and greatest stored value."""
+    bits, signed = int(dataset.BitsStored), int(dataset.get("PixelRepresentation", 0))
+    ends = np.array([-(2 ** (bits - 1)), 2 ** (bits - 1) - 1] if signed else [0, 2**bits - 1])
+    low, high = sorted(float(value) for value in apply_modality_lut(ends, dataset))
+    return low, high
+
+
+def _padding(every: np.ndarray, dataset: pydicom.Dataset) -> np.ndarray:
+    first = dataset.get("PixelPaddingValue")
+    if first is None:
+        return np.zeros(len(every), dtype=bool)
+    last = dataset.get("PixelPaddingRangeLimit", first)
+    low, high = sorted((int(first), int(last)))
+    return (every >= low) & (every <= high)

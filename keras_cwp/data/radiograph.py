@@ -1,0 +1,119 @@
+"""One radiograph from a file: DICOM, PNG, JPEG or TIFF, to one channel with bone bright."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+
+from keras_cwp.data import dicom, raster
+from keras_cwp.errors import DataError
+
+MAX_PIXELS = 100_000_000  # twice the largest detector; a file that claims more is a mistake or an attack
+_BYTES_PER_PIXEL = 8  # a file with more bytes than this per allowed pixel is not read at all
+
+
+@dataclass(frozen=True)
+class Header:
+    """What is known before the pixels are decoded.
+
+    Args:
+        width, height: pixels, after the orientation that the file asks for.
+        bits: per pixel as stored, 8 to 16.
+        spacing_mm: distance of pixel centres, None when the file does not say or pixels are not square.
+        patient_id: DICOM's, None elsewhere.
+        metadata: acquisition, by name: file_type, and from DICOM manufacturer, modality, view, photometric.
+    """
+
+    width: int
+    height: int
+    bits: int
+    spacing_mm: float | None = None
+    patient_id: str | None = None
+    metadata: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, eq=False)
+class Radiograph:
+    """Decoded pixels.
+
+    Args:
+        pixels: [height, width], uint8, uint16 or float32, bone bright.
+        white: the value of `pixels` that is 1.0: 255, 65535 or 1.
+    """
+
+    pixels: np.ndarray
+    white: float
+    bits: int
+    spacing_mm: float | None = None
+    metadata: Mapping[str, str] = field(default_factory=dict)
+
+    def to_unit(self) -> np.ndarray:
+        """float32 [height, width] in [0, 1]."""
+        return self.pixels.astype(np.float32) / np.float32(self.white)
+
+
+def read_header(path: Path | str, *, max_pixels: int = MAX_PIXELS, lateral: bool = False) -> Header:
+    """Size, depth and acquisition of a radiograph without decoding it.
+
+    Args:
+        lateral: accept lateral views.
+
+    Raises:
+        DataError: unreadable, of another format, too large, several frames, or a lateral view.
+    """
+    path = Path(path)
+    return decode_header(read_bytes(path, max_pixels), path, max_pixels=max_pixels, lateral=lateral)
+
+
+def read_radiograph(
+    path: Path | str, *, max_pixels: int = MAX_PIXELS, lateral: bool = False, window: int = 0
+) -> Radiograph:
+    """Read and decode one file.
+
+    Args:
+        window: which of several DICOM windows (0-based).
+
+    Raises:
+        DataError: as `read_header`, or pixels that cannot be decoded.
+    """
+    path = Path(path)
+    return decode(read_bytes(path, max_pixels), path, max_pixels=max_pixels, lateral=lateral, window=window)
+
+
+def decode_header(content: bytes, path: Path, *, max_pixels: int = MAX_PIXELS, lateral: bool = False) -> Header:
+    """`read_header` of bytes that were read already; `path` is for messages."""
+    if dicom.is_dicom(content):
+        return Header(*dicom.decode_header(content, path, max_pixels, lateral))
+    return Header(*raster.decode_header(content, path, max_pixels))
+
+
+def decode(
+    content: bytes, path: Path, *, max_pixels: int = MAX_PIXELS, lateral: bool = False, window: int = 0
+) -> Radiograph:
+    """`read_radiograph` of bytes that were read already; `path` is for messages."""
+    if dicom.is_dicom(content):
+        pixels, head = dicom.decode(content, path, max_pixels, lateral, window)
+        return Radiograph(pixels, 1.0, head.bits, head.spacing_mm, head.metadata)
+    pixels, bits, metadata = raster.decode(content, path, max_pixels)
+    return Radiograph(pixels, float(np.iinfo(pixels.dtype).max), bits, None, metadata)
+
+
+def read_bytes(path: Path, max_pixels: int = MAX_PIXELS) -> bytes:
+    """The file's bytes, if it is not larger than any radiograph of `max_pixels` could be.
+
+    Raises:
+        DataError: unreadable, empty or too large.
+    """
+    try:
+        size = path.stat().st_size
+        content = path.read_bytes() if size <= max_pixels * _BYTES_PER_PIXEL else None
+    except OSError as error:
+        raise DataError(f"image {path}: cannot be read: {error.strerror}") from None
+    if content is None:
+        raise DataError(f"image {path}: {size} bytes are more than {max_pixels} pixels can take (data.max_pixels)")
+    if not content:
+        raise DataError(f"image {path}: the file is empty")
+    return content

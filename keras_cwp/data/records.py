@@ -1,0 +1,109 @@
+"""TFRecord shards of crops. Every record of a data set has its pixels last, so a row's place is known by arithmetic.
+
+A record is a tf.train.Example with `label` (int64), `row` (int64, the row of the manifest) and `pixels` (the raw
+little-endian bytes of the crop): any TFRecord reader reads it. The package itself reads rows by their offset.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable
+from pathlib import Path
+
+import numpy as np
+
+from keras_cwp.errors import DataError
+
+_HEAD_BYTES = 12  # TFRecord: length (8) and its checksum (4) before the data
+_TAIL_BYTES = 4  # checksum of the data
+_CHUNK_BYTES = 1 << 20
+
+
+def shard_name(number: int, shards: int) -> str:
+    return f"rois-{number:05d}-of-{shards:05d}.tfrecord"
+
+
+def encode_example(label: int, row: int, pixels: bytes) -> bytes:
+    """A serialized tf.train.Example with label, row and pixels, in this order."""
+    entries = (
+        _entry(b"label", _field(3, _field(1, _varint(label)))),
+        _entry(b"row", _field(3, _field(1, _varint(row)))),
+        _entry(b"pixels", _field(1, _field(1, pixels))),
+    )
+    return _field(1, b"".join(_field(1, entry) for entry in entries))
+
+
+def write_shard(path: Path, examples: Iterable[bytes]) -> None:
+    """Write serialized examples as one TFRecord file.
+
+    Raises:
+        DataError: the disk refuses.
+    """
+    import tensorflow as tf
+
+    try:
+        with tf.io.TFRecordWriter(str(path)) as writer:
+            for example in examples:
+                writer.write(example)
+    except tf.errors.OpError as error:
+        raise DataError(f"cannot write {path}: {error.message}") from None
+
+
+def pixel_offsets(labels: np.ndarray, first_row: int, pixel_bytes: int) -> np.ndarray:
+    """Where each record's pixels begin in its shard.
+
+    Args:
+        labels: int [records] of the shard's rows, which are consecutive.
+        first_row: row of its first record.
+
+    Returns:
+        int64 [records + 1]; the last entry is where the pixels of a further record would begin, less its head.
+    """
+    rows = range(first_row, first_row + len(labels))
+    heads = [len(encode_example(int(label), row, bytes(1))) for label, row in zip(labels, rows, strict=True)]
+    growth = len(encode_example(0, 0, bytes(pixel_bytes))) - len(encode_example(0, 0, bytes(1)))
+    lengths = np.array(heads, dtype=np.int64) + growth
+    ends = np.cumsum(lengths + _HEAD_BYTES + _TAIL_BYTES)
+    return np.append(ends - _TAIL_BYTES - pixel_bytes, ends[-1])
+
+
+def read_pixels(path: Path, offset: int, into: np.ndarray) -> None:
+    """Fill a contiguous array with a crop's bytes.
+
+    Raises:
+        DataError: the file is gone or shorter than it was.
+    """
+    try:
+        with open(path, "rb", buffering=0) as file:
+            file.seek(offset)
+            got = file.readinto(into.view(np.uint8).data)
+    except OSError as error:
+        raise DataError(f"shard {path}: {error.strerror}; prepare the data set again") from None
+    if got != into.nbytes:
+        raise DataError(f"shard {path}: ends within a record; prepare the data set again")
+
+
+def file_sha256(path: Path) -> str:
+    """Hexadecimal SHA-256 of a file, read in pieces."""
+    digest = hashlib.sha256()
+    with open(path, "rb") as file:
+        while chunk := file.read(_CHUNK_BYTES):
+            digest.update(chunk)
+    return digest.hexdigest()
+
+
+def _entry(name: bytes, feature: bytes) -> bytes:
+    return _field(1, name) + _field(2, feature)
+
+
+def _field(number: int, content: bytes) -> bytes:
+    """A length-delimited field of the protocol buffer wire format."""
+    return _varint(number << 3 | 2) + _varint(len(content)) + content
+
+
+def _varint(value: int) -> bytes:
+    encoded = bytearray()
+    while value > 0x7F:
+        encoded.append(value & 0x7F | 0x80)
+        value >>= 7
+    return bytes([*encoded, value])

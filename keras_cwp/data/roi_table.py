@@ -1,0 +1,122 @@
+"""ROI tables: CSV with `image, patient_id, label` and optionally a box, an id and acquisition columns."""
+
+from __future__ import annotations
+
+import csv
+import difflib
+import io
+import math
+from pathlib import Path
+
+from keras_cwp.data.roi import Box, ImageFolder, Roi
+from keras_cwp.errors import DataError
+
+BOX_COLUMNS = ("x", "y", "width", "height")
+EXTRA_COLUMNS = ("site", "manufacturer", "side", "spacing_mm", "view", "size_mm")
+KNOWN_COLUMNS = ("image", "patient_id", "label", *BOX_COLUMNS, "roi_id", *EXTRA_COLUMNS)
+
+
+def read_csv_rois(path: Path, images: ImageFolder, patient_per_image: bool = False) -> list[Roi]:
+    """Rows of a CSV table, one ROI each, in file order.
+
+    Comma, semicolon or tab separates; the header decides. UTF-8, with or without a byte order mark.
+
+    Args:
+        patient_per_image: where there is no patient_id column, each image stands for a patient of its own.
+
+    Raises:
+        DataError: an unknown or missing column, a row of another length, an empty or impossible value.
+    """
+    header, rows = read_table(path)
+    check_columns(path, header)
+    if "patient_id" not in header and not patient_per_image:
+        raise DataError(
+            f"{path}: no patient_id column (columns: {', '.join(header)}); add one, for splits must not cut "
+            "through a patient, or state --patient-per-image"
+        )
+    return [_roi(dict(zip(header, row, strict=True)), f"{path}, line {line}", images, line) for line, row in rows]
+
+
+def read_table(path: Path) -> tuple[list[str], list[tuple[int, list[str]]]]:
+    """Header and (line number, fields) of a delimited text file; blank lines are left out.
+
+    Raises:
+        DataError: unreadable, not UTF-8, empty, a column named twice, or a row of another length.
+    """
+    try:
+        text = path.read_text(encoding="utf-8-sig")
+        first = text.split("\n", 1)[0]
+        reader = csv.reader(io.StringIO(text, newline=""), delimiter=max(",;\t", key=first.count), strict=True)
+        lines = [(reader.line_num, [field.strip() for field in row]) for row in reader if any(map(str.strip, row))]
+    except (OSError, UnicodeDecodeError, csv.Error) as error:
+        raise DataError(f"{path}: cannot be read as a CSV table: {error}") from None
+    if len(lines) < 2:
+        raise DataError(f"{path}: {'only a header' if lines else 'empty'}; a table needs a header and rows")
+    header = lines[0][1]
+    repeated = sorted({name for name in header if header.count(name) > 1})
+    if repeated:
+        raise DataError(f"{path}: column {repeated[0]!r} stands more than once in the header")
+    for line, row in lines[1:]:
+        if len(row) != len(header):
+            raise DataError(f"{path}, line {line}: {len(row)} fields, the header has {len(header)}")
+    return header, lines[1:]
+
+
+def check_columns(path: Path, header: list[str]) -> None:
+    """Refuse a header with an unknown column, without a necessary one, or with a part of a box.
+
+    Raises:
+        DataError: as said, with the nearest known name.
+    """
+    for name in header:
+        if name not in KNOWN_COLUMNS:
+            near = difflib.get_close_matches(name.lower(), KNOWN_COLUMNS, n=1)
+            hint = f"did you mean {near[0]!r}? " if near else ""
+            raise DataError(f"{path}: unknown column {name!r}; {hint}known columns: {', '.join(KNOWN_COLUMNS)}")
+    missing = [name for name in ("image", "label") if name not in header]
+    if missing:
+        raise DataError(f"{path}: no {missing[0]} column; a table needs image, patient_id, label")
+    box = [name for name in BOX_COLUMNS if name in header]
+    if box and len(box) < len(BOX_COLUMNS):
+        raise DataError(f"{path}: of a box only {', '.join(box)}; it needs all of {', '.join(BOX_COLUMNS)}, or none")
+
+
+def _roi(row: dict[str, str], where: str, images: ImageFolder, line: int) -> Roi:
+    for name in ("label", "patient_id"):
+        if not row.get(name, "?"):
+            raise DataError(f"{where}: {name} is empty")
+    image, path = images.find(row["image"], where)
+    return Roi(
+        image=image,
+        path=path,
+        patient_id=row.get("patient_id", image),
+        label=row["label"],
+        box=_box(row, where),
+        roi_id=row.get("roi_id") or f"{line - 1}:{image}",
+        where=where,
+        extra={name: row[name] for name in EXTRA_COLUMNS if row.get(name)},
+    )
+
+
+def _box(row: dict[str, str], where: str) -> Box | None:
+    texts = [row.get(name, "") for name in BOX_COLUMNS]
+    if not any(texts):
+        return None
+    try:
+        x, y, width, height = (float(text) for text in texts)
+    except ValueError:
+        raise DataError(f"{where}: the box {dict(zip(BOX_COLUMNS, texts, strict=True))} is not four numbers") from None
+    return checked_box((x, y, width, height), where)
+
+
+def checked_box(box: Box, where: str) -> Box:
+    """The box itself when its numbers are finite and its sides positive.
+
+    Raises:
+        DataError: they are not.
+    """
+    if not all(map(math.isfinite, box)):
+        raise DataError(f"{where}: the box {box} (x, y, width, height) has a value that is no finite number")
+    if box[2] <= 0 or box[3] <= 0:
+        raise DataError(f"{where}: the box {box} (x, y, width, height) has no area")
+    return box
