@@ -10,32 +10,41 @@ import tensorflow as tf
 from keras_cwp.augment.operations import OPERATIONS, Operation
 from keras_cwp.augment.schema import Policy
 
+# By operation float32 [batch] or [batch, 2]; and random fields, under the name of the operation with "/field".
 Draw = dict[str, tf.Tensor]
 
 # Streams folded into the seed, so that one kind of draw does not move another.
-_FACTORS, _CHOICE, _ELASTIC, _SHADING, _NOISE, _PLACE = range(6)
+FACTORS, CHOICE, ELASTIC, SHADING, NOISE, ERASE, GRID, MIX = range(8)
+# Control points on a side of the shading field: half a wave or so across the image.
+SHADING_POINTS = 5
 
 
-def draw_factors(policy: Policy, batch: Any, seed: tf.Tensor, magnitude: Any = 1.0) -> Draw:
-    """Factors for a batch.
+def draw_policy(policy: Policy, batch: Any, side_px: int, seed: tf.Tensor, magnitude: Any = 1.0) -> Draw:
+    """Everything random about a batch; what follows is a pure function of images and draw.
 
     Args:
         batch: number of images, int or int32 scalar tensor.
+        side_px: side of the view.
         seed: int32 or int64 [2]; the same seed gives the same draw.
         magnitude: share of each range in use, 0 to 1, times the policy's own.
 
     Returns:
-        by operation float32 [batch], or [batch, 2] for two columns; only the policy's operations.
+        only the policy's operations, and the fields that these need.
     """
+    return draw_factors(policy, batch, seed, magnitude) | draw_fields(policy, batch, side_px, seed)
+
+
+def draw_factors(policy: Policy, batch: Any, seed: tf.Tensor, magnitude: Any = 1.0) -> Draw:
+    """By operation: float32 [batch], or [batch, 2] for two columns."""
     names = list(policy.operations)
     if not names:
         return {}
     columns = [OPERATIONS[name].columns for name in names]
-    uniform = tf.random.stateless_uniform([sum(columns), batch], stream(seed, _FACTORS))
-    chosen = _choose(policy, batch, seed)
+    uniform = tf.random.stateless_uniform([sum(columns), batch], stream(seed, FACTORS))
+    chosen = tf.unstack(_choose(policy, batch, seed), len(names))
     strength = tf.cast(magnitude, tf.float32) * policy.magnitude
     draw = {}
-    for name, value, use in zip(names, tf.split(uniform, columns), tf.unstack(chosen, len(names)), strict=True):
+    for name, value, use in zip(names, tf.split(uniform, columns), chosen, strict=True):
         row = OPERATIONS[name]
         value = _scale(row, value, policy.operations[name].range, strength)
         value = tf.where(use, value, row.neutral)
@@ -43,25 +52,24 @@ def draw_factors(policy: Policy, batch: Any, seed: tf.Tensor, magnitude: Any = 1
     return draw
 
 
-def draw_elastic(policy: Policy, batch: Any, seed: tf.Tensor) -> tf.Tensor:
-    """Control points of the elastic field: float32 [batch, 2 (x, y), cells + 3, cells + 3], variance about 1."""
-    points = policy.elastic_cells + 3
-    return tf.random.stateless_truncated_normal([batch, 2, points, points], stream(seed, _ELASTIC))
-
-
-def draw_shading(batch: Any, seed: tf.Tensor, points: int) -> tf.Tensor:
-    """Control points of the shading field: float32 [batch, points, points]."""
-    return tf.random.stateless_truncated_normal([batch, points, points], stream(seed, _SHADING))
-
-
-def draw_noise(batch: Any, side_px: int, seed: tf.Tensor) -> tf.Tensor:
-    """Standard normal noise: float32 [batch, side, side, 1]."""
-    return tf.random.stateless_normal([batch, side_px, side_px, 1], stream(seed, _NOISE))
-
-
-def draw_place(batch: Any, seed: tf.Tensor) -> tf.Tensor:
-    """Where erasing happens: float32 [batch, 3] in [0, 1): centre x, centre y, shape."""
-    return tf.random.stateless_uniform([batch, 3], stream(seed, _PLACE))
+def draw_fields(policy: Policy, batch: Any, side_px: int, seed: tf.Tensor) -> Draw:
+    """Random fields: control points of smooth ones, noise by the pixel, places of erasing."""
+    names = set(policy.operations)
+    draw = {}
+    if "elastic" in names:
+        points = policy.elastic_cells + 3
+        shape = [batch, 2, points, points]
+        draw["elastic/field"] = tf.random.stateless_truncated_normal(shape, stream(seed, ELASTIC))
+    if "shading" in names:
+        shape = [batch, SHADING_POINTS, SHADING_POINTS]
+        draw["shading/field"] = tf.random.stateless_truncated_normal(shape, stream(seed, SHADING))
+    if names & {"quantum_noise", "electronic_noise"}:
+        draw["noise/field"] = tf.random.stateless_normal([batch, side_px, side_px, 1], stream(seed, NOISE))
+    if "erase" in names:
+        draw["erase/field"] = tf.random.stateless_uniform([batch, 3], stream(seed, ERASE))
+    if "grid_mask" in names:
+        draw["grid_mask/field"] = tf.random.stateless_uniform([batch, 3], stream(seed, GRID))
+    return draw
 
 
 def stream(seed: tf.Tensor, number: int) -> tf.Tensor:
@@ -71,11 +79,11 @@ def stream(seed: tf.Tensor, number: int) -> tf.Tensor:
 
 def _choose(policy: Policy, batch: Any, seed: tf.Tensor) -> tf.Tensor:
     """Which operations act on which image: bool [operations, batch]."""
-    chances = [chance.probability for chance in policy.operations.values()]
-    uniform = tf.random.stateless_uniform([len(chances), batch], stream(seed, _CHOICE))
+    chances = tf.constant([chance.probability for chance in policy.operations.values()])[:, None]
+    uniform = tf.random.stateless_uniform([len(policy.operations), batch], stream(seed, CHOICE))
     if policy.subset is None:
-        return uniform < tf.constant(chances)[:, None]
-    # The n smallest of identically distributed numbers are n operations chosen alike.
+        return uniform < chances
+    # The n smallest of identically distributed numbers are n operations, all alike likely.
     rank = tf.argsort(tf.argsort(uniform, axis=0), axis=0)
     return rank < policy.subset.n
 

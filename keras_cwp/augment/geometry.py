@@ -39,28 +39,6 @@ def matrices(draw: Draw, batch: tf.Tensor, side_px: int, margin_px: int, keep: f
     return matrix @ to_centre
 
 
-def project(images: tf.Tensor, matrix: tf.Tensor, side_px: int, fill: str = "reflect") -> tf.Tensor:
-    """Resample bilinearly with TensorFlow's own kernel (fast on a CPU; XLA has none: see `sample`).
-
-    Args:
-        images: [batch, height, width, channels].
-        matrix: [batch, 3, 3], output → input.
-        fill: `reflect` mirrors about the border's outer edge, `constant` is 0.
-
-    Returns:
-        [batch, side, side, channels].
-    """
-    flat = tf.reshape(matrix / matrix[:, 2:, 2:], [-1, 9])[:, :8]
-    return tf.raw_ops.ImageProjectiveTransformV3(
-        images=images,
-        transforms=flat,
-        output_shape=[side_px, side_px],
-        interpolation="BILINEAR",
-        fill_mode=fill.upper(),
-        fill_value=0.0,
-    )
-
-
 def central_slice(images: tf.Tensor, side_px: int, margin_px: int) -> tf.Tensor:
     """The un-augmented view: [batch, side, side, channels]."""
     return images[:, margin_px : margin_px + side_px, margin_px : margin_px + side_px]

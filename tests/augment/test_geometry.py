@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import numpy as np
 import pytest
 import tensorflow as tf
 from scipy import ndimage
 
-from keras_cwp.augment.geometry import central_slice, matrices, project
+from keras_cwp.augment.geometry import central_slice, matrices
+from keras_cwp.augment.sampling import sample, view_places
 
 SIDE, MARGIN = 40, 10
 
@@ -26,7 +25,7 @@ def draw_of(**factors: object) -> dict[str, tf.Tensor]:
 
 def view(crops: np.ndarray, **factors: object) -> np.ndarray:
     matrix = matrices(draw_of(**factors), tf.constant(len(crops)), SIDE, MARGIN, keep=0)
-    return project(tf.constant(crops), matrix, SIDE).numpy()
+    return sample(tf.constant(crops), *view_places(matrix, SIDE, SIDE)).numpy()
 
 
 def test_without_a_draw_the_view_is_the_central_slice(crops: np.ndarray) -> None:
