@@ -29,13 +29,18 @@ def command(
     """
     from rich.console import Console
 
+    from keras_cwp.cli.quiet import import_tensorflow
     from keras_cwp.config import load_config
     from keras_cwp.report.run_report import evaluate_run
-    from keras_cwp.training.crossval import cross_validate
 
     said = {"split.folds": folds, "split.repeats": repeats}
     extra = [f"{key}={value}" for key, value in said.items() if value is not None]
     config = load_config(config_path, [*overrides, *extra])
+    import_tensorflow()
+    from keras_cwp.training.crossval import cross_validate
+
     console = Console(stderr=True)
-    run = cross_validate(open_data(data, images, patient_per_image, config), config, out, console)
-    click.echo(evaluate_run(run))
+    opened, config = open_data(data, images, patient_per_image, config)
+    run = cross_validate(opened, config, out, console)
+    sentence, page = evaluate_run(run)
+    click.echo(f"{sentence}\n{page}")

@@ -25,11 +25,16 @@ def command(
     """
     from rich.console import Console
 
+    from keras_cwp.cli.quiet import import_tensorflow
     from keras_cwp.config import load_config
     from keras_cwp.report.run_report import evaluate_run
-    from keras_cwp.training.fit import fit
 
     config = load_config(config_path, overrides)
+    import_tensorflow()
+    from keras_cwp.training.fit import fit
+
     console = Console(stderr=True)
-    run = fit(open_data(data, images, patient_per_image, config), config, out, console)
-    click.echo(evaluate_run(run))
+    opened, config = open_data(data, images, patient_per_image, config)
+    run = fit(opened, config, out, console)
+    sentence, page = evaluate_run(run)
+    click.echo(f"{sentence}\n{page}")

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from keras_cwp.errors import CwpError, DataError
+from keras_cwp.errors import ConfigError, CwpError, DataError
 
 if TYPE_CHECKING:
     from keras_cwp.config import Config
@@ -33,20 +33,48 @@ def training_options(function: Callable[..., Any]) -> Callable[..., Any]:
     return function
 
 
-def open_data(data: Path, images: Path | None, patient_per_image: bool, config: Config) -> PreparedData:
-    """A prepared data set, or a ROI table prepared into the cache.
+def open_data(data: Path, images: Path | None, patient_per_image: bool, config: Config) -> tuple[PreparedData, Config]:
+    """A prepared data set, or a ROI table prepared into the cache; and the configuration with its crop geometry.
 
     Raises:
-        CwpError: neither, or one whose crops were made by another `data` section than the configuration's.
+        CwpError: neither, or a prepared data set whose crops differ from what the configuration asks for.
     """
+    from keras_cwp.cli.progress import progress_bar
     from keras_cwp.data.manifest import PreparedData
+    from keras_cwp.data.prepare import prepare_cached
 
     if not data.exists():
         raise DataError(f"--data {data}: no such file or folder")
-    if data.is_dir() and images is None:
-        return PreparedData.open(data)
-    if images is None:
+    if images is None and not data.is_dir():
         raise CwpError(f"--data {data}: a ROI table needs --images, the folder of its radiographs")
-    from keras_cwp.data.prepare import prepare_cached
+    if images is None:
+        opened = PreparedData.open(data)
+        return opened, adopt_geometry(config, opened)
+    with progress_bar("radiographs") as progress:
+        opened = prepare_cached(
+            data,
+            images,
+            config.data,
+            patient_per_image=patient_per_image,
+            note=lambda line: click.echo(f"note: {line}", err=True),
+            progress=progress,
+        )
+    return opened, adopt_geometry(config, opened)
 
-    return prepare_cached(data, images, config.data, patient_per_image=patient_per_image)
+
+def adopt_geometry(config: Config, data: PreparedData) -> Config:
+    """The configuration with the `data` section that the crops were really made by.
+
+    Raises:
+        ConfigError: a key that the user set says otherwise.
+    """
+    made_by = {key: data.meta[key] for key in ("image_size", "context", "square", "spacing_mm")}
+    made_by["classes"] = data.classes
+    for key in config.data.model_fields_set & made_by.keys():
+        asked = getattr(config.data, key)
+        if asked is not None and asked != made_by[key]:
+            raise ConfigError(
+                f"data.{key}: the configuration asks for {asked!r}, {data.path} was prepared with {made_by[key]!r}; "
+                "prepare it again or leave the key out"
+            )
+    return config.model_copy(update={"data": config.data.model_copy(update=made_by)})

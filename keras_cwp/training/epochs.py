@@ -15,7 +15,7 @@ import tensorflow as tf
 from keras_cwp.config import TrainConfig
 from keras_cwp.data.manifest import PreparedData
 from keras_cwp.errors import RunError
-from keras_cwp.evaluation.figures import macro_auc
+from keras_cwp.evaluation.roc import macro_auc
 from keras_cwp.files import write_text
 from keras_cwp.training.inference import predict_probabilities
 from keras_cwp.training.resume import Progress, save_state

@@ -43,10 +43,11 @@ def fit(data: PreparedData, config: Config, out: Path, console: Console) -> RunF
     return run
 
 
-def split_rows(data: PreparedData, parts: np.ndarray, fold: int) -> list[tuple[str, str, str, str]]:
+def split_rows(data: PreparedData, parts: np.ndarray, fold: int) -> list[tuple[str, ...]]:
     """Rows of split.csv for one fold; names are pseudonyms."""
     return [
-        (row.roi_key, row.patient_key, str(fold), str(part)) for row, part in zip(data.manifest, parts, strict=True)
+        (row.roi_key, row.patient_key, row.image_key, str(fold), str(part))
+        for row, part in zip(data.manifest, parts, strict=True)
     ]
 
 

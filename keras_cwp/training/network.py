@@ -16,14 +16,13 @@ from keras_cwp.data.pipeline import batches
 from keras_cwp.models.build import build_model
 from keras_cwp.training.device import jit_compile, make_reproducible, training_precision
 from keras_cwp.training.epochs import STATE_FILE, EpochEnd
+from keras_cwp.training.inference import MODEL_FILE, load_network
 from keras_cwp.training.losses import make_loss
 from keras_cwp.training.optim import make_optimizer
 from keras_cwp.training.progress import TrainingProgress
 from keras_cwp.training.resume import Progress, load_state
 from keras_cwp.training.run import ModelContract
 from keras_cwp.training.trainee import Trainee
-
-MODEL_FILE = "model.keras"
 
 
 def train_network(
@@ -47,7 +46,7 @@ def train_network(
         The network with the weights to keep: images [batch, image_size, image_size, 1] → logits, float32.
     """
     if (folder / MODEL_FILE).is_file():
-        return keras.models.load_model(folder / MODEL_FILE, safe_mode=True)
+        return load_network(folder)
     folder.mkdir(parents=True, exist_ok=True)
     make_reproducible(seed)
     steps = -(-len(train) // config.train.batch_size)
@@ -123,9 +122,9 @@ def _save(network: keras.Model, data: PreparedData, folder: Path) -> None:
     contract = ModelContract(
         data.classes,
         data.image_size,
-        data.context,
-        data.square,
-        data.spacing_mm,
+        data.meta["context"],
+        data.meta["square"],
+        data.meta["spacing_mm"],
         data.content_hash,
     )
     contract.write(folder)

@@ -138,9 +138,9 @@ def finish_run(run: RunFolder, info: dict[str, Any], scores: Scores, validation:
     scores.to_csv(run.path / "scores.csv")
 
 
-def write_split(path: Path, rows: Sequence[tuple[str, str, str, str]]) -> None:
-    """split.csv: roi_id, patient_id, fold, part (train, validation or test); ids are pseudonyms."""
-    lines = ["roi_id,patient_id,fold,part", *(",".join(row) for row in rows)]
+def write_split(path: Path, rows: Sequence[tuple[str, ...]]) -> None:
+    """split.csv: roi_id, patient_id, image, fold, part (train, validation or test); names are pseudonyms."""
+    lines = ["roi_id,patient_id,image,fold,part", *(",".join(row) for row in rows)]
     write_text(path, "\n".join(lines) + "\n")
 
 

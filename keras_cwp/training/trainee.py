@@ -38,6 +38,9 @@ class Trainee(keras.Model):
         self.ema_momentum = ema_momentum
         self.average = [] if ema_momentum is None else _copies(network.trainable_variables)
 
+    def build(self, input_shape: tuple[int | None, ...]) -> None:
+        self.built = True  # its parts are, before it is made
+
     def call(self, crops: tf.Tensor, training: bool = False) -> tf.Tensor:
         return self.network(self.augment(crops, training=training), training=training)
 

@@ -1,0 +1,26 @@
+"""Import TensorFlow without its start-up notes."""
+
+from __future__ import annotations
+
+import os
+import sys
+
+
+def import_tensorflow() -> None:
+    """Import it, and look for GPUs, with the process's standard error turned away.
+
+    TensorFlow's C++ part tells every user without a GPU so, on lines that no setting silences: they are
+    written before its log is set up. An error in the import is a Python exception and is not lost.
+    """
+    sys.stderr.flush()
+    kept = os.dup(2)
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    try:
+        os.dup2(nowhere, 2)
+        import tensorflow as tf
+
+        tf.config.list_physical_devices()
+    finally:
+        os.dup2(kept, 2)
+        os.close(kept)
+        os.close(nowhere)

@@ -1,0 +1,200 @@
+"""Evaluate a run: figures, examples with heat maps, one page. TensorFlow is imported when a model is needed."""
+
+from __future__ import annotations
+
+import csv
+import json
+from collections import Counter
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from keras_cwp.data.manifest import PreparedData
+from keras_cwp.errors import DataError, RunError
+from keras_cwp.evaluation.figures import evaluate
+from keras_cwp.files import write_text
+from keras_cwp.report.examples import Example, choose_examples
+from keras_cwp.report.html import write_report
+from keras_cwp.report.run_input import ReportInput
+from keras_cwp.report.summary import summary
+from keras_cwp.scores import Scores
+
+if TYPE_CHECKING:
+    from keras_cwp.training.run import RunFolder
+
+_SUBGROUPS = ("site", "manufacturer", "side", "view", "file_type")  # manifest columns worth a table of their own
+
+
+def evaluate_run(run: RunFolder, data: PreparedData | None = None, out: Path | None = None) -> tuple[str, Path]:
+    """Write metrics.json, report.html, figures and tables.
+
+    Args:
+        data: None for the ROIs that the run held out; another data set to score it with the run's model first.
+        out: folder to write to; None: the run's own.
+
+    Returns:
+        The result in a sentence, and the path of the page.
+
+    Raises:
+        RunError: the run is not complete, or nothing tells its model's own data set from `data`.
+        DataError: `data` has other classes or crops than the model was trained for.
+    """
+    config = run.config
+    scores = run.scores if data is None else score_elsewhere(run, data)
+    validation = run.validation_scores if data is None else None
+    out = out or (run.path if data is None else run.path / f"on_{data.path.resolve().name}")
+    metrics = evaluate(scores, config.evaluate, config.seed, validation)
+    source = data or _own_data(run)
+    report = ReportInput(
+        title=run.path.resolve().name if data is None else f"{run.path.resolve().name} on {data.path.resolve().name}",
+        scores=scores,
+        metrics=metrics,
+        how=_how_held_out(run) if data is None else _how_elsewhere(run, data),
+        validation=validation,
+        history=_history(run),
+        config_yaml=(run.path / "config.yaml").read_text(encoding="utf-8"),
+        environment=run.environment,
+        command=run.info.get("command", ""),
+        cohort=_cohort(run),
+        examples=_examples(run, scores, source, config.evaluate.examples) if source else (),
+        subgroups=_subgroups(scores, source) if source else {},
+    )
+    write_text(out / "metrics.json", json.dumps(metrics, indent=2, allow_nan=False) + "\n")
+    if data is not None:
+        scores.to_csv(out / "scores.csv")
+    return summary(report), write_report(report, out)
+
+
+def score_elsewhere(run: RunFolder, data: PreparedData) -> Scores:
+    """Scores of a whole data set that the run has not seen; cv's fold models are averaged.
+
+    Raises:
+        RunError: it is the run's own data set.
+        DataError: other classes or crops than the model's.
+    """
+    from keras_cwp.training.inference import as_scores, load_network, predict_probabilities
+    from keras_cwp.training.run import ModelContract
+
+    if data.content_hash == run.info["data_hash"]:
+        raise RunError(f"{data.path} is what {run.path} was trained on; leave --data out to see its held-out ROIs")
+    folders = run.model_folders()
+    contract = ModelContract.read(folders[0])
+    for key, theirs in (("classes", data.classes), ("image_size", data.image_size)):
+        if getattr(contract, key) != theirs:
+            raise DataError(f"{data.path}: {key} is {theirs}, the model of {run.path} has {getattr(contract, key)}")
+    rows = np.arange(len(data))
+    each = [predict_probabilities(load_network(folder), data, rows) for folder in folders]
+    return as_scores(data, rows, np.mean(each, axis=0))
+
+
+def _own_data(run: RunFolder) -> PreparedData | None:
+    """The data set that the run was made from, if it is still where it was and the same."""
+    try:
+        data = PreparedData.open(run.info["data"], verify=False)
+    except (DataError, KeyError):
+        return None
+    return data if data.content_hash == run.info["data_hash"] else None
+
+
+def _examples(run: RunFolder, scores: Scores, data: PreparedData, each: int) -> list[Example]:
+    from keras_cwp.report.gradcam import heat_maps
+    from keras_cwp.training.inference import load_network
+
+    choices = choose_examples(scores, each)
+    row_of = {row.roi_key: number for number, row in enumerate(data.manifest)}
+    rows = np.array([row_of[str(scores.roi_id[choice.row])] for choice in choices], dtype=np.int64)
+    folders = {int(folder.name.removeprefix("fold_")) if "fold_" in folder.name else 0: folder
+               for folder in run.model_folders()}  # fmt: skip
+    networks: dict[int, Any] = {}
+    found = []
+    for choice, crop in zip(choices, _inner_crops(data, rows), strict=True):
+        fold = int(scores.fold[choice.row])
+        fold = fold if fold in folders else min(folders)
+        if fold not in networks:
+            networks[fold] = load_network(folders[fold])
+        predicted = int(scores.probabilities[choice.row].argmax())
+        heat = heat_maps(networks[fold], crop[None, :, :, None], np.array([predicted]))[0]
+        found.append(
+            Example(
+                crop,
+                heat,
+                scores.classes[int(scores.label[choice.row])],
+                scores.classes[predicted],
+                float(scores.probabilities[choice.row, predicted]),
+                str(scores.roi_id[choice.row]),
+                choice.kind,
+            )
+        )
+    return found
+
+
+def _inner_crops(data: PreparedData, rows: np.ndarray) -> np.ndarray:
+    """What the network sees: float32 [rows, image_size, image_size] in [0, 1]."""
+    inner = slice(data.margin, data.margin + data.image_size)
+    stored = data.read(rows)[:, inner, inner]
+    return stored.astype(np.float32) / np.float32(np.iinfo(data.dtype).max)
+
+
+def _subgroups(scores: Scores, data: PreparedData) -> dict[str, np.ndarray]:
+    """Columns of the manifest with more than one value among the scored ROIs, str [rois]."""
+    extra = {row.roi_key: row.extra for row in data.manifest}
+    columns = {name: np.array([extra[str(roi)].get(name, "") for roi in scores.roi_id]) for name in _SUBGROUPS}
+    return {name: values for name, values in columns.items() if len(np.unique(values)) > 1}
+
+
+def _history(run: RunFolder) -> list[dict[str, float]]:
+    """history.csv of every fold; `fold` is added where there are several."""
+    folders = run.model_folders()
+    rows = []
+    for folder in folders:
+        with open(folder / "history.csv", newline="", encoding="utf-8") as file:
+            numbers = [{key: float(value) for key, value in row.items()} for row in csv.DictReader(file)]
+        fold = {"fold": float(folder.name.removeprefix("fold_"))} if len(folders) > 1 else {}
+        rows += [fold | row for row in numbers]
+    return rows
+
+
+def _split(run: RunFolder) -> list[dict[str, str]]:
+    with open(run.path / "split.csv", newline="", encoding="utf-8") as file:
+        return list(csv.DictReader(file))
+
+
+def _cohort(run: RunFolder) -> list[tuple[str, int, int, int]]:
+    """Patients and ROIs of the parts that a single split trained and validated on."""
+    rows = _split(run)
+    if run.info["kind"] != "fit":
+        return []
+    groups = {part: [row for row in rows if row["part"] == part] for part in ("train", "validation")}
+    return [
+        (part, len({row["patient_id"] for row in own}), len({row["image"] for row in own}), len(own))
+        for part, own in groups.items()
+    ]
+
+
+def _how_held_out(run: RunFolder) -> str:
+    rows = _split(run)
+    patients = Counter(part for part, _ in {(row["part"], row["patient_id"]) for row in rows})
+    if run.info["kind"] == "fit":
+        return (
+            f"The patients were divided once, before anything else was done, into {patients['train']} to train on, "
+            f"{patients['validation']} to choose epoch and thresholds by, and {patients['test']} held out; no patient "
+            "is in two parts. The figures are of the held-out patients alone, each ROI seen once, without augmentation."
+        )
+    split = run.config.split
+    times = f", {split.repeats} times with other folds" if split.repeats > 1 else ""
+    return (
+        f"{split.folds}-fold cross-validation{times}: the patients were divided into {split.folds} groups, and each "
+        "group was scored by a network that was trained without it, so no network saw another image of a patient it "
+        f"was judged on. {split.validation:.0%} of each network's own training patients chose its epoch and its "
+        "thresholds and were not trained on. Each ROI was seen without augmentation."
+    )
+
+
+def _how_elsewhere(run: RunFolder, data: PreparedData) -> str:
+    models = len(run.model_folders())
+    by = "the run's model" if models == 1 else f"the mean of the run's {models} fold models"
+    return (
+        f"All {len(data)} ROIs of another data set were scored by {by}, without augmentation and without any fitting "
+        "to that data set. That the two data sets share no patient is for whoever collected them to say."
+    )

@@ -1,0 +1,74 @@
+"""The crop inside the graph against data/crops.crop_roi, on noise, on real radiographs, and off every edge."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from keras_cwp.data.annotations import read_rois
+from keras_cwp.data.crops import crop_roi
+from keras_cwp.data.radiograph import read_radiograph
+from keras_cwp.serving.decode import OK
+from keras_cwp.serving.resample import BAD_BOX, Geometry, crop_box
+
+BOXES = {
+    "small, enlarged": (40.0, 30.0, 20.0, 20.0),
+    "whole": (0.0, 0.0, 170.0, 120.0),
+    "wide at the upper left corner": (0.0, 0.0, 60.0, 20.0),
+    "tall at the lower right corner": (150.0, 20.0, 20.0, 100.0),
+    "fractions": (33.25, 17.5, 41.3, 55.9),
+    "one pixel": (169.0, 119.0, 1.0, 1.0),
+}
+
+
+def in_graph(image: np.ndarray, box: tuple[float, ...], geometry: Geometry, side: float | None = None) -> np.ndarray:
+    pixels, status = crop_box(tf.constant(image), tf.constant(box, tf.float32), geometry, side)
+    assert status == OK
+    return pixels[..., 0].numpy()
+
+
+def in_training(image: np.ndarray, box: tuple[float, ...], geometry: Geometry, side: float | None = None) -> np.ndarray:
+    size, margin = geometry.image_size, geometry.margin
+    crop = crop_roi(image, box, size, margin, geometry.square, side)  # type: ignore[arg-type]
+    return crop[margin : margin + size, margin : margin + size]
+
+
+@pytest.mark.parametrize("square", ["pad", "stretch"])
+@pytest.mark.parametrize("margin", [0, 12])
+@pytest.mark.parametrize("box", BOXES.values(), ids=BOXES.keys())
+def test_graph_and_training_crop_the_same_pixels(box: tuple[float, ...], margin: int, square: str) -> None:
+    image = np.random.default_rng(0).uniform(size=(120, 170)).astype(np.float32)
+    geometry = Geometry(48, margin, square)
+    np.testing.assert_allclose(in_graph(image, box, geometry), in_training(image, box, geometry), atol=2e-5)
+
+
+@pytest.mark.parametrize("side", [20.0, 300.0])
+def test_a_given_field_of_view_replaces_the_size_of_the_box(side: float) -> None:
+    image = np.random.default_rng(1).uniform(size=(120, 170)).astype(np.float32)
+    geometry, box = Geometry(48, 12, "pad"), (60.0, 40.0, 30.0, 30.0)
+    np.testing.assert_allclose(in_graph(image, box, geometry, side), in_training(image, box, geometry, side), atol=2e-5)
+
+
+def test_real_boxes_of_real_radiographs(shared: Path) -> None:
+    rois = read_rois(shared / "data/cwp_sim/rois.csv", shared / "data/cwp_sim/images")[:12]
+    geometry = Geometry(224, 56, "pad")
+    for roi in rois:
+        image = read_radiograph(roi.path).to_unit()
+        assert roi.box is not None
+        expected = in_training(image, roi.box, geometry)
+        np.testing.assert_allclose(in_graph(image, roi.box, geometry), expected, atol=2e-5)
+
+
+@pytest.mark.parametrize(
+    "box",
+    [(10.0, 10.0, 0.0, 5.0), (-3.0, 0.0, 5.0, 5.0), (15.0, 0.0, 10.0, 5.0), (0.0, 0.0, float("nan"), 5.0)],
+    ids=["no area", "left of the image", "beyond the right edge", "no number"],
+)
+def test_a_box_that_cannot_be_cropped_has_a_status_and_a_blank_crop(box: tuple[float, ...]) -> None:
+    pixels, status = crop_box(tf.ones([20, 20]), tf.constant(box), Geometry(8, 0, "pad"))
+    assert status == BAD_BOX
+    assert pixels.shape == (8, 8, 1)
+    assert not pixels.numpy().any()
