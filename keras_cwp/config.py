@@ -92,10 +92,11 @@ class EvaluateConfig(_Section):
     bootstraps: int = Field(2000, ge=100, description="resamples of patients behind the intervals")
     interval: Literal["percentile", "bca"] = Field("percentile", description="how resamples become an interval")
     calibration_bins: int = Field(10, ge=2)
-    threshold: Literal["youden", "sensitivity", "specificity"] = Field(
+    threshold: Literal["youden", "sensitivity", "specificity", "cost"] = Field(
         "youden", description="rule that picks operating points on validation scores"
     )
     threshold_target: float = Field(0.9, gt=0, lt=1, description="for the rules sensitivity and specificity")
+    false_negative_cost: float = Field(1.0, gt=0, description="false alarms that a miss is worth, for the rule cost")
     patient_rule: Literal["max", "mean", "noisy_or"] = "max"
     examples: int = Field(4, ge=0, le=24, description="ROIs shown per kind of example in the report")
 

@@ -2,21 +2,33 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 
 from keras_cwp.config import EvaluateConfig
 from keras_cwp.errors import ScoresError
+from keras_cwp.evaluation.aggregation import aggregated_figures
 from keras_cwp.evaluation.agreement import confusion_matrix
+from keras_cwp.evaluation.calibration import calibration_figures
+from keras_cwp.evaluation.delong import delong_figures
 from keras_cwp.evaluation.folds import fold_figures
 from keras_cwp.evaluation.intervals import Resampled, clustered_wilson, figure, resample
 from keras_cwp.evaluation.roi_figures import nested, roi_statistic, why_undefined
 from keras_cwp.evaluation.statistic import Statistic
+from keras_cwp.evaluation.subgroups import subgroup_figures
+from keras_cwp.evaluation.thresholds import operating_points
 from keras_cwp.scores import UNKNOWN_LABEL, Scores
 
 
-def evaluate(scores: Scores, config: EvaluateConfig, seed: int, validation: Scores | None = None) -> dict[str, Any]:
+def evaluate(
+    scores: Scores,
+    config: EvaluateConfig,
+    seed: int,
+    validation: Scores | None = None,
+    subgroups: Mapping[str, np.ndarray] | None = None,
+) -> dict[str, Any]:
     """Figures with 95 % intervals over patients, ready for JSON: no NaN, null with a `reason` instead.
 
     Args:
@@ -25,9 +37,10 @@ def evaluate(scores: Scores, config: EvaluateConfig, seed: int, validation: Scor
         seed: of the resamples; the same seed, the same intervals.
         validation: what the models said of their validation ROIs, with the same fold numbers; thresholds and
             calibration come from it. None: they are left out, with the reason.
+        subgroups: name of a column (site, manufacturer) -> str [rows of `scores`].
 
     Raises:
-        ScoresError: no row has a label.
+        ScoresError: no row has a label; validation of other classes, or with a patient that its fold holds out.
     """
     known = labelled(scores)
     statistic = roi_statistic(known, config)
@@ -43,6 +56,12 @@ def evaluate(scores: Scores, config: EvaluateConfig, seed: int, validation: Scor
         "loss": found["log_loss"]["value"],
         "confusion": confusion_matrix(known.label, decisions, len(known.classes)).tolist(),
         "folds": fold_figures(known, config, seed),
+        "delong": delong_figures(known),
+        "image_level": aggregated_figures(known, "image", config, seed) if _several_a_unit(known.image) else None,
+        "patient_level": aggregated_figures(known, "patient", config, seed),
+        "thresholds": operating_points(known, validation, config),
+        "calibration": calibration_figures(known, validation, config, seed),
+        "subgroups": subgroup_figures(known, _of_labelled(scores, subgroups or {}), config, seed),
     }
 
 
@@ -87,6 +106,18 @@ def _resample(scores: Scores, statistic: Statistic, config: EvaluateConfig, seed
         seed=seed,
         jackknife=config.interval == "bca",
     )
+
+
+def _of_labelled(scores: Scores, columns: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
+    for name, values in columns.items():
+        if len(values) != len(scores):
+            raise ScoresError(f"subgroup column {name!r} has {len(values)} rows, the scores have {len(scores)}")
+    return {name: np.asarray(values).astype(str)[scores.label != UNKNOWN_LABEL] for name, values in columns.items()}
+
+
+def _several_a_unit(units: np.ndarray) -> bool:
+    """Whether putting ROIs together by unit would change anything."""
+    return len(np.unique(units)) < len(units)
 
 
 def _mend_accuracy(accuracy: dict[str, Any], scores: Scores) -> None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import io
 import re
 from dataclasses import dataclass
+from functools import cached_property
 
 import matplotlib
 from matplotlib.axes import Axes
@@ -64,14 +65,18 @@ class Drawn:
     alt: str
     figure: Figure
 
+    @cached_property
     def svg(self) -> str:
         """A stand-alone SVG file on white."""
-        return _svg(self.figure, self.name, PAPER)
+        file = io.StringIO()
+        with matplotlib.rc_context(_STYLE | {"svg.hashsalt": self.name}):
+            FigureCanvasSVG(self.figure).print_figure(file, format="svg", facecolor=PAPER, metadata={"Date": None})
+            self.figure.set_layout_engine("none")  # what the first drawing laid out stays, and is not computed again
+        return file.getvalue()
 
     def inline_svg(self) -> str:
         """An SVG element that takes its colours and font from the page."""
-        text = _svg(self.figure, self.name, "none")
-        text = text[text.index("<svg") :]
+        text = self.svg[self.svg.index("<svg") :]
         text = re.sub(r"<metadata>.*?</metadata>", "", text, flags=re.DOTALL)
         for colour, variable in _VARIABLES.items():
             text = text.replace(colour, f"var({variable})")
@@ -85,16 +90,15 @@ class Drawn:
         """A PNG file on white."""
         file = io.BytesIO()
         with matplotlib.rc_context(_STYLE):
-            self.figure.set_facecolor(PAPER)
             FigureCanvasAgg(self.figure).print_figure(file, format="png", dpi=_PNG_DPI, facecolor=PAPER)
         return file.getvalue()
 
 
-def blank(width: float, height: float, columns: int = 1, rows: int = 1, **layout: object) -> tuple[Figure, list[Axes]]:
+def blank(width: float, height: float, columns: int = 1, rows: int = 1) -> tuple[Figure, list[Axes]]:
     """An empty figure of `rows × columns` axes, inches."""
     with matplotlib.rc_context(_STYLE):
         figure = Figure(figsize=(width, height), layout="constrained")
-        axes = figure.subplots(rows, columns, squeeze=False, **layout)
+        axes = figure.subplots(rows, columns, squeeze=False)
     return figure, list(axes.ravel())
 
 
@@ -110,14 +114,6 @@ def grid(axes: Axes) -> None:
     """Quiet lines behind the data."""
     axes.grid(color=QUIET, alpha=0.2, linewidth=0.7)
     axes.set_axisbelow(True)
-
-
-def _svg(figure: Figure, name: str, paper: str) -> str:
-    file = io.StringIO()
-    with matplotlib.rc_context(_STYLE | {"svg.hashsalt": name}):
-        figure.set_facecolor(paper)
-        FigureCanvasSVG(figure).print_figure(file, format="svg", facecolor=paper, metadata={"Date": None})
-    return file.getvalue()
 
 
 def _attribute(text: str) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -16,7 +17,7 @@ from keras_cwp.scores import Scores
 _FALSE, _TRUE = "False positive rate (1 − specificity)", "True positive rate (sensitivity)"
 
 
-def draw_roc(bands: dict[str, Band], classes: tuple[str, ...], metrics: dict[str, Any]) -> Drawn:
+def draw_roc(bands: dict[str, Band], classes: tuple[str, ...], metrics: Mapping[str, Any]) -> Drawn:
     """Every class's curve, the micro and the macro average with its band, in one square."""
     figure, (axes,) = blank(5.6, 5.4)
     _diagonal(axes)
@@ -41,7 +42,7 @@ def draw_roc(bands: dict[str, Band], classes: tuple[str, ...], metrics: dict[str
     return Drawn("roc", "ROC curves", caption, alt, figure)
 
 
-def draw_roc_per_class(bands: dict[str, Band], classes: tuple[str, ...], metrics: dict[str, Any]) -> Drawn:
+def draw_roc_per_class(bands: dict[str, Band], classes: tuple[str, ...], metrics: Mapping[str, Any]) -> Drawn:
     """A panel a class with its own band."""
     columns = min(len(classes), 3)
     rows = -(-len(classes) // columns)
@@ -65,7 +66,7 @@ def draw_roc_per_class(bands: dict[str, Band], classes: tuple[str, ...], metrics
     return Drawn("roc_per_class", "ROC curve of each class", caption, alt + ".", figure)
 
 
-def draw_precision_recall(scores: Scores, metrics: dict[str, Any]) -> Drawn:
+def draw_precision_recall(scores: Scores, metrics: Mapping[str, Any]) -> Drawn:
     """Precision against sensitivity, with the prevalence as the line of no skill."""
     figure, (axes,) = blank(5.6, 5.4)
     positive = one_vs_rest(scores.label, len(scores.classes))

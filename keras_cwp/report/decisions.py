@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -16,7 +17,7 @@ from keras_cwp.scores import Scores
 _STRONGEST_FILL = 0.6  # so that ink stays readable on it in both themes
 
 
-def draw_confusion(metrics: dict[str, Any]) -> Drawn:
+def draw_confusion(metrics: Mapping[str, Any]) -> Drawn:
     """Counts, shaded by their share of the true class."""
     classes, matrix = metrics["classes"], np.array(metrics["confusion"])
     side = 2.2 + 1.05 * len(classes)
@@ -63,7 +64,7 @@ def draw_reliability(scores: Scores, bins: int) -> Drawn:
     return Drawn("reliability", "Calibration", caption, alt, figure)
 
 
-def draw_folds(metrics: dict[str, Any]) -> Drawn | None:
+def draw_folds(metrics: Mapping[str, Any]) -> Drawn | None:
     """Each fold's AUC as a point, by class and macro; None where there is one fold."""
     if metrics["folds"] is None:
         return None
@@ -119,7 +120,7 @@ def _fold_auc(auc: dict[str, Any], name: str) -> float | None:
     return auc["macro"] if name == "macro" else auc["per_class"][name]
 
 
-def _pooled(metrics: dict[str, Any], name: str) -> dict[str, Any]:
+def _pooled(metrics: Mapping[str, Any], name: str) -> dict[str, Any]:
     return metrics["auc"]["macro"] if name == "macro" else metrics["auc"]["per_class"][name]
 
 
@@ -133,6 +134,6 @@ def _pooled_bar(axes: Axes, row: int, pooled: dict[str, Any], colour: str) -> No
         )
 
 
-def _range(metrics: dict[str, Any], name: str) -> str:
+def _range(metrics: Mapping[str, Any], name: str) -> str:
     values = [value for fold in metrics["folds"]["each"] if (value := _fold_auc(fold["auc"], name)) is not None]
     return f"{min(values):.3f} to {max(values):.3f}" if values else "undefined"

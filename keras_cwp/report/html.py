@@ -38,7 +38,7 @@ def write_report(run: ReportInput, out: Path | str) -> Path:
     out = Path(out)
     figures, tables = draw_figures(run), _tables(run)
     for figure in figures.values():
-        write_text(out / "figures" / f"{figure.name}.svg", figure.svg())
+        write_text(out / "figures" / f"{figure.name}.svg", figure.svg)
         write_bytes(out / "figures" / f"{figure.name}.png", figure.png())
     for table in tables.values():
         write_text(out / "tables" / f"{table.name}.csv", table.csv())
