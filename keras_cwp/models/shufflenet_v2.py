@@ -10,7 +10,7 @@ import keras
 from keras_cwp.layers.padded import PaddedMaxPooling2D
 from keras_cwp.layers.scaling import Scaling
 from keras_cwp.models.presets import GREY_MEAN, GREY_STD, ShuffleNetPreset
-from keras_cwp.models.units import Attention, basic_unit, batch_norm, conv, down_unit, relu
+from keras_cwp.models.units import NO_ATTENTION, Attention, basic_unit, batch_norm, conv, down_unit, relu
 
 FEATURES = "features"  # the layer before pooling, in every architecture
 
@@ -20,7 +20,7 @@ def shufflenet_v2(
     classes: int,
     image_size: int,
     *,
-    eca: Attention = Attention(),
+    eca: Attention = NO_ATTENTION,
     dropout: float = 0.0,
     channels: int = 1,
     mean: Sequence[float] = GREY_MEAN,
@@ -49,16 +49,15 @@ def shufflenet_v2(
     stem, *stages, last = preset.channels
     image = keras.Input((image_size, image_size, channels), name="image")
     x = Scaling(mean, std, frame, name="scaling")(image)
-    x = relu(batch_norm(conv(x, stem, "stem", kernel=3, strides=2), "stem_bn"), "stem_relu")
+    x = batch_norm(conv(x, stem, "stem", kernel=3, strides=2), "stem_bn")
+    # pooled before it is rectified: the same numbers for a quarter of the work
+    x = relu(PaddedMaxPooling2D(3, 2, padding_px=1, name="stem_pool")(x), "stem_relu")
     x = eca.after("stem_head", x, "stem_eca")
-    x = PaddedMaxPooling2D(3, 2, padding_px=1, name="stem_pool")(x)
     for number, (units, width) in enumerate(zip(preset.units, stages, strict=True), start=2):
         x = _stage(x, width, units, f"stage{number}", eca)
     x = batch_norm(conv(x, last, "last"), "last_bn")
-    if eca.place == "stem_head":
-        x = eca.after("stem_head", relu(x, "last_relu"), FEATURES)
-    else:
-        x = relu(x, FEATURES)
+    attends = eca.place == "stem_head"
+    x = eca.after("stem_head", relu(x, "last_relu" if attends else FEATURES), FEATURES)
     return keras.Model(image, head(x, classes, dropout), name=name)
 
 

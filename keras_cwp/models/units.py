@@ -32,6 +32,9 @@ class Attention:
         return ECA(self.gamma, self.b, name=name)(x) if place == self.place else x
 
 
+NO_ATTENTION = Attention()
+
+
 def batch_norm(x: Any, name: str) -> Any:
     """Batch normalisation with PyTorch's constants."""
     return FusedBatchNormalization(epsilon=BN_EPSILON, momentum=BN_MOMENTUM, name=name)(x)
