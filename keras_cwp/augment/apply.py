@@ -54,7 +54,8 @@ def acquire(images: tf.Tensor, draw: Draw) -> tf.Tensor:
     if "noise/field" in draw:
         none = tf.zeros(tf.shape(images)[:1])
         quantum, electronic = draw.get("quantum_noise", none), draw.get("electronic_noise", none)
-        images = intensity.add_noise(images, quantum, electronic, draw["noise/field"])
+        normal = intensity.normal_of_bits(draw["noise/field"], int(images.shape[2]))
+        images = intensity.add_noise(images, quantum, electronic, normal)
     return images
 
 

@@ -10,7 +10,7 @@ import tensorflow as tf
 from keras_cwp.augment.operations import OPERATIONS, Operation
 from keras_cwp.augment.schema import Policy
 
-# By operation float32 [batch] or [batch, 2]; and random fields, under the name of the operation with "/field".
+# By operation float32 [batch] or [batch, 2]; and random fields, under the operation's name with "/field".
 Draw = dict[str, tf.Tensor]
 
 # Streams folded into the seed, so that one kind of draw does not move another.
@@ -64,7 +64,9 @@ def draw_fields(policy: Policy, batch: Any, side_px: int, seed: tf.Tensor) -> Dr
         shape = [batch, SHADING_POINTS, SHADING_POINTS]
         draw["shading/field"] = tf.random.stateless_truncated_normal(shape, stream(seed, SHADING))
     if names & {"quantum_noise", "electronic_noise"}:
-        draw["noise/field"] = tf.random.stateless_normal([batch, side_px, side_px, 1], stream(seed, NOISE))
+        shape = [batch, side_px, (side_px + 1) // 2, 1]
+        bits = tf.random.stateless_uniform(shape, stream(seed, NOISE), None, None, tf.int32)
+        draw["noise/field"] = bits  # see intensity.normal_of_bits
     if "erase" in names:
         draw["erase/field"] = tf.random.stateless_uniform([batch, 3], stream(seed, ERASE))
     if "grid_mask" in names:

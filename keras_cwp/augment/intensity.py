@@ -53,6 +53,19 @@ def add_noise(images: tf.Tensor, quantum: tf.Tensor, electronic: tf.Tensor, norm
     return images + normal * (tf.sqrt(variance) / RANGE_NATS)
 
 
+def normal_of_bits(bits: tf.Tensor, width_px: int) -> tf.Tensor:
+    """Two normal numbers from each random int32: half the generator's work, which dominates noise on a CPU.
+
+    Args:
+        bits: int32 [batch, height, ceil(width / 2), 1], uniform over all values.
+
+    Returns:
+        float32 [batch, height, width, 1]: quantiles of 2^16 levels, within ± 4.2.
+    """
+    halves = tf.concat([bits >> 16, (bits << 16) >> 16], axis=2)[:, :, :width_px]
+    return tf.math.ndtri((tf.cast(halves, tf.float32) + 2**15 + 0.5) / 2**16)
+
+
 def gaussian_blur(images: tf.Tensor, sigma_px: tf.Tensor, radius_px: int) -> tf.Tensor:
     """Separable Gaussian of 2·radius + 1 taps; the border is mirrored about its pixel (d c b | a b c d)."""
     distance = tf.range(radius_px + 1, dtype=tf.float32)
@@ -101,7 +114,8 @@ def adjust_window(images: tf.Tensor, ends: tf.Tensor) -> tf.Tensor:
 
 def adjust_gamma(images: tf.Tensor, gamma: tf.Tensor) -> tf.Tensor:
     """clip(x, 0, 1) ** gamma."""
-    return tf.pow(tf.clip_by_value(images, 0.0, 1.0), each(gamma))
+    # exp of log: a third of tf.pow's time on a CPU. The floor keeps 0 below 1e-6 for the table's gammas.
+    return tf.exp(each(gamma) * tf.math.log(tf.clip_by_value(images, 1e-30, 1.0)))
 
 
 def local_mean(images: tf.Tensor) -> tf.Tensor:

@@ -56,6 +56,8 @@ class Augment(keras.layers.Layer):
         self.seed_generator = keras.random.SeedGenerator(seed)
         # XLA fuses the chain into few loops: on two CPU cores four times as fast as op by op.
         self._fused = tf.function(self._pixels, jit_compile=True)
+        # Its one variable has a fixed shape; made now, it is there when a state is restored before the first call.
+        self.build((None, image_size + 2 * margin, image_size + 2 * margin, 1))
 
     def build(self, input_shape: tuple[int | None, ...]) -> None:
         self.magnitude = self.add_weight(

@@ -1,0 +1,63 @@
+"""Test-time augmentation: the mean of the probabilities over several views of a crop."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+import tensorflow as tf
+
+from keras_cwp.augment.apply import apply_geometry
+from keras_cwp.augment.draw import draw_factors, draw_fields
+from keras_cwp.augment.geometry import central_slice
+from keras_cwp.augment.operations import OPERATIONS
+from keras_cwp.augment.schema import Policy
+
+
+def mean_probabilities(
+    probabilities: Callable[[tf.Tensor], np.ndarray],
+    crops: np.ndarray | tf.Tensor,
+    policy: Policy,
+    image_size: int,
+    margin: int,
+    views: int,
+    seed: int = 0,
+) -> np.ndarray:
+    """Score each crop in `views` views and average.
+
+    The first view is the untouched one; the others are geometric draws of the policy. A view is the same
+    transformation for every crop, so a score depends neither on the batch nor on the order.
+
+    Args:
+        probabilities: [batch, image_size, image_size, 1] → [batch, classes].
+        crops: float [batch, image_size + 2 margin, …, 1].
+        views: at least 1; 1 is no augmentation.
+
+    Returns:
+        [batch, classes], rows sum to 1 as those of `probabilities` do.
+
+    Raises:
+        ValueError: `views` below 1.
+    """
+    if views < 1:
+        raise ValueError(f"test-time augmentation: views must be at least 1, got {views}")
+    crops = tf.cast(crops, tf.float32)
+    total = np.asarray(probabilities(central_slice(crops, image_size, margin)), np.float64)
+    geometry = geometric_part(policy)
+    for view in range(1, views):
+        total = total + np.asarray(probabilities(_view(crops, geometry, image_size, margin, (seed, view))))
+    return (total / views).astype(np.float32)
+
+
+def geometric_part(policy: Policy) -> Policy:
+    """The policy without what changes intensity, hides or mixes."""
+    kept = {name: chance for name, chance in policy.operations.items() if OPERATIONS[name].stage == "geometry"}
+    return policy.model_copy(update={"operations": kept})
+
+
+def _view(crops: tf.Tensor, policy: Policy, image_size: int, margin: int, seed: tuple[int, int]) -> tf.Tensor:
+    key = tf.constant(seed, tf.int64)
+    draw = draw_factors(policy, 1, key) | draw_fields(policy, 1, image_size, key)
+    batch = crops.shape[0]
+    draw = {name: tf.repeat(value, batch, axis=0) for name, value in draw.items()}
+    return apply_geometry(crops, draw, policy, image_size, margin)
