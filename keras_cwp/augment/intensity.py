@@ -62,7 +62,8 @@ def normal_of_bits(bits: tf.Tensor, width_px: int) -> tf.Tensor:
     Returns:
         float32 [batch, height, width, 1]: quantiles of 2^16 levels, within ± 4.2.
     """
-    halves = tf.concat([bits >> 16, (bits << 16) >> 16], axis=2)[:, :, :width_px]
+    low = tf.bitwise.right_shift(tf.bitwise.left_shift(bits, 16), 16)
+    halves = tf.concat([tf.bitwise.right_shift(bits, 16), low], axis=2)[:, :, :width_px]
     return tf.math.ndtri((tf.cast(halves, tf.float32) + 2**15 + 0.5) / 2**16)
 
 

@@ -55,7 +55,7 @@ class Augment(keras.layers.Layer):
         self._resolved = load_policy(policy)
         self.seed_generator = keras.random.SeedGenerator(seed)
         # XLA fuses the chain into few loops: on two CPU cores four times as fast as op by op.
-        self._fused = tf.function(self._pixels, jit_compile=True)
+        self._fused = tf.function(self._pixels, jit_compile=True, autograph=False)
         # Its one variable has a fixed shape; made now, it is there when a state is restored before the first call.
         self.build((None, image_size + 2 * margin, image_size + 2 * margin, 1))
 
