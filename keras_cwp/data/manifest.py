@@ -127,7 +127,7 @@ class PreparedData:
         """Open a folder that `prepare` wrote.
 
         Args:
-            verify: compare every shard's bytes with the hash kept in dataset.json.
+            verify: compare every file with the hashes kept in dataset.json.
 
         Raises:
             DataError: not such a folder, of another format version, or damaged.
@@ -215,6 +215,16 @@ class PreparedData:
                 raise DataError(f"data set {self.path}: shard {shard['file']!r} is missing; prepare it again")
             if file.stat().st_size != offsets[-1] or (verify and file_sha256(file) != shard["sha256"]):
                 raise DataError(f"data set {self.path}: shard {shard['file']!r} is damaged; prepare it again")
+        if verify and hash_of(self.meta, (self.path / MANIFEST_FILE).read_text(encoding="utf-8")) != self.content_hash:
+            raise DataError(
+                f"data set {self.path}: {DATASET_FILE} or {MANIFEST_FILE} was changed by hand; prepare it again"
+            )
+
+
+def hash_of(meta: Mapping[str, Any], manifest_text: str) -> str:
+    """The `data_hash` of a data set: over everything in it but the salt, and the pixels by their shards' hashes."""
+    kept = {name: value for name, value in meta.items() if name not in ("data_hash", "salt")}
+    return hashlib.sha256((json.dumps(kept, sort_keys=True) + manifest_text).encode()).hexdigest()
 
 
 def is_prepared(path: Path | str) -> bool:

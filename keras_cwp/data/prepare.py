@@ -21,6 +21,7 @@ from keras_cwp.data.manifest import (
     MANIFEST_FILE,
     ManifestRow,
     PreparedData,
+    hash_of,
     is_prepared,
     key_of,
     manifest_csv,
@@ -168,8 +169,7 @@ def _write(folder: Path, plan: Plan, cut: Iterator[tuple[Picture, Crops]], confi
     text = manifest_csv(rows)
     (folder / MANIFEST_FILE).write_text(text, encoding="utf-8")
     meta = _meta(plan, config, written)
-    meta["data_hash"] = hashlib.sha256((json.dumps(meta, sort_keys=True) + text).encode()).hexdigest()
-    meta["salt"] = _salt(plan, hashes)
+    meta |= {"data_hash": hash_of(meta, text), "salt": _salt(plan, hashes)}
     (folder / DATASET_FILE).write_text(json.dumps(meta, indent=1), encoding="utf-8")
 
 

@@ -45,6 +45,8 @@ def decode(content: bytes, path: Path, max_pixels: int) -> tuple[np.ndarray, int
         inverted = image.format == "TIFF" and image.tag_v2.get(_PHOTOMETRIC) == _WHITE_IS_ZERO
         image.draft("L", image.size)  # JPEG: take the luma channel as stored, skip the colours
         upright = ImageOps.exif_transpose(image)
+        if image.mode == "F":
+            raise DataError(f"image {path}: floating-point values; save it with 8 or 16 bits")
         if image.mode in _SIXTEEN_BIT_MODES:
             pixels = _sixteen_bit(np.asarray(upright), path)
             return (65535 - pixels if inverted else pixels), 16, kind

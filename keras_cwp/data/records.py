@@ -50,20 +50,22 @@ def write_shard(path: Path, examples: Iterable[bytes]) -> None:
 
 
 def pixel_offsets(labels: np.ndarray, first_row: int, pixel_bytes: int) -> np.ndarray:
-    """Where each record's pixels begin in its shard.
+    """Where each record's pixels begin in its shard, and the shard's size.
 
     Args:
         labels: int [records] of the shard's rows, which are consecutive.
         first_row: row of its first record.
 
     Returns:
-        int64 [records + 1]; the last entry is where the pixels of a further record would begin, less its head.
+        int64 [records + 1]; the last is the size of the file in bytes.
     """
-    rows = range(first_row, first_row + len(labels))
-    heads = [len(encode_example(int(label), row, bytes(1))) for label, row in zip(labels, rows, strict=True)]
-    growth = len(encode_example(0, 0, bytes(pixel_bytes))) - len(encode_example(0, 0, bytes(1)))
-    lengths = np.array(heads, dtype=np.int64) + growth
-    ends = np.cumsum(lengths + _HEAD_BYTES + _TAIL_BYTES)
+    rows = first_row + np.arange(len(labels))
+    sizes = _field_size(
+        _entry_size("label", _field_size(_field_size(_varint_size(np.asarray(labels)))))
+        + _entry_size("row", _field_size(_field_size(_varint_size(rows))))
+        + _entry_size("pixels", _field_size(_field_size(np.array([pixel_bytes]))))
+    )
+    ends = np.cumsum(sizes + _HEAD_BYTES + _TAIL_BYTES)
     return np.append(ends - _TAIL_BYTES - pixel_bytes, ends[-1])
 
 
@@ -107,3 +109,16 @@ def _varint(value: int) -> bytes:
         encoded.append(value & 0x7F | 0x80)
         value >>= 7
     return bytes([*encoded, value])
+
+
+def _entry_size(name: str, feature_size: np.ndarray) -> np.ndarray:
+    """Bytes of one named feature, its own head included, for the feature's bytes."""
+    return _field_size(_field_size(np.array([len(name)])) + _field_size(feature_size))
+
+
+def _field_size(size: np.ndarray) -> np.ndarray:
+    return 1 + _varint_size(size) + size
+
+
+def _varint_size(value: np.ndarray) -> np.ndarray:
+    return 1 + (value[..., None] >= 1 << np.arange(7, 56, 7)).sum(axis=-1)

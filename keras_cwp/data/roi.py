@@ -78,7 +78,7 @@ class ImageFolder:
 
     def _look(self, name: str, where: str) -> tuple[str, Path]:
         pure = PurePosixPath(name.replace("\\", "/"))
-        if not name.strip() or "\0" in name:
+        if not pure.parts or not name.strip() or "\0" in name:
             raise DataError(f"{where}: the image name {name!r} is empty or not a file name")
         if pure.is_absolute() or ".." in pure.parts or ":" in pure.parts[0]:
             raise DataError(f"{where}: image {name!r} leads out of the images folder; give its path below it")

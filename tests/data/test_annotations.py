@@ -1,0 +1,282 @@
+"""ROI tables of every format: what they say, and the message for each way in which one can be wrong."""
+
+from __future__ import annotations
+
+import json
+import os
+
+import pytest
+
+from keras_cwp.data.annotations import read_rois
+from keras_cwp.errors import DataError
+
+
+def test_csv(good_table, images):
+    rois = read_rois(good_table, images)
+    assert [roi.image for roi in rois] == ["a.png", "b.png", "c.png", "d.png", "d.png", "e.png"]
+    assert [roi.patient_id for roi in rois] == ["P1", "P1", "P2", "P3", "P3", "P4"]
+    assert rois[3].box == (40.5, 20.25, 10, 10)
+    assert len({roi.roi_id for roi in rois}) == 6
+    assert rois[4].where.endswith("rois.csv, line 6")
+
+
+def test_semicolons_byte_order_mark_and_blank_lines(tmp_path, images):
+    path = tmp_path / "excel.csv"
+    path.write_bytes("\ufeffimage;patient_id;label\r\na.png;1;normal\r\n\r\nb.png;2;s\u00edlice\r\n".encode())
+    rois = read_rois(path, images)
+    assert [(roi.label, roi.box) for roi in rois] == [("normal", None), ("sílice", None)]
+
+
+def test_known_extra_columns_are_kept(table, images):
+    path = table("a.png,P1,normal,A,0.15", header="image,patient_id,label,site,spacing_mm")
+    assert read_rois(path, images)[0].extra == {"site": "A", "spacing_mm": "0.15"}
+
+
+def test_patient_per_image(table, images):
+    path = table("a.png,normal", "b.png,sick", header="image,label")
+    assert [roi.patient_id for roi in read_rois(path, images, patient_per_image=True)] == ["a.png", "b.png"]
+
+
+def test_patients_file(table, images, tmp_path):
+    path = table("a.png,normal", "b.png,sick", header="image,label")
+    patients = tmp_path / "patients.csv"
+    patients.write_text("patient_id,image\nX,b.png\nY,a.png\n")
+    assert [roi.patient_id for roi in read_rois(path, images, patients=patients)] == ["Y", "X"]
+
+
+BAD_TABLES = {
+    "missing patient_id": ("image,label", ["a.png,normal"], "no patient_id column .*--patient-per-image"),
+    "unknown column": ("image,patient_id,lable", ["a.png,P,n"], "unknown column 'lable'; did you mean 'label'.*known"),
+    "no label column": ("image,patient_id", ["a.png,P"], "no label column"),
+    "part of a box": ("image,patient_id,label,x,y", ["a.png,P,n,1,1"], "of a box only x, y"),
+    "column twice": ("image,image,label", ["a.png,a.png,n"], "column 'image' stands more than once"),
+    "no rows": ("image,patient_id,label", [], "only a header"),
+    "short row": ("image,patient_id,label", ["a.png,P"], "line 2: 2 fields, the header has 3"),
+    "open quote": ("image,patient_id,label", ['"a.png,P,n'], "cannot be read as a CSV table"),
+    "no such image": ("image,patient_id,label", ["a.pgn,P,n"], "line 2: no image 'a.pgn' in .*nearest.*'a.png'"),
+    "empty image": ("image,patient_id,label", [",P,n"], "line 2: the image name '' is empty"),
+    "empty label": ("image,patient_id,label", ["a.png,P,"], "line 2: label is empty"),
+    "empty patient": ("image,patient_id,label", ["a.png,,n"], "line 2: patient_id is empty"),
+    "absolute": ("image,patient_id,label", ["/etc/passwd,P,n"], "'/etc/passwd' leads out of the images folder"),
+    "drive": ("image,patient_id,label", ["C:\\a.png,P,n"], "leads out of the images folder"),
+    "up": ("image,patient_id,label", ["x/../../a.png,P,n"], "leads out of the images folder"),
+    "backslash up": ("image,patient_id,label", ["..\\a.png,P,n"], "leads out of the images folder"),
+    "folder": ("image,patient_id,label", [".,P,n"], "no image '.'|empty or not a file name"),
+    "long name": ("image,patient_id,label", ["a" * 5000 + ",P,n"], "no image 'aaa"),
+    "box in words": (None, ["a.png,P,n,1,1,ten,1"], "line 2: the box .*'ten'.* is not four numbers"),
+    "box in part": (None, ["a.png,P,n,1,1,,"], "is not four numbers"),
+    "box without area": (None, ["a.png,P,n,1,1,0,5"], r"line 2: the box \(1.0, 1.0, 0.0, 5.0\).*has no area"),
+    "negative side": (None, ["a.png,P,n,1,1,5,-5"], "has no area"),
+    "infinite": (None, ["a.png,P,n,inf,1,5,5"], "no finite number"),
+    "not a number": (None, ["a.png,P,n,1,nan,5,5"], "no finite number"),
+    "two patients": (
+        "image,patient_id,label",
+        ["a.png,P,n", "a.png,Q,n"],
+        "line 3: image 'a.png' is of another patient here than at .*line 2",
+    ),
+    "repeated id": (
+        "image,patient_id,label,roi_id",
+        ["a.png,P,n,7", "b.png,Q,n,7"],
+        "line 3: roi_id '7' stands already at .*line 2",
+    ),
+}
+
+
+@pytest.mark.parametrize(("header", "lines", "message"), BAD_TABLES.values(), ids=BAD_TABLES)
+def test_bad_table(header, lines, message, table, images):
+    path = table(*lines, header=header) if header else table(*lines)
+    with pytest.raises(DataError, match=message) as caught:
+        read_rois(path, images)
+    assert "rois.csv" in str(caught.value)
+
+
+@pytest.mark.parametrize("content", [b"", b"\xff\xfe\x00a", b"image,label,patient_id\na\0.png,n,P"])
+def test_table_of_other_bytes(content, tmp_path, images):
+    (tmp_path / "t.csv").write_bytes(content)
+    with pytest.raises(DataError, match=r"t\.csv"):
+        read_rois(tmp_path / "t.csv", images)
+
+
+def test_no_table(tmp_path, images):
+    with pytest.raises(DataError, match=r"none\.csv: no such file"):
+        read_rois(tmp_path / "none.csv", images)
+
+
+def test_no_images_folder(good_table, tmp_path):
+    with pytest.raises(DataError, match=r"images folder .*none: no such folder"):
+        read_rois(good_table, tmp_path / "none")
+
+
+def test_other_suffix(tmp_path, images):
+    (tmp_path / "rois.xlsx").write_bytes(b"PK")
+    with pytest.raises(DataError, match=r"got '\.xlsx'"):
+        read_rois(tmp_path / "rois.xlsx", images)
+
+
+def test_link_out_of_the_folder(table, images, tmp_path):
+    (tmp_path / "outside.png").write_bytes((images / "a.png").read_bytes())
+    (images / "link.png").symlink_to(tmp_path / "outside.png")
+    with pytest.raises(DataError, match=r"'link\.png' is a link out of the images folder"):
+        read_rois(table("link.png,P,n,1,1,5,5"), images)
+
+
+def test_link_within_the_folder(table, images):
+    (images / "link.png").symlink_to(images / "a.png")
+    assert read_rois(table("link.png,P,n,1,1,5,5"), images)[0].image == "link.png"
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="named pipes are of POSIX")
+def test_pipe_does_not_hang(table, images):
+    os.mkfifo(images / "pipe.png")
+    with pytest.raises(DataError, match=r"no image 'pipe\.png'"):
+        read_rois(table("pipe.png,P,n,1,1,5,5"), images)
+
+
+def coco() -> dict:
+    return {
+        "images": [{"id": 1, "file_name": "a.png", "patient_id": "P1"}, {"id": 2, "file_name": "b.png"}],
+        "categories": [{"id": 5, "name": "sick"}],
+        "annotations": [
+            {"id": 1, "image_id": 2, "category_id": 5, "bbox": [1, 2.5, 3, 4]},
+            {"id": 2, "image_id": 1, "category_id": 5, "bbox": [1, 2, 3, 4]},
+        ],
+    }
+
+
+def test_coco(tmp_path, images):
+    (tmp_path / "c.json").write_text(json.dumps(coco()))
+    rois = read_rois(tmp_path / "c.json", images)
+    assert [(roi.image, roi.patient_id, roi.label, roi.box) for roi in rois] == [
+        ("b.png", None, "sick", (1, 2.5, 3, 4)),
+        ("a.png", "P1", "sick", (1, 2, 3, 4)),
+    ]
+
+
+def spoil(path: list, value: object) -> str:
+    tree = coco()
+    place: object = tree
+    for key in path[:-1]:
+        place = place[key]  # type: ignore[index]
+    place[path[-1]] = value  # type: ignore[index]
+    return json.dumps(tree)
+
+
+BAD_COCO = {
+    "unknown image": (["annotations", 0, "image_id"], 9, "annotation 1: image_id 9 is not among"),
+    "unknown category": (["annotations", 1, "category_id"], [5], r"annotation 2: category_id \[5\]"),
+    "no box": (["annotations", 0, "bbox"], [], r"annotation 1: bbox is \[\]"),
+    "box of text": (["annotations", 0, "bbox"], ["1", 2, 3, 4], "bbox is"),
+    "no area": (["annotations", 0, "bbox"], [1, 2, 0, 4], "annotation 1: the box .* has no area"),
+    "infinite": (["annotations", 0, "bbox"], [1, 2, float("inf"), 4], "no finite number"),
+    "id twice": (["images", 1, "id"], 1, "images has the id 1"),
+    "not a list": (["images"], {"a": 1}, "images must be a list of objects, got dict"),
+    "list of numbers": (["annotations"], [1], "annotations must be a list of objects"),
+    "name of another type": (["images", 1, "file_name"], 4, "file_name is 4, expected a text"),
+    "path": (["images", 1, "file_name"], "../a.png", "leads out of the images folder"),
+    "nothing": (["annotations"], [], "no regions of interest"),
+}
+
+
+@pytest.mark.parametrize(("path", "value", "message"), BAD_COCO.values(), ids=BAD_COCO)
+def test_bad_coco(path, value, message, tmp_path, images):
+    (tmp_path / "c.json").write_text(spoil(path, value))
+    with pytest.raises(DataError, match=message) as caught:
+        read_rois(tmp_path / "c.json", images)
+    assert "c.json" in str(caught.value)
+
+
+@pytest.mark.parametrize("text", ["", "{", "[]", "{}", '"a"', "[" * 100_000])
+def test_other_json(text, tmp_path, images):
+    (tmp_path / "c.json").write_text(text)
+    with pytest.raises(DataError, match=r"c\.json: (cannot be read as JSON|neither COCO)"):
+        read_rois(tmp_path / "c.json", images)
+
+
+def labelme(**changes: object) -> dict:
+    shape = {"label": "sick", "points": [[30, 8], [10, 20]], "shape_type": "rectangle"}
+    return {"imagePath": "a.png", "shapes": [{**shape, **changes}]}
+
+
+def test_labelme_rectangle_of_any_corners(tmp_path, images):
+    (tmp_path / "a.json").write_text(json.dumps(labelme()))
+    (roi,) = read_rois(tmp_path / "a.json", images)
+    assert (roi.box, roi.polygon, roi.patient_id) == ((10, 8, 20, 12), None, None)
+
+
+def test_labelme_polygon_keeps_its_outline(tmp_path, images):
+    points = [[1, 2], [9, 3], [5, 8.5]]
+    (tmp_path / "a.json").write_text(json.dumps(labelme(points=points, shape_type="polygon")))
+    (roi,) = read_rois(tmp_path / "a.json", images)
+    assert roi.box == (1, 2, 8, 6.5)
+    assert roi.polygon == ((1, 2), (9, 3), (5, 8.5))
+
+
+def test_labelme_folder_and_relative_path(tmp_path, images):
+    folder = tmp_path / "marks"
+    folder.mkdir()
+    for name, path in (("a", "../images/a.png"), ("b", "C:\\scans\\b.png")):
+        (folder / f"{name}.json").write_text(json.dumps({**labelme(), "imagePath": path}))
+    assert [roi.image for roi in read_rois(folder, images)] == ["a.png", "b.png"]
+
+
+BAD_LABELME = {
+    "circle": ({"shape_type": "circle"}, "shape 1: shape_type 'circle'"),
+    "one point": ({"points": [[1, 2]]}, "a rectangle needs 2 points, got 1"),
+    "points of text": ({"points": [["a", 2], [3, 4]]}, "points must be a list"),
+    "no points": ({"points": None}, "points must be a list"),
+    "no label": ({"label": None}, "label is None"),
+    "flat": ({"points": [[1, 2], [1, 9]]}, "has no area"),
+}
+
+
+@pytest.mark.parametrize(("changes", "message"), BAD_LABELME.values(), ids=BAD_LABELME)
+def test_bad_labelme(changes, message, tmp_path, images):
+    (tmp_path / "a.json").write_text(json.dumps(labelme(**changes)))
+    with pytest.raises(DataError, match=message) as caught:
+        read_rois(tmp_path / "a.json", images)
+    assert "a.json" in str(caught.value)
+
+
+@pytest.mark.parametrize("path", [None, "../../etc/passwd", "a\0.png", ""])
+def test_labelme_image_that_is_not_there(path, tmp_path, images):
+    (tmp_path / "a.json").write_text(json.dumps({**labelme(), "imagePath": path}))
+    with pytest.raises(DataError, match=r"a\.json: (imagePath|no image|the image name)"):
+        read_rois(tmp_path / "a.json", images)
+
+
+def test_empty_folder_of_annotations(tmp_path, images):
+    (tmp_path / "empty").mkdir()
+    with pytest.raises(DataError, match=r"no \.json file in it"):
+        read_rois(tmp_path / "empty", images)
+
+
+BAD_PATIENTS = {
+    "other columns": ("image,patient\na.png,1\n", "expected the columns image, patient_id, got image, patient"),
+    "image missing": ("image,patient_id\nb.png,1\n", r"no patient for image 'a\.png', which .*line 2 uses"),
+    "empty id": ("image,patient_id\na.png,\n", "line 2: patient_id is empty"),
+}
+
+
+@pytest.mark.parametrize(("text", "message"), BAD_PATIENTS.values(), ids=BAD_PATIENTS)
+def test_bad_patients_file(text, message, table, images, tmp_path):
+    patients = tmp_path / "patients.csv"
+    patients.write_text(text)
+    with pytest.raises(DataError, match=message):
+        read_rois(table("a.png,n", header="image,label"), images, patients=patients)
+
+
+def test_the_same_regions_in_three_formats(shared):
+    """cwp_sim says the same in CSV, COCO and LabelMe."""
+    folder = shared / "data" / "cwp_sim"
+    csv, coco_ = (read_rois(folder / name, folder / "images") for name in ("rois.csv", "rois_coco.json"))
+
+    def said(rois, names=None):
+        return sorted((r.image, r.patient_id, r.label, r.box) for r in rois if names is None or r.image in names)
+
+    assert said(csv) == said(coco_)
+    marks = read_rois(folder / "labelme", folder / "images")
+    names = {roi.image for roi in marks}
+    assert len(names) == 3
+    assert [(i, lab, b) for i, _, lab, b in said(csv, names)] == [
+        (i, lab, b) for i, lab, b in sorted((r.image, r.label, r.box) for r in marks)
+    ]

@@ -1,0 +1,286 @@
+"""prepare: what it writes, that it writes whole or not at all, and its messages."""
+
+from __future__ import annotations
+
+import errno
+import json
+import pathlib
+import shutil
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from keras_cwp.config import DataConfig
+from keras_cwp.data.crops import crop_roi
+from keras_cwp.data.manifest import PreparedData
+from keras_cwp.data.prepare import prepare, prepare_cached
+from keras_cwp.errors import CwpError, DataError
+
+CONFIG = DataConfig(image_size=32, rois_per_shard=4)
+
+
+def test_records_are_the_crops_of_the_rois(good_table, images, tmp_path):
+    data = prepare(good_table, images, tmp_path / "data", CONFIG)
+    assert data.classes == ("normal", "sick")
+    assert (data.image_size, data.margin, data.crop_size) == (32, 8, 48)
+    assert data.labels.tolist() == [0, 1, 0, 1, 1, 0]
+    assert data.patients.tolist() == ["P1", "P1", "P2", "P3", "P3", "P4"]
+    stored = data.read(np.arange(6))
+    assert stored.dtype == np.uint8
+    for row, crop in zip(data.manifest, stored, strict=True):
+        pixels = np.asarray(Image.open(images / row.image))
+        expected = crop_roi(pixels, (row.x, row.y, row.width, row.height), 32, 8)
+        np.testing.assert_array_equal(crop, np.rint(expected))
+
+
+def test_dataset_json(good_table, images, tmp_path):
+    prepare(good_table, images, tmp_path / "data", CONFIG)
+    meta = json.loads((tmp_path / "data" / "dataset.json").read_text())
+    assert meta["classes"] == ["normal", "sick"]
+    assert (meta["image_size"], meta["crop_size"], meta["context"], meta["dtype"]) == (32, 48, 0.25, "uint8")
+    assert meta["counts"] == {"rois": 6, "images": 5, "patients": 4}
+    assert [(s["file"], s["rois"]) for s in meta["shards"]] == [
+        ("rois-00000-of-00002.tfrecord", 4),
+        ("rois-00001-of-00002.tfrecord", 2),
+    ]
+
+
+def test_records_are_tensorflow_examples(good_table, images, tmp_path):
+    import tensorflow as tf
+
+    data = prepare(good_table, images, tmp_path / "data", CONFIG)
+    schema = {name: tf.io.FixedLenFeature([], tf.int64) for name in ("row", "label")}
+    schema["pixels"] = tf.io.FixedLenFeature([], tf.string)
+    files = sorted(str(path) for path in data.path.glob("*.tfrecord"))
+    for row, record in enumerate(tf.data.TFRecordDataset(files)):
+        example = tf.io.parse_single_example(record, schema)
+        assert (int(example["row"]), int(example["label"])) == (row, data.labels[row])
+        assert example["pixels"].numpy() == data.read(np.array([row])).tobytes()
+
+
+def test_sixteen_bits_are_kept_and_eight_bits_fit_in(good_table, images, tmp_path):
+    deep = np.random.default_rng(0).integers(0, 65536, (48, 64), dtype=np.uint16)
+    Image.fromarray(deep).save(images / "a.png")
+    data = prepare(good_table, images, tmp_path / "data", CONFIG)
+    assert data.dtype == np.dtype("<u2")
+    row = data.manifest[0]
+    expected = crop_roi(deep, (row.x, row.y, row.width, row.height), 32, 8)
+    np.testing.assert_array_equal(data.read(np.array([0]))[0], np.rint(expected))
+    row = data.manifest[1]
+    eight = crop_roi(np.asarray(Image.open(images / "b.png")), (row.x, row.y, row.width, row.height), 32, 8)
+    np.testing.assert_allclose(data.read(np.array([1]))[0] / 257, eight, atol=0.01)
+
+
+def test_whole_images_have_no_margin(table, images, tmp_path):
+    path = table("a.png,P1,x", "b.png,P2,y", header="image,patient_id,label")
+    data = prepare(path, images, tmp_path / "data", CONFIG)
+    assert (data.margin, data.crop_size) == (0, 32)
+    assert (data.manifest[0].width, data.manifest[0].height) == (64, 48)
+
+
+def test_class_order_of_the_configuration(good_table, images, tmp_path):
+    data = prepare(good_table, images, tmp_path / "data", DataConfig(image_size=32, classes=("sick", "normal")))
+    assert data.classes == ("sick", "normal")
+    assert data.labels.tolist() == [1, 0, 1, 0, 0, 1]
+
+
+def test_boxes_over_the_edge_are_clipped_and_counted(table, images, tmp_path):
+    path = table("a.png,P1,x,-5,-5,20,20", "b.png,P2,y,60,40,20,20", "c.png,P3,x,0,0,5,5")
+    notes: list[str] = []
+    data = prepare(path, images, tmp_path / "data", CONFIG, note=notes.append)
+    assert [(r.x, r.y, r.width, r.height) for r in data.manifest[:2]] == [(0, 0, 15, 15), (60, 40, 4, 8)]
+    assert len(notes) == 1
+    assert "2 boxes reach beyond their radiograph" in notes[0]
+
+
+def test_metadata_columns_reach_the_manifest(table, images, tmp_path):
+    header = "image,patient_id,label,site,spacing_mm"
+    path = table("a.png,P1,x,A,0.2", "b.png,P2,y,B,", header=header)
+    data = prepare(path, images, tmp_path / "data", CONFIG)
+    assert [row.spacing_mm for row in data.manifest] == [0.2, None]
+    assert data.manifest[0].extra == {"bits": "8", "file_type": "png", "site": "A"}
+
+
+def test_common_spacing_gives_one_scale(table, images, tmp_path):
+    """At 0.2 mm a pixel, 32 pixels are 6.4 mm: 64 pixels of a 0.1 mm radiograph, 16 of a 0.4 mm one."""
+    header = "image,patient_id,label,x,y,width,height,spacing_mm"
+    path = table("a.png,P1,x,20,20,4,4,0.1", "b.png,P2,y,20,20,30,10,0.4", header=header)
+    data = prepare(path, images, tmp_path / "data", DataConfig(image_size=32, context=0, spacing_mm=0.2))
+    for number, (name, box) in enumerate([("a", (-10, -10, 64, 64)), ("b", (27, 17, 16, 16))]):
+        pixels = np.asarray(Image.open(images / f"{name}.png"))
+        np.testing.assert_array_equal(data.read(np.array([number]))[0], np.rint(crop_roi(pixels, box, 32, 0)))
+
+
+def test_missing_spacing_is_said_once(good_table, images, tmp_path):
+    notes: list[str] = []
+    prepare(good_table, images, tmp_path / "data", CONFIG.model_copy(update={"spacing_mm": 0.2}), note=notes.append)
+    assert len(notes) == 1
+    assert "5 of 5 radiographs do not say their pixel spacing" in notes[0]
+
+
+def test_keys_are_pseudonyms(good_table, images, tmp_path):
+    data = prepare(good_table, images, tmp_path / "data", CONFIG)
+    by_patient = {(row.patient_id, row.patient_key) for row in data.manifest}
+    assert len(by_patient) == len({key for _, key in by_patient}) == 4
+    assert all(len(row.roi_key) == len(row.image_key) == 12 for row in data.manifest)
+    assert len({row.roi_key for row in data.manifest}) == 6
+
+
+def read_all(folder) -> dict[str, bytes]:
+    return {path.name: path.read_bytes() for path in sorted(folder.iterdir())}
+
+
+def test_same_input_same_bytes(good_table, images, tmp_path):
+    first = prepare(good_table, images, tmp_path / "one", CONFIG)
+    before = read_all(first.path)
+    assert read_all(prepare(good_table, images, tmp_path / "two", CONFIG).path) == before
+    assert read_all(prepare(good_table, images, tmp_path / "one", CONFIG).path) == before
+
+
+def test_changed_pixels_change_the_hash(good_table, images, tmp_path):
+    first = prepare(good_table, images, tmp_path / "one", CONFIG).content_hash
+    Image.fromarray(np.zeros((48, 64), np.uint8)).save(images / "a.png")
+    assert prepare(good_table, images, tmp_path / "one", CONFIG).content_hash != first
+
+
+def test_nothing_is_left_beside(good_table, images, tmp_path):
+    before = {path.name for path in tmp_path.iterdir()}
+    abandoned = tmp_path / f".data.preparing.{2**22 + 1}.xyz"  # no process has so high a number on Linux
+    abandoned.mkdir()
+    prepare(good_table, images, tmp_path / "data", CONFIG)
+    prepare(good_table, images, tmp_path / "data", CONFIG)
+    assert {path.name for path in tmp_path.iterdir()} == before | {"data"}
+
+
+BAD = {
+    "outside": (
+        ["a.png,P1,x,64,0,5,5", "b.png,P2,y,1,1,5,5"],
+        r"line 2: the box .* lies outside image 'a\.png'.*64 × 48",
+    ),
+    "above": (["a.png,P1,x,1,1,5,5", "b.png,P2,y,1,-9,5,5"], "line 3: the box .* lies outside"),
+    "one class": (["a.png,P1,x,1,1,5,5", "b.png,P2,x,1,1,5,5"], r"rois\.csv: only the class 'x'; at least two"),
+}
+
+
+@pytest.mark.parametrize(("lines", "message"), BAD.values(), ids=BAD)
+def test_bad_rois_write_nothing(lines, message, table, images, tmp_path):
+    path = table(*lines)
+    before = {entry.name for entry in tmp_path.iterdir()}
+    with pytest.raises(DataError, match=message):
+        prepare(path, images, tmp_path / "data", CONFIG)
+    assert {entry.name for entry in tmp_path.iterdir()} == before
+
+
+def test_unreadable_image_is_named_with_its_line(good_table, images, tmp_path):
+    (images / "c.png").write_bytes(b"\x89PNG\r\n\x1a\nnonsense")
+    with pytest.raises(DataError, match=r"rois\.csv, line 4: image .*c\.png: not a readable"):
+        prepare(good_table, images, tmp_path / "data", CONFIG)
+    assert not (tmp_path / "data").exists()
+
+
+def test_image_that_breaks_while_decoding_leaves_the_old_data_set(good_table, images, tmp_path):
+    before = read_all(prepare(good_table, images, tmp_path / "data", CONFIG).path)
+    content = (images / "e.png").read_bytes()
+    (images / "e.png").write_bytes(content[: len(content) // 2])
+    with pytest.raises(DataError, match=r"e\.png: cannot be decoded"):
+        prepare(good_table, images, tmp_path / "data", CONFIG)
+    assert read_all(tmp_path / "data") == before
+    assert not [entry for entry in tmp_path.iterdir() if "preparing" in entry.name]
+
+
+def test_label_outside_the_configured_classes(good_table, images, tmp_path):
+    with pytest.raises(DataError, match=r"line 2: label 'normal' is not of data\.classes \['sick', 'ill'\]"):
+        prepare(good_table, images, tmp_path / "data", DataConfig(classes=("sick", "ill")))
+
+
+def test_configured_class_without_rois(good_table, images, tmp_path):
+    with pytest.raises(DataError, match=r"no ROI of class 'large', which data\.classes names"):
+        prepare(good_table, images, tmp_path / "data", DataConfig(classes=("sick", "normal", "large")))
+
+
+def test_configured_class_twice(good_table, images, tmp_path):
+    with pytest.raises(DataError, match="names a class more than once"):
+        prepare(good_table, images, tmp_path / "data", DataConfig(classes=("sick", "normal", "sick")))
+
+
+def test_no_patient_known(images, tmp_path):
+    shape = {"label": "x", "points": [[1, 1], [9, 9]], "shape_type": "rectangle"}
+    other = {**shape, "label": "y"}
+    (tmp_path / "a.json").write_text(json.dumps({"imagePath": "a.png", "shapes": [shape, other]}))
+    with pytest.raises(DataError, match=r"a\.json, shape 1: no patient is known of image 'a\.png'; give --patients"):
+        prepare(tmp_path / "a.json", images, tmp_path / "data", CONFIG)
+
+
+@pytest.mark.parametrize("values", [("0.1", "0.2"), ("0", "0"), ("wide", "wide"), ("nan", "nan")])
+def test_bad_spacing(values, table, images, tmp_path):
+    header = "image,patient_id,label,spacing_mm"
+    path = table(*(f"a.png,P,{label},{value}" for label, value in zip("xy", values, strict=True)), header=header)
+    with pytest.raises(DataError, match=r"line \d: spacing_mm '.*'; expected one number"):
+        prepare(path, images, tmp_path / "data", CONFIG)
+
+
+def test_folder_that_is_no_data_set_is_refused(good_table, images, tmp_path):
+    (tmp_path / "data").mkdir()
+    (tmp_path / "data" / "thesis.doc").write_text("mine")
+    with pytest.raises(DataError, match="data: exists and is not a prepared data set"):
+        prepare(good_table, images, tmp_path / "data", CONFIG)
+    assert (tmp_path / "data" / "thesis.doc").read_text() == "mine"
+
+
+def test_empty_folder_is_filled(good_table, images, tmp_path):
+    (tmp_path / "data").mkdir()
+    assert len(prepare(good_table, images, tmp_path / "data", CONFIG)) == 6
+
+
+def test_file_in_the_way(good_table, images, tmp_path):
+    (tmp_path / "data").write_text("")
+    with pytest.raises(CwpError, match="exists and is not a prepared data set"):
+        prepare(good_table, images, tmp_path / "data", CONFIG)
+
+
+def test_place_that_cannot_be_written(good_table, images):
+    with pytest.raises(CwpError, match=r"cannot write .*a\.png.data: "):
+        prepare(good_table, images, images / "a.png" / "data", CONFIG)
+
+
+def test_full_disk_leaves_the_old_data_set(good_table, images, tmp_path, monkeypatch):
+    before = read_all(prepare(good_table, images, tmp_path / "data", CONFIG).path)
+
+    def refuse(*_: object, **__: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(pathlib.Path, "write_text", refuse)
+    with pytest.raises(CwpError, match=r"cannot write .*data: No space left on device"):
+        prepare(good_table, images, tmp_path / "data", CONFIG)
+    monkeypatch.undo()
+    assert read_all(tmp_path / "data") == before
+    assert not [entry for entry in tmp_path.iterdir() if "preparing" in entry.name]
+
+
+def test_cache_is_used_and_mended(good_table, images, tmp_path, monkeypatch):
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    first = prepare_cached(good_table, images, CONFIG)
+    assert first.path.parent == tmp_path / "cache" / "keras_cwp"
+    stamp = (first.path / "dataset.json").stat().st_mtime_ns
+    assert prepare_cached(good_table, images, CONFIG).path == first.path
+    assert (first.path / "dataset.json").stat().st_mtime_ns == stamp
+    shard = first.path / "rois-00001-of-00002.tfrecord"
+    shard.write_bytes(shard.read_bytes()[:-9])
+    assert prepare_cached(good_table, images, CONFIG).path == first.path
+    PreparedData.open(first.path)
+
+
+def test_cache_knows_other_pixels_and_other_settings(good_table, images, tmp_path, monkeypatch):
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    first = prepare_cached(good_table, images, CONFIG).path
+    assert prepare_cached(good_table, images, DataConfig(image_size=48)).path != first
+    shutil.copy(images / "b.png", images / "a.png")
+    assert prepare_cached(good_table, images, CONFIG).path != first
+
+
+def test_real_radiographs(shared, tmp_path):
+    folder = shared / "data" / "cwp_sim"
+    data = prepare(folder / "rois.csv", folder / "images", tmp_path / "data", DataConfig(image_size=64))
+    assert data.meta["counts"] == {"rois": 187, "images": 69, "patients": 52}
+    assert np.bincount(data.labels).tolist() == [33, 53, 101]  # large_opacity, normal, small_opacities
