@@ -12,6 +12,7 @@ from keras_cwp.evaluation.roc import one_vs_rest, roc_curve
 from keras_cwp.evaluation.validation import paired_folds
 from keras_cwp.scores import Scores
 
+_DIGITS = 12  # shares are compared after rounding, so that equals are equal
 NO_VALIDATION = "no validation scores were given, and a threshold must not come from the ROIs it is judged on"
 
 
@@ -19,7 +20,8 @@ def choose_threshold(positive: np.ndarray, score: np.ndarray, config: EvaluateCo
     """The score from which on a row counts as positive, by the rule of the configuration.
 
     youden: highest sensitivity + specificity - 1; sensitivity (specificity): the highest (lowest) threshold whose
-    sensitivity (specificity) reaches the target; cost: least false alarms + false_negative_cost × misses.
+    sensitivity (specificity) reaches the target; cost: least false alarms + false_negative_cost × misses. Of equals the
+    strictest.
 
     Args:
         positive: bool [rows].
@@ -35,14 +37,14 @@ def choose_threshold(positive: np.ndarray, score: np.ndarray, config: EvaluateCo
         return None
     sensitivity, alarms = curve.true_positive_rate, curve.false_positive_rate
     if config.threshold == "youden":
-        best = np.argmax(sensitivity - alarms)
+        best = np.argmax(np.round(sensitivity - alarms, _DIGITS))
     elif config.threshold == "sensitivity":
-        best = np.argmax(sensitivity >= config.threshold_target)
+        best = np.argmax(np.round(sensitivity, _DIGITS) >= config.threshold_target)
     elif config.threshold == "specificity":
-        best = np.flatnonzero(1 - alarms >= config.threshold_target)[-1]
+        best = np.flatnonzero(np.round(1 - alarms, _DIGITS) >= config.threshold_target)[-1]
     else:
         misses = (1 - sensitivity) * positive.sum()
-        best = np.argmin(alarms * (~positive).sum() + config.false_negative_cost * misses)
+        best = np.argmin(np.round(alarms * (~positive).sum() + config.false_negative_cost * misses, _DIGITS))
     return float(curve.threshold[best])
 
 

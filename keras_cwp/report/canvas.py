@@ -10,6 +10,7 @@ import io
 import re
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Any
 
 import matplotlib
 from matplotlib.axes import Axes
@@ -26,7 +27,7 @@ DASHES: tuple[str | tuple[int, tuple[float, ...]], ...] = (
 )  # fmt: skip
 _VARIABLES = {INK: "--ink", QUIET: "--quiet", PAPER: "--paper"} | {c: f"--s{i}" for i, c in enumerate(SERIES)}
 _PNG_DPI = 200
-_STYLE = {
+_STYLE: Any = {
     "font.family": "DejaVu Sans",  # comes with Matplotlib: the same drawing everywhere
     "font.size": 9,
     "svg.fonttype": "none",
@@ -69,7 +70,7 @@ class Drawn:
     def svg(self) -> str:
         """A stand-alone SVG file on white."""
         file = io.StringIO()
-        with matplotlib.rc_context(_STYLE | {"svg.hashsalt": self.name}):
+        with matplotlib.rc_context({**_STYLE, "svg.hashsalt": self.name}):
             FigureCanvasSVG(self.figure).print_figure(file, format="svg", facecolor=PAPER, metadata={"Date": None})
             self.figure.set_layout_engine("none")  # what the first drawing laid out stays, and is not computed again
         return file.getvalue()

@@ -6,8 +6,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-import numpy as np
-
 from keras_cwp.report.examples import Example
 from keras_cwp.scores import Scores
 
@@ -28,7 +26,6 @@ class ReportInput:
         command: the command line that repeats the run.
         cohort: extra groups for the cohort table: group, patients, images, ROIs (the training part, for example).
         examples: ROIs with heat maps.
-        subgroups: name of a column (site, manufacturer …) -> str [rois], aligned with `scores`.
     """
 
     title: str
@@ -42,4 +39,3 @@ class ReportInput:
     command: str = ""
     cohort: Sequence[tuple[str, int, int, int]] = ()
     examples: Sequence[Example] = ()
-    subgroups: Mapping[str, np.ndarray] = field(default_factory=dict)

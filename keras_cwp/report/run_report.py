@@ -44,8 +44,9 @@ def evaluate_run(run: RunFolder, data: PreparedData | None = None, out: Path | N
     scores = run.scores if data is None else score_elsewhere(run, data)
     validation = run.validation_scores if data is None else None
     out = out or (run.path if data is None else run.path / f"on_{data.path.resolve().name}")
-    metrics = evaluate(scores, config.evaluate, config.seed, validation)
     source = data or _own_data(run)
+    subgroups = _subgroups(scores, source) if source else {}
+    metrics = evaluate(scores, config.evaluate, config.seed, validation, subgroups)
     report = ReportInput(
         title=run.path.resolve().name if data is None else f"{run.path.resolve().name} on {data.path.resolve().name}",
         scores=scores,
@@ -58,7 +59,6 @@ def evaluate_run(run: RunFolder, data: PreparedData | None = None, out: Path | N
         command=run.info.get("command", ""),
         cohort=_cohort(run),
         examples=_examples(run, scores, source, config.evaluate.examples) if source else (),
-        subgroups=_subgroups(scores, source) if source else {},
     )
     write_text(out / "metrics.json", json.dumps(metrics, indent=2, allow_nan=False) + "\n")
     if data is not None:

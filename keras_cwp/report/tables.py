@@ -63,7 +63,7 @@ def figures_table(metrics: Mapping[str, Any]) -> Table:
     header = (
         ("figure", "value", "95 % interval") if not folds else ("figure", "pooled", "mean over folds", "SD of folds")
     )
-    rows = []
+    rows: list[tuple[str, ...]] = []
     for label, path in _WHOLE:
         pooled = _at(metrics, path)
         if not folds:

@@ -1,0 +1,103 @@
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from scipy import stats
+
+from keras_cwp.config import EvaluateConfig
+from keras_cwp.errors import ScoresError
+from keras_cwp.evaluation.comparison import align, compare, holm, mcnemar
+from keras_cwp.evaluation.roc import macro_auc
+from keras_cwp.scores import Scores
+
+QUICK = EvaluateConfig(bootstraps=400)
+
+
+def blurred(scores: Scores, seed: int = 0, strength: float = 2.0) -> Scores:
+    """A worse model: noise on the logits."""
+    noise = np.random.default_rng(seed).normal(size=scores.probabilities.shape) * strength
+    power = scores.probabilities * np.exp(noise)
+    return replace(scores, probabilities=power / power.sum(axis=1, keepdims=True))
+
+
+def test_a_worse_model_is_found_worse_by_every_test(make_scores) -> None:
+    scores = make_scores(patients=120)
+    worse = blurred(scores, strength=5.0)
+    (pair,) = compare({"good": scores, "blurred": worse}, QUICK, 0)["pairs"]
+    difference = macro_auc(scores.label, scores.probabilities) - macro_auc(worse.label, worse.probabilities)
+    for test in ("delong", "bootstrap"):
+        assert pair[test]["macro"]["value"] == pytest.approx(difference, abs=1e-12)
+        assert pair[test]["macro"]["ci95"][0] > 0
+        assert pair[test]["macro"]["p"] < 0.01
+    assert pair["mcnemar"]["p"] < 0.01
+    assert pair["delong"]["macro"]["ci95"][0] == pytest.approx(pair["bootstrap"]["macro"]["ci95"][0], abs=0.03)
+
+
+def test_equal_models_have_no_p_value_and_valid_json(scores) -> None:
+    found = compare({"a": scores, "b": scores}, QUICK, 0)
+    (pair,) = found["pairs"]
+    assert pair["delong"]["macro"]["p"] is None
+    assert pair["mcnemar"]["p"] == 1
+    assert pair["bootstrap"]["macro"]["p"] == 1
+    json.dumps(found, allow_nan=False)
+
+
+def test_under_no_difference_p_values_are_uniform(make_scores) -> None:
+    """Two models equally blurred, again and again: one in ten p values under 0.1, give or take."""
+    p = []
+    for seed in range(60):
+        scores = make_scores(patients=40, seed=seed)
+        pair = compare(
+            {"a": blurred(scores, 2 * seed), "b": blurred(scores, 2 * seed + 1)}, EvaluateConfig(bootstraps=100), 0
+        )
+        p.append([pair["pairs"][0]["delong"]["macro"]["p"], pair["pairs"][0]["mcnemar"]["p"]])
+    for column in np.array(p).T:
+        assert stats.kstest(column, "uniform").pvalue > 0.01
+
+
+def test_rows_may_stand_in_any_order(scores) -> None:
+    shuffled = scores.take(np.random.default_rng(0).permutation(len(scores)))
+    aligned = align({"a": scores, "b": shuffled})
+    assert aligned["b"].roi_id.tolist() == scores.roi_id.tolist()
+    np.testing.assert_array_equal(aligned["b"].probabilities, scores.probabilities)
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"fold": lambda s: (s.fold + 1) % 3}, "differ in fold"),
+        ({"label": lambda s: (s.label + 1) % 3}, "differ in label"),
+        ({"roi_id": lambda s: np.char.add("x", s.roi_id)}, "differ in roi_id"),
+        ({"classes": lambda _: ("a", "b", "c")}, "has classes"),
+    ],
+)
+def test_runs_of_other_rois_or_folds_are_refused(scores, change: dict, message: str) -> None:
+    ((field, new),) = change.items()
+    with pytest.raises(ScoresError, match=message):
+        compare({"a": scores, "b": replace(scores, **{field: new(scores)})}, QUICK, 0)
+
+
+def test_fewer_rois_or_a_single_run_are_refused(scores) -> None:
+    with pytest.raises(ScoresError, match=r"holds out \d+ ROIs, run b"):
+        compare({"a": scores, "b": scores.take(np.arange(10))}, QUICK, 0)
+    with pytest.raises(ScoresError, match="at least two"):
+        compare({"a": scores}, QUICK, 0)
+
+
+def test_mcnemar_by_hand() -> None:
+    """Ten ROIs that the first alone gets right, two that the second does; each a patient of its own."""
+    first = np.array([True] * 10 + [False] * 2 + [True] * 8)
+    second = np.array([False] * 10 + [True] * 2 + [True] * 8)
+    found = mcnemar(first, second, np.arange(20))
+    assert (found["first_only"], found["second_only"]) == (10, 2)
+    assert found["p_rois"] == pytest.approx(2 * stats.binom.cdf(2, 12, 0.5))
+    # With one ROI a patient Durkalski's statistic is McNemar's own without continuity correction.
+    assert found["p"] == pytest.approx(stats.chi2.sf((10 - 2) ** 2 / 12, 1))
+
+
+def test_holm_by_hand() -> None:
+    np.testing.assert_allclose(holm(np.array([0.01, 0.04, 0.03, np.nan])), [0.03, 0.06, 0.06, np.nan])
+    np.testing.assert_allclose(holm(np.array([0.9, 0.8])), [1, 1])

@@ -1,0 +1,90 @@
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from sklearn import metrics
+
+from keras_cwp.config import EvaluateConfig
+from keras_cwp.errors import ScoresError
+from keras_cwp.evaluation.decision_curve import THRESHOLDS, decision_curve
+from keras_cwp.evaluation.thresholds import choose_threshold, operating_points, rates
+from keras_cwp.evaluation.validation import paired_folds
+
+POSITIVE = np.array([True, True, False, True, False, False])
+SCORE = np.array([0.9, 0.8, 0.7, 0.6, 0.3, 0.1])
+
+
+@pytest.mark.parametrize(
+    ("rule", "expected"),
+    [
+        ({"threshold": "youden"}, 0.8),  # at 0.8: 2/3 + 1 - 1; at 0.6: 1 + 2/3 - 1; the stricter of equals
+        ({"threshold": "sensitivity", "threshold_target": 0.9}, 0.6),
+        ({"threshold": "specificity", "threshold_target": 0.9}, 0.8),
+        ({"threshold": "specificity", "threshold_target": 0.6}, 0.6),
+        ({"threshold": "cost", "false_negative_cost": 0.5}, 0.8),  # a miss 0.5 against an alarm 1
+        ({"threshold": "cost", "false_negative_cost": 5}, 0.6),
+    ],
+)
+def test_rules_by_hand(rule: dict, expected: float) -> None:
+    assert choose_threshold(POSITIVE, SCORE, EvaluateConfig(**rule)) == expected
+
+
+def test_no_threshold_without_both_kinds() -> None:
+    assert choose_threshold(np.array([True]), np.array([0.5]), EvaluateConfig()) is None
+
+
+def test_rates_by_hand() -> None:
+    found = rates(POSITIVE, SCORE >= 0.7, np.arange(6))
+    assert [found[name]["value"] for name in ("sensitivity", "specificity", "ppv", "npv")] == pytest.approx(
+        [2 / 3, 2 / 3, 2 / 3, 2 / 3]
+    )
+    nothing = rates(POSITIVE, SCORE > 2, np.arange(6))
+    assert nothing["ppv"] == {"value": None, "ci95": None, "rois": 0, "reason": "no ROI reached the threshold"}
+
+
+def test_each_fold_uses_the_threshold_of_its_own_validation(make_scores) -> None:
+    scores = make_scores(folds=3)
+    validation = replace(scores, fold=(scores.fold + 1) % 3)
+    found = operating_points(scores, validation, EvaluateConfig())["per_class"]["normal"]
+    called = np.zeros(len(scores), dtype=bool)
+    for fold in range(3):
+        own = validation.fold == fold
+        threshold = choose_threshold(validation.label[own] == 0, validation.probabilities[own, 0], EvaluateConfig())
+        assert found["thresholds"][str(fold)] == threshold
+        rows = scores.fold == fold
+        called[rows] = scores.probabilities[rows, 0] >= threshold
+    assert found["sensitivity"]["value"] == pytest.approx(metrics.recall_score(scores.label == 0, called))
+    assert found["ppv"]["value"] == pytest.approx(metrics.precision_score(scores.label == 0, called))
+
+
+def test_thresholds_never_come_from_the_rois_they_are_judged_on(scores) -> None:
+    with pytest.raises(ScoresError, match=r"patient\d+ stands in the held-out and in the validation scores"):
+        operating_points(scores, scores, EvaluateConfig())
+    assert "must not come from" in operating_points(scores, None, EvaluateConfig())["reason"]
+
+
+def test_validation_of_other_folds_is_taken_whole(make_scores) -> None:
+    outside = make_scores(folds=1)
+    validation = replace(make_scores(folds=3, seed=1), fold=make_scores(folds=3, seed=1).fold + 5)
+    validation = replace(validation, patient_id=np.char.add("other", validation.patient_id))
+    pairs = list(paired_folds(outside, validation))
+    assert [fold for fold, _, _ in pairs] == [None]
+    assert pairs[0][1].all()
+
+
+def test_validation_of_other_classes_is_refused(scores) -> None:
+    with pytest.raises(ScoresError, match="validation scores have classes"):
+        list(paired_folds(scores, replace(scores, classes=("a", "b", "c"))))
+
+
+def test_decision_curve_by_its_definition(scores) -> None:
+    positive, probability = scores.label == 2, scores.probabilities[:, 2]
+    curve = decision_curve(positive, probability)
+    for index in (0, 30, 98):
+        odds = THRESHOLDS[index] / (1 - THRESHOLDS[index])
+        called = probability >= THRESHOLDS[index]
+        benefit = ((called & positive).sum() - (called & ~positive).sum() * odds) / len(positive)
+        assert curve.model[index] == pytest.approx(benefit, abs=1e-12)
+        assert curve.all_called[index] == pytest.approx(positive.mean() - (~positive).mean() * odds)
