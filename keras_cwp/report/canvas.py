@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import io
 import re
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -44,6 +45,9 @@ _STYLE: Any = {
     "xtick.labelcolor": INK,
     "ytick.labelcolor": INK,
     "legend.frameon": False,
+    "axes.axisbelow": True,
+    "legend.fontsize": 8,
+    "legend.title_fontsize": 8,
     "lines.linewidth": 1.6,
     "lines.solid_joinstyle": "round",
 }
@@ -90,16 +94,15 @@ class Drawn:
     def png(self) -> bytes:
         """A PNG file on white."""
         file = io.BytesIO()
-        with matplotlib.rc_context(_STYLE):
+        with style():
             FigureCanvasAgg(self.figure).print_figure(file, format="png", dpi=_PNG_DPI, facecolor=PAPER)
         return file.getvalue()
 
 
 def blank(width: float, height: float, columns: int = 1, rows: int = 1) -> tuple[Figure, list[Axes]]:
     """An empty figure of `rows × columns` axes, inches."""
-    with matplotlib.rc_context(_STYLE):
-        figure = Figure(figsize=(width, height), layout="constrained")
-        axes = figure.subplots(rows, columns, squeeze=False)
+    figure = Figure(figsize=(width, height), layout="constrained")
+    axes = figure.subplots(rows, columns, squeeze=False)
     return figure, list(axes.ravel())
 
 
@@ -109,6 +112,23 @@ def unit_square(axes: Axes, x_label: str, y_label: str) -> None:
     axes.set_xticks([0, 0.25, 0.5, 0.75, 1], ["0", "0.25", "0.5", "0.75", "1"])
     axes.set_yticks([0, 0.25, 0.5, 0.75, 1], ["0", "0.25", "0.5", "0.75", "1"])
     grid(axes)
+
+
+def panel_grid(panels: int) -> tuple[int, int]:
+    """Columns and rows for small multiples: three abreast at most."""
+    columns = min(panels, 3)
+    return columns, -(-panels // columns)
+
+
+def hide(panels: list[Axes]) -> None:
+    """Leave the places that have nothing to show empty."""
+    for axes in panels:
+        axes.set_visible(False)
+
+
+def style() -> AbstractContextManager[Any]:
+    """The look of every figure, while it is drawn: lettering, axes, legends."""
+    return matplotlib.rc_context(_STYLE)
 
 
 def grid(axes: Axes) -> None:

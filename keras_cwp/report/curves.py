@@ -10,7 +10,7 @@ from matplotlib.axes import Axes
 
 from keras_cwp.evaluation.bands import GRID, Band
 from keras_cwp.evaluation.roc import one_vs_rest
-from keras_cwp.report.canvas import DASHES, INK, QUIET, SERIES, Drawn, blank, unit_square
+from keras_cwp.report.canvas import DASHES, INK, QUIET, SERIES, Drawn, blank, hide, panel_grid, unit_square
 from keras_cwp.report.words import figure_text
 from keras_cwp.scores import Scores
 
@@ -33,7 +33,7 @@ def draw_roc(bands: dict[str, Band], classes: tuple[str, ...], metrics: Mapping[
         _line(axes, bands["macro"], INK, "solid", label, width=2.4)
     unit_square(axes, _FALSE, _TRUE)
     if len(axes.lines) > 1:
-        axes.legend(loc="lower right", fontsize=8, title="AUC [95 % interval]", alignment="left", title_fontsize=8)
+        axes.legend(loc="lower right", title="AUC [95 % interval]", alignment="left")
     caption = (
         "Each class against the rest, ROIs as they were scored when held out. Macro: mean of the classes' curves at "
         "each false positive rate, with its pointwise 95 % band over resamples of patients. Micro: all pooled."
@@ -44,8 +44,7 @@ def draw_roc(bands: dict[str, Band], classes: tuple[str, ...], metrics: Mapping[
 
 def draw_roc_per_class(bands: dict[str, Band], classes: tuple[str, ...], metrics: Mapping[str, Any]) -> Drawn:
     """A panel a class with its own band."""
-    columns = min(len(classes), 3)
-    rows = -(-len(classes) // columns)
+    columns, rows = panel_grid(len(classes))
     figure, panels = blank(3.2 * columns, 3.4 * rows, columns, rows)
     for number, name in enumerate(classes):
         axes = panels[number]
@@ -57,8 +56,7 @@ def draw_roc_per_class(bands: dict[str, Band], classes: tuple[str, ...], metrics
             _band(axes, bands[name], colour)
             _line(axes, bands[name], colour, "solid", name)
         unit_square(axes, "False positive rate", "True positive rate" if number % columns == 0 else "")
-    for axes in panels[len(classes) :]:
-        axes.set_visible(False)
+    hide(panels[len(classes) :])
     caption = "One class against the rest, with the pointwise 95 % band over resamples of patients."
     alt = "ROC curve of each class with its band: " + "; ".join(
         f"{name} AUC {figure_text(metrics['auc']['per_class'][name])}" for name in classes
@@ -81,9 +79,7 @@ def draw_precision_recall(scores: Scores, metrics: Mapping[str, Any]) -> Drawn:
         axes.axhline(positive[:, number].mean(), color=colour, linewidth=0.8, alpha=0.6, linestyle=(0, (1, 2)))
     unit_square(axes, "Recall (sensitivity)", "Precision (positive predictive value)")
     named = [line for line in axes.lines if not str(line.get_label()).startswith("_")]
-    axes.legend(
-        handles=named, loc="lower left", fontsize=8, title="Average precision [95 % interval]", title_fontsize=8
-    )
+    axes.legend(handles=named, loc="lower left", alignment="left", title="Average precision [95 % interval]")
     caption = (
         "Each class against the rest. Dotted: the class's share of the ROIs, what guessing achieves; precision "
         "moves with that share, so it holds for data with these shares only."

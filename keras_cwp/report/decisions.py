@@ -11,7 +11,7 @@ from matplotlib.patches import Rectangle
 
 from keras_cwp.evaluation.reliability import ReliabilityBin, reliability
 from keras_cwp.evaluation.roc import one_vs_rest
-from keras_cwp.report.canvas import INK, QUIET, SERIES, Drawn, blank, grid, unit_square
+from keras_cwp.report.canvas import INK, QUIET, SERIES, Drawn, blank, grid, hide, panel_grid, unit_square
 from keras_cwp.scores import Scores
 
 _STRONGEST_FILL = 0.6  # so that ink stays readable on it in both themes
@@ -44,8 +44,7 @@ def draw_confusion(metrics: Mapping[str, Any]) -> Drawn:
 def draw_reliability(scores: Scores, bins: int) -> Drawn:
     """A panel a class: promised probability against what came true."""
     classes = scores.classes
-    columns = min(len(classes), 3)
-    rows = -(-len(classes) // columns)
+    columns, rows = panel_grid(len(classes))
     figure, panels = blank(3.2 * columns, 3.5 * rows, columns, rows)
     positive = one_vs_rest(scores.label, len(classes))
     for number, name in enumerate(classes):
@@ -54,8 +53,7 @@ def draw_reliability(scores: Scores, bins: int) -> Drawn:
         panels[number].set_title(name, fontsize=9)
         if number % columns == 0:
             panels[number].set_ylabel("Observed share")
-    for axes in panels[len(classes) :]:
-        axes.set_visible(False)
+    hide(panels[len(classes) :])
     caption = (
         f"{bins} equally wide bins; points: mean probability and observed share of a bin, with Wilson's 95 % interval "
         "clustered by patient. On the diagonal, a probability means what it says. Bars: share of ROIs in the bin."

@@ -11,11 +11,21 @@ from markupsafe import Markup
 
 from keras_cwp.files import write_bytes, write_text
 from keras_cwp.report.canvas import SERIES, SERIES_ON_DARK, Drawn
+from keras_cwp.report.checklist import checklist_table
 from keras_cwp.report.examples import Example, crop_uri, describe, overlay_uri
 from keras_cwp.report.figures import draw_figures
+from keras_cwp.report.performance_tables import (
+    calibration_table,
+    class_table,
+    figures_table,
+    operating_table,
+    pair_table,
+    patient_table,
+    subgroup_table,
+)
 from keras_cwp.report.run_input import ReportInput
-from keras_cwp.report.summary import methods, summary, tiles
-from keras_cwp.report.tables import Table, class_table, cohort_table, figures_table, history_table
+from keras_cwp.report.summary import cautions, methods, summary, tiles
+from keras_cwp.report.tables import Table, cohort_table, history_table
 from keras_cwp.report.words import figure_text, interval_text, plural
 from keras_cwp.version import VERSION
 
@@ -61,6 +71,8 @@ def render(run: ReportInput, figures: dict[str, Drawn], tables: dict[str, Table]
         summary=summary(run),
         tiles=tiles(run),
         methods=methods(run),
+        cautions=cautions(run),
+        sections=_sections(run, tables),
         palette={"light": SERIES, "dark": SERIES_ON_DARK},
         examples=_by_kind(run.examples),
         version=VERSION,
@@ -70,11 +82,35 @@ def render(run: ReportInput, figures: dict[str, Drawn], tables: dict[str, Table]
 def _tables(run: ReportInput) -> dict[str, Table]:
     found = [
         cohort_table(run.scores, run.cohort),
-        figures_table(run.metrics),
         class_table(run.metrics),
+        pair_table(run.metrics),
+        figures_table(run.metrics),
+        patient_table(run.metrics),
+        operating_table(run.metrics),
+        calibration_table(run.metrics),
+        subgroup_table(run.metrics),
+        checklist_table(run),
         history_table(run.history),
     ]
     return {table.name: table for table in found if table is not None}
+
+
+def _sections(run: ReportInput, tables: dict[str, Table]) -> list[tuple[str, str]]:
+    """Anchors and names of the sections that this report has."""
+    shown = {
+        "how": ("Method", True),
+        "data": ("Data", True),
+        "discrimination": ("Discrimination", True),
+        "decisions": ("Decisions", True),
+        "probabilities": ("Probabilities", True),
+        "subgroups": ("Subgroups", "subgroups" in tables),
+        "folds": ("Folds", run.metrics["folds"] is not None),
+        "training": ("Training", bool(run.history)),
+        "examples": ("ROIs", bool(run.examples)),
+        "checklist": ("Checklists", True),
+        "repeat": ("To repeat it", True),
+    }
+    return [(anchor, name) for anchor, (name, there) in shown.items() if there]
 
 
 def _by_kind(examples: Any) -> dict[str, list[dict[str, Any]]]:

@@ -7,6 +7,8 @@ from typing import Any
 from keras_cwp.report.run_input import ReportInput
 from keras_cwp.report.words import figure_text, interval_text, plural
 
+FEW_PATIENTS = 30
+
 
 def summary(run: ReportInput) -> str:
     """The result in two sentences, with its interval and its unit."""
@@ -18,8 +20,15 @@ def summary(run: ReportInput) -> str:
     return (
         f"On {of}, the model ranks a ROI of a class above a ROI of another with a probability of {auc['value']:.3f}"
         f"{interval}, averaged over {plural(len(run.metrics['classes']), 'class').replace('classs', 'classes')}. "
-        f"It names the right class for {_percent(run.metrics['accuracy'])} of the ROIs."
+        f"It names the right class for {_percent(run.metrics['accuracy'])} of the ROIs.{_of_patients(run)}"
     )
+
+
+def _of_patients(run: ReportInput) -> str:
+    level = run.metrics["patient_level"]
+    if level["auc"]["macro"]["value"] is None or level["units"] == run.metrics["counts"]["rois"]:
+        return ""
+    return f" Patient by patient, the macro AUC is {figure_text(level['auc']['macro'])}."
 
 
 def tiles(run: ReportInput) -> list[dict[str, str]]:
@@ -49,6 +58,24 @@ def methods(run: ReportInput) -> list[str]:
             "variation that training anew on other patients would bring."
         )
     return sentences
+
+
+def cautions(run: ReportInput) -> list[str]:
+    """What a careful reader would hold against these figures, as far as the numbers themselves show it."""
+    metrics, found = run.metrics, []
+    for name, sizes in metrics["counts"]["per_class"].items():
+        if sizes["patients"] < FEW_PATIENTS:
+            have = plural(sizes["patients"], "patient")
+            found.append(f"Only {have} with ROIs of class {name}: its figures, and means that hold it, are rough.")
+    if metrics["counts"]["unlabelled_rois"]:
+        found.append(f"{plural(metrics['counts']['unlabelled_rois'], 'ROI')} without a label were left out.")
+    for kind in ("auc", "accuracy"):
+        figure = metrics["auc"]["macro"] if kind == "auc" else metrics["accuracy"]
+        if figure["ci95"] is None or "reason" in figure:
+            found.append(f"Interval of the {'macro AUC' if kind == 'auc' else 'accuracy'}: {figure['reason']}.")
+    if metrics["thresholds"]["chosen_on"] is None:
+        found.append("No operating points: " + metrics["thresholds"]["reason"] + ".")
+    return found
 
 
 def _percent(figure: dict[str, Any]) -> str:

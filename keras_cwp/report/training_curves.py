@@ -29,7 +29,7 @@ def draw_training(history: History) -> Drawn | None:
     for area, (key, title) in zip(axes, panels, strict=True):
         _panel(area, history, folds, key)
         area.set_title(title)
-    axes[0].legend(fontsize=8)
+    axes[0].legend()
     several = f" Thin: each of {len(folds)} folds; thick: their mean." if len(folds) > 1 else ""
     caption = "Training figures are of augmented crops, validation figures of crops as they are." + several
     return Drawn("training", "Training", caption, _alt(history, panels), figure)

@@ -1,0 +1,170 @@
+"""Tables of performance, each read from metrics.json's tree."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from keras_cwp.report.tables import Table
+from keras_cwp.report.words import figure_text, interval_text
+
+_WHOLE = (
+    ("AUC, macro", ("auc", "macro")),
+    ("AUC, micro", ("auc", "micro")),
+    ("AUC, Hand and Till", ("auc", "hand_till")),
+    ("average precision, macro", ("average_precision", "macro")),
+    ("accuracy", ("accuracy",)),
+    ("balanced accuracy", ("balanced_accuracy",)),
+    ("F1, macro", ("f1", "macro")),
+    ("Cohen's kappa", ("kappa", "unweighted")),
+    ("Cohen's kappa, linear", ("kappa", "linear")),
+    ("Cohen's kappa, quadratic", ("kappa", "quadratic")),
+    ("Matthews' correlation", ("mcc",)),
+    ("log loss (nats)", ("log_loss",)),
+    ("Brier score (0 to 2)", ("brier",)),
+    ("expected calibration error", ("ece",)),
+)
+
+
+def _at(tree: Mapping[str, Any], path: tuple[str, ...]) -> dict[str, Any]:
+    found: Any = tree
+    for name in path:
+        found = found[name]
+    return found
+
+
+def figures_table(metrics: Mapping[str, Any]) -> Table:
+    """The figures of the whole: pooled and, where there are several folds, mean over folds."""
+    folds = metrics.get("folds")
+    header = (
+        ("figure", "value", "95 % interval") if not folds else ("figure", "pooled", "mean over folds", "SD of folds")
+    )
+    rows: list[tuple[str, ...]] = []
+    for label, path in _WHOLE:
+        pooled = _at(metrics, path)
+        if not folds:
+            rows.append((label, *figure_text(pooled).partition(" ")[::2]))
+        else:
+            mean = _at(folds["mean"], path)
+            spread = "–" if mean["spread"] is None else f"{mean['spread']:.3f}"
+            rows.append((label, figure_text(pooled), figure_text(mean), spread))
+    return Table("figures", "Figures of all classes together", header, tuple(rows), _reasons(metrics))
+
+
+def class_table(metrics: Mapping[str, Any]) -> Table:
+    """AUC with both intervals, average precision and F1 of each class against the rest, and their means."""
+    header = ("class", "ROIs", "AUC [bootstrap]", "[DeLong, clustered]", "average precision", "F1")
+    rows = [
+        (
+            name,
+            f"{metrics['counts']['per_class'][name]['rois']:,}",
+            figure_text(metrics["auc"]["per_class"][name]),
+            interval_text(metrics["delong"]["per_class"][name]),
+            figure_text(metrics["average_precision"]["per_class"][name]),
+            figure_text(metrics["f1"]["per_class"][name]),
+        )
+        for name in metrics["classes"]
+    ]
+    macro = [figure_text(metrics[kind]["macro"]) for kind in ("auc", "average_precision", "f1")]
+    total = f"{metrics['counts']['rois']:,}"
+    rows.append(("macro (mean)", total, macro[0], interval_text(metrics["delong"]["macro"]), macro[1], macro[2]))
+    note = "The two intervals rest on different methods (resampled patients; Obuchowski's variance) and should agree."
+    return Table("classes", "Each class against the rest", header, tuple(rows), note)
+
+
+def pair_table(metrics: Mapping[str, Any]) -> Table | None:
+    """Hand and Till's AUC of each pair of classes; None for two classes, where it says nothing more."""
+    pairs = metrics["auc"]["pairwise"]
+    if len(pairs) < 2:
+        return None
+    rows = tuple((pair, figure_text(figure)) for pair, figure in pairs.items())
+    return Table("pairs", "Class against class", ("pair", "AUC"), rows, "Among ROIs of these two classes only.")
+
+
+def operating_table(metrics: Mapping[str, Any]) -> Table | None:
+    """Sensitivity, specificity and predictive values at validation's thresholds; None without validation scores."""
+    points = metrics["thresholds"]["per_class"]
+    if not points:
+        return None
+    header = ("class", "threshold", "sensitivity", "specificity", "PPV", "NPV")
+    rows = [
+        (name, _threshold_text(own["thresholds"]), *(figure_text(own[rate]) for rate in _RATES))
+        if "sensitivity" in own
+        else (name, *["–"] * 5)
+        for name, own in points.items()
+    ]
+    reasons = " ".join(f"{name}: {own['reason']}." for name, own in points.items() if "reason" in own)
+    note = (
+        f"Rule: {metrics['thresholds']['rule']}, chosen on {metrics['thresholds']['chosen_on']}, never on the "
+        f"ROIs judged here. Wilson's intervals, clustered by patient. PPV and NPV hold for such data only. {reasons}"
+    )
+    return Table("operating_points", "At thresholds chosen on validation ROIs", header, tuple(rows), note.strip())
+
+
+def patient_table(metrics: Mapping[str, Any]) -> Table:
+    """AUC and average precision with patients as the cases."""
+    level = metrics["patient_level"]
+    header = ("class", "patients with it", "AUC", "average precision")
+    rows = [
+        (name, f"{level['positives'][name]:,}", *(figure_text(level[kind]["per_class"][name]) for kind in _RANKED))
+        for name in metrics["classes"]
+    ]
+    rows.append(("macro (mean)", f"of {level['units']:,}", *(figure_text(level[kind]["macro"]) for kind in _RANKED)))
+    note = f"Does the patient have a ROI of the class? Here {level['meaning']}."
+    return Table("patients", "Patient by patient", header, tuple(rows), note)
+
+
+def calibration_table(metrics: Mapping[str, Any]) -> Table | None:
+    """Before and after recalibration; None without validation scores."""
+    found = metrics["calibration"]
+    if "temperature" not in found:
+        return None
+    rows = tuple(
+        (label, *(figure_text(found[key][figure]) for figure in ("log_loss", "brier", "ece")))
+        for key, label in (
+            ("as_is", "as the model gives them"),
+            ("temperature", "temperature"),
+            ("isotonic", "isotonic"),
+        )
+    )
+    note = f"Fitted on validation ROIs, judged on held-out ones. Temperature {_threshold_text(found['temperatures'])}: "
+    note += "above 1 the model was too sure of itself. All other figures are of the model's own probabilities."
+    return Table("calibration", "Recalibration", ("probabilities", "log loss", "Brier", "ECE"), rows, note)
+
+
+def subgroup_table(metrics: Mapping[str, Any]) -> Table | None:
+    """Figures within the values of each column; None without such columns."""
+    rows = [
+        (
+            column,
+            value,
+            f"{own['patients']:,}",
+            f"{own['rois']:,}",
+            *(figure_text(figure) for figure in (own["auc"]["macro"], own["auc"]["micro"], own["accuracy"])),
+        )
+        for column, values in metrics["subgroups"].items()
+        for value, own in values.items()
+    ]
+    if not rows:
+        return None
+    header = ("column", "value", "patients", "ROIs", "AUC, macro", "AUC, micro", "accuracy")
+    note = "Intervals that overlap do not show that subgroups are alike, only that these ROIs cannot tell."
+    return Table("subgroups", "Within subgroups", header, tuple(rows), note)
+
+
+_RATES = ("sensitivity", "specificity", "ppv", "npv")
+_RANKED = ("auc", "average_precision")
+
+
+def _threshold_text(values: Mapping[str, float | None]) -> str:
+    """0.42, or 0.31 to 0.44 where folds differ; "none reached" where no score satisfies the rule."""
+    known = [value for value in values.values() if value is not None]
+    if not known:
+        return "none reached"
+    lowest, highest = f"{min(known):.3f}", f"{max(known):.3f}"
+    return lowest if lowest == highest else f"{lowest} to {highest}"
+
+
+def _reasons(metrics: Mapping[str, Any]) -> str:
+    found = [f"{label}: {reason}" for label, path in _WHOLE if (reason := _at(metrics, path).get("reason"))]
+    return "; ".join(found) + "." if found else ""
