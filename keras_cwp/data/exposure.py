@@ -11,6 +11,9 @@ import numpy as np
 # bone of 1.9 g/cm³ 0.604 /cm).
 WATER_PER_MM = 0.0206
 BONE_PER_MM = 0.0604
+_AIR = 1.0  # less attenuation than this is beside the patient
+_SHADES = (12, 99.5)  # percentiles of the patient that become _LUNG_SHADE and 1
+_LUNG_SHADE = 0.2
 
 
 @dataclass(frozen=True)
@@ -57,8 +60,10 @@ def expose(
 
 
 def _display(dense: np.ndarray, mm_per_px: float, exposure: Exposure) -> np.ndarray:
-    smooth = cv2.GaussianBlur(dense, (0, 0), 3.5 / mm_per_px)
-    dense = dense + exposure.detail * (dense - smooth)
-    low, high = np.percentile(dense[::4, ::4], (3, 99.3))
-    shade = np.clip((dense - low) / (high - low), 0, 1) ** exposure.gamma
-    return np.rint(255 * shade).astype(np.uint8)
+    """Enhance edges at two scales, then stretch so that the lungs are dark and what lies beside the patient black."""
+    patient = dense > dense.min() + _AIR
+    for scale_mm, strength in ((3.5, exposure.detail), (16.0, 0.9 * exposure.detail)):
+        dense = dense + strength * (dense - cv2.GaussianBlur(dense, (0, 0), scale_mm / mm_per_px))
+    low, high = np.percentile(dense[patient][::16], _SHADES[0]), np.percentile(dense[patient][::16], _SHADES[1])
+    shade = _LUNG_SHADE + (1 - _LUNG_SHADE) * (dense - low) / (high - low)
+    return np.rint(255 * np.clip(shade, 0, 1) ** exposure.gamma).astype(np.uint8)

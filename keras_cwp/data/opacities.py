@@ -13,7 +13,7 @@ from keras_cwp.data.roi import Box
 DIAMETER_MM = {"p": (1.0, 1.5), "q": (1.5, 3.0), "r": (3.0, 9.0)}
 PER_CM2 = {"p": (7.0, 12.0), "q": (2.5, 5.0), "r": (0.5, 1.1)}  # profuse enough to be seen in a region
 _DENSITY = {"p": (2.4, 3.6), "q": (1.4, 2.4), "r": (0.9, 1.5)}  # of water; dust and collagen exceed it
-LARGE_MM = (14.0, 48.0)
+LARGE_MM = (16.0, 48.0)
 
 
 def small_opacities(
@@ -45,7 +45,7 @@ def large_opacity(shape: tuple[int, int], box: Box, mm_per_px: float, random: np
     for _ in range(14):
         part = radius * random.uniform(0.35, 0.7)
         offset = random.normal(0, 0.36, 2) * radius * (1.0, 1.25)
-        _add_ball(layer, tuple(center + offset), part, 0.32 * mm_per_px, random)
+        _add_ball(layer, tuple(center + offset), part, 0.5 * mm_per_px, random)
     for angle in random.uniform(0, 2 * np.pi, 9):
         direction = np.array([np.cos(angle), np.sin(angle)])
         for step in np.linspace(0.7, random.uniform(1.2, 1.7), 14):

@@ -26,7 +26,7 @@ TABLE_FILE, IMAGES_FOLDER = "rois.csv", "images"
 _COLUMNS = ("image", "patient_id", "x", "y", "width", "height", "label", "spacing_mm")
 _SIDE_MM = (38.0, 62.0)  # of a ROI
 _LUNG_MM = 40.0  # at least so much lung along the beam: away from the border
-_SHARE_IN_LUNG = 0.85
+_SHARE_IN_LUNG = 0.95
 _TRIES = 200
 # Patients in turn: free of opacities, with small ones, with large ones too. The first label is that of a radiograph's
 # first ROI, so that each class has a third of the patients; the others are drawn from all of them.

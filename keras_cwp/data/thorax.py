@@ -12,6 +12,9 @@ from dataclasses import dataclass
 
 import cv2
 import numpy as np
+from scipy.interpolate import CubicSpline
+
+from keras_cwp.data.thorax_lines import clavicle_curve, hollow_bones, lung_vessels, rib_curves
 
 FIELD_MM = 360.0  # side of the square picture
 LUNG_DENSITY = 0.26  # of water, inflated
@@ -27,33 +30,32 @@ class Anatomy:
     base: float  # y of the right dome
     dome_step: float  # left dome below right dome
     depth: float  # chest, front to back
-    heart: tuple[float, float, float, float]  # centre x, y, semi-axes
-    heart_tilt: float  # radians
+    heart_size: float  # width against a normal heart
     rib_gap: float
     rib_fall: float
     rib_radius: float
     rib_calcium: float  # density of bone against normal
     clavicle_rise: float
+    blade_out: float  # shoulder blades, outwards
     vessel_seed: int
 
     @classmethod
     def draw(cls, random: np.random.Generator) -> Anatomy:
         """A patient of random build."""
         build = random.normal(0, 1)
-        size = random.uniform(0.85, 1.15)
         return cls(
-            half_width=float(np.clip(131 + 5 * build + random.normal(0, 3), 118, 143)),
-            apex=random.uniform(44, 60),
-            base=random.uniform(238, 268),
+            half_width=float(np.clip(138 + 5 * build + random.normal(0, 3), 124, 150)),
+            apex=random.uniform(38, 54),
+            base=random.uniform(258, 290),
             dome_step=random.uniform(4, 16),
             depth=float(np.clip(215 + 16 * build, 180, 255)),
-            heart=(random.uniform(16, 26), random.uniform(206, 222), 63 * size, 50 * size),
-            heart_tilt=random.uniform(0.4, 0.75),
-            rib_gap=random.uniform(19.5, 22.5),
+            heart_size=random.uniform(0.85, 1.15),
+            rib_gap=random.uniform(21.5, 24.5),
             rib_fall=random.uniform(48, 74),
             rib_radius=random.uniform(4.8, 6.2),
             rib_calcium=random.uniform(0.75, 1.2),
             clavicle_rise=random.uniform(4, 22),
+            blade_out=random.uniform(-6, 22),
             vessel_seed=int(random.integers(2**31)),
         )
 
@@ -86,14 +88,15 @@ def draw_thorax(anatomy: Anatomy, side_px: int) -> Thorax:
     spacing = FIELD_MM / side_px
     axis = ((np.arange(side_px) + 0.5) * spacing).astype(np.float32)
     grid = _Grid(axis[None] - FIELD_MM / 2, axis[:, None], spacing)
-    lung = _lung(grid, anatomy, -1) + _lung(grid, anatomy, 1)
-    water = np.maximum(_body(grid, anatomy) - (1 - LUNG_DENSITY) * lung, 0)
-    water += _heart(grid, anatomy) + _aorta(grid) - _airways(grid)
-    water += (1 - LUNG_DENSITY) * (_vessels(grid, anatomy, -1) + _vessels(grid, anatomy, 1)) * (lung > 0)
-    water -= _stomach(grid, anatomy)
-    bone = _spine(grid) + _shoulders(grid) + _clavicles(grid, anatomy)
-    for number in range(11):
-        bone += _rib(grid, anatomy, number)
+    air = _lung(grid, anatomy, -1) + _lung(grid, anatomy, 1)
+    lung = air - np.minimum(air, _heart(grid, anatomy))
+    vessels = lung_vessels(anatomy, FIELD_MM, side_px)
+    water = _body(grid, anatomy) - (1 - LUNG_DENSITY) * (lung - np.minimum(vessels, lung))
+    water += 0.12 * np.minimum(air, _hila(grid)) - _airways(grid) - _stomach(grid, anatomy)
+    bone = _spine(grid) + _shoulders(grid, anatomy)
+    outline = lung_outline(anatomy, np.arange(FIELD_MM))
+    for curve in (clavicle_curve(anatomy), *rib_curves(anatomy, outline)):
+        bone += hollow_bones(curve, FIELD_MM, side_px)
     return Thorax(np.maximum(water, 0), bone * anatomy.rib_calcium, lung, spacing)
 
 
@@ -107,152 +110,100 @@ def lung_outline(anatomy: Anatomy, y: np.ndarray) -> np.ndarray:
 
 def _body(grid: _Grid, anatomy: Anatomy) -> np.ndarray:
     distance = np.abs(grid.x)
-    half = anatomy.half_width + 34 + 22 * _smooth(130 - grid.y, 40)
-    trunk = anatomy.depth * np.sqrt(np.clip(1 - (distance / half) ** 3, 0, 1))
-    upper = _smooth(grid.y - 105, 45)
-    thickness = trunk * (0.62 + 0.38 * upper)
-    shoulder = 6 + 0.33 * np.maximum(distance - 58, 0) + 14 * _smooth(distance - 66, 9)
-    neck = 128 * np.sqrt(np.clip(1 - (distance / 66) ** 4, 0, 1)) * (distance < 66)
-    return np.where(grid.y > shoulder, np.maximum(thickness, neck * (grid.y < 60)), neck * 0.9).astype(np.float32)
+    half = anatomy.half_width + 30 + 40 * smooth_step(125 - grid.y, 45)
+    trunk = np.sqrt(np.clip(1 - (distance / half) ** 3.5, 0, 1))
+    depth = anatomy.depth * (0.58 + 0.42 * smooth_step(grid.y - 95, 50))
+    beyond = np.maximum(distance - 46, 0)
+    shoulder = -40 + 44 * smooth_step(distance - 44, 10) + 26 * (1 - np.exp(-beyond / 34)) + 0.12 * beyond
+    rounding = np.sqrt(np.clip((grid.y - shoulder) / 45, 0, 1))
+    return (depth * trunk * rounding).astype(np.float32)
 
 
 def _lung(grid: _Grid, anatomy: Anatomy, side: int) -> np.ndarray:
     distance = side * grid.x
     outer = lung_outline(anatomy, grid.y)
-    inner = 23 + 20 * np.exp(-np.maximum(grid.y - anatomy.apex, 0) / 14) + 6 * _smooth(grid.y - 165, 18)
+    inner = 9 + 24 * np.exp(-np.maximum(grid.y - anatomy.apex, 0) / 16)
     share = np.clip((distance - inner) / np.maximum(outer - inner, 1), 0, 1)
     across = np.sqrt(np.clip(1 - np.abs(2 * share - 1) ** 3.2, 0, 1))
     down = np.sqrt(np.clip((grid.y - anatomy.apex + 3) / 95, 0, 1))
-    dome = anatomy.base + (anatomy.dome_step if side > 0 else 0) + 0.0042 * (distance - 62) ** 2
-    below = np.clip((grid.y - dome) / 42, 0, 1)
-    recess = 0.34 * (1 - below) ** 1.5
-    edge = _smooth(dome - grid.y, 0.9)
-    return (0.72 * anatomy.depth * across * down * (edge + (1 - edge) * recess)).astype(np.float32)
+    dome = anatomy.base + (anatomy.dome_step if side > 0 else 0) + 0.0046 * (distance - 58) ** 2
+    below = np.clip((grid.y - dome) / 40, 0, 1)
+    edge = smooth_step(dome - grid.y, 0.9)
+    return (0.72 * anatomy.depth * across * down * (edge + (1 - edge) * 0.34 * (1 - below) ** 1.5)).astype(np.float32)
+
+
+# Outline of heart and great vessels, clockwise on the picture from the left edge of the neck: x, y in mm for a heart
+# of size 1 that ends at y = 262.
+_SILHOUETTE = np.array(
+    [
+        *((-15, 40), (15, 40), (17, 92), (33, 106), (35, 122), (27, 136), (33, 152), (44, 170), (66, 196), (84, 222)),
+        *((88, 242), (76, 257), (40, 264), (-20, 264), (-40, 252), (-47, 230), (-44, 204), (-31, 180), (-24, 158)),
+        *((-24, 120), (-19, 90)),
+    ],
+    dtype=float,
+)
 
 
 def _heart(grid: _Grid, anatomy: Anatomy) -> np.ndarray:
-    x, y, long, short = anatomy.heart
-    along, across = _turned(grid, x, y, anatomy.heart_tilt)
-    apex = 1 + 0.12 * np.tanh(along / long)  # the left ventricle is the rounder end
-    body = _chord((along / long) ** 2 + (across / (short * apex)) ** 2)
-    right = _chord(((grid.x + 14) / 34) ** 2 + ((grid.y - y - 2) / 44) ** 2)
-    hila = _blob(grid, -36, 152, 13, 26) + _blob(grid, 37, 145, 12, 22)
-    return (1 - LUNG_DENSITY) * (np.maximum(92 * body, 70 * right) + 26 * hila)
+    """Thickness in mm of heart and great vessels: round at the rim, as deep as the heart within."""
+    points = _SILHOUETTE.copy()
+    low = smooth_step(points[:, 1] - 165, 20)
+    points[:, 0] *= 1 + (0.8 * anatomy.heart_size - 1) * low
+    points[:, 1] += (anatomy.base + 6 - 264) * smooth_step(points[:, 1] - 150, 60)
+    closed = np.vstack([points, points[:1]])
+    spline = CubicSpline(np.arange(len(closed)), closed, bc_type="periodic")
+    outline = spline(np.linspace(0, len(points), 240))
+    canvas = np.zeros((grid.y.size, grid.x.size), dtype=np.uint8)
+    pixels = (outline + np.array([FIELD_MM / 2, 0])) / grid.mm_per_px
+    cv2.fillPoly(canvas, [pixels.round().astype(np.int32)], 1)
+    inward = cv2.distanceTransform(canvas, cv2.DIST_L2, 5) * grid.mm_per_px
+    rim = np.sqrt(1 - (1 - np.minimum(inward / 30, 1)) ** 2)
+    thickness = rim * (55 + 60 * smooth_step(grid.y - 170, 25))
+    return np.asarray(cv2.GaussianBlur(thickness.astype(np.float32), (0, 0), 0.9 / grid.mm_per_px))
 
 
-def _aorta(grid: _Grid) -> np.ndarray:
-    knob = _chord(((grid.x - 21) / 19) ** 2 + ((grid.y - 116) / 19) ** 2)
-    cava = _chord(((grid.x + 17) / 15) ** 2 + ((grid.y - 105) / 62) ** 2)
-    descending = _chord(((grid.x - 20) / 12) ** 2 + ((grid.y - 205) / 92) ** 2)
-    return (1 - LUNG_DENSITY) * (34 * knob + 22 * cava + 20 * descending)
+def _hila(grid: _Grid) -> np.ndarray:
+    return 150 * (_blob(grid, -37, 150, 12, 24) + _blob(grid, 40, 143, 11, 20))
 
 
 def _airways(grid: _Grid) -> np.ndarray:
     trachea = _chord(((grid.x + 2) / 8.5) ** 2 + (np.maximum(grid.y - 122, 0) / 6) ** 2)
-    air = 15 * trachea
-    for side, steep in ((-1, 0.8), (1, 1.15)):
+    air = 13 * trachea
+    for side, steep in ((-1, 1.1), (1, 0.8)):
         out = side * grid.x + 1
-        away = (grid.y - 122 - out / steep) * np.sin(np.arctan(steep))
-        air += 10 * _chord((away / 6.5) ** 2) * _smooth(out, 2) * _smooth(32 - out, 6)
+        away = (grid.y - 122 - out * steep) / np.sqrt(1 + steep**2)
+        air += 8 * _chord((away / 6) ** 2) * smooth_step(out, 2) * smooth_step(30 - out, 6)
     return air
 
 
 def _stomach(grid: _Grid, anatomy: Anatomy) -> np.ndarray:
-    y = anatomy.base + anatomy.dome_step + 26
-    return 34 * _chord(((grid.x - 66) / 26) ** 2 + ((grid.y - y) / 13) ** 2)
+    y = anatomy.base + anatomy.dome_step + 22
+    upper = smooth_step(y + 7 - grid.y, 2)
+    return 40 * upper * _chord(((grid.x - 62) / 28) ** 2 + ((grid.y - y) / 15) ** 2)
 
 
 def _spine(grid: _Grid) -> np.ndarray:
     phase = (grid.y - 8) / 24.5 * 2 * np.pi
-    disc = 0.62 + 0.38 * np.tanh(2.2 * (np.cos(phase) + 0.55))
-    body = np.clip(1 - (np.abs(grid.x) / 18.5) ** 6, 0, 1) ** 0.5
-    wing = 0.3 * _smooth(34 - np.abs(grid.x), 3) * np.clip(np.cos(phase + 0.6), 0, 1) ** 2
+    disc = 0.66 + 0.34 * np.tanh(2.2 * (np.cos(phase) + 0.55))
+    body = np.sqrt(np.clip(1 - (np.abs(grid.x) / 18.5) ** 6, 0, 1))
+    wing = 0.5 * smooth_step(32 - np.abs(grid.x), 4) * np.clip(np.cos(phase + 0.6), 0, 1) ** 2
     pedicle = sum(np.exp(-(((grid.x - x) / 3.2) ** 2)) for x in (-11.5, 11.5)) * np.clip(np.cos(phase), 0, 1) ** 6
     process = np.exp(-((grid.x / 2.6) ** 2)) * np.clip(np.cos(phase - 1.2), 0, 1) ** 4
-    return (8.5 * disc * body + 4 * wing + 4 * pedicle + 4 * process).astype(np.float32)
+    return (4.6 * disc * body + 3 * wing + 3 * pedicle + 3 * process).astype(np.float32)
 
 
-def _rib(grid: _Grid, anatomy: Anatomy, number: int) -> np.ndarray:
-    """Both ribs of one level: a loop in space, back half and front half each a curve y(x) in the picture."""
-    start = anatomy.apex - 4 + anatomy.rib_gap * number
-    fall = anatomy.rib_fall * (0.45 + 0.55 * min(number / 4, 1))
-    reach = float(lung_outline(anatomy, np.array(start + 0.55 * fall))) + 3
-    end = np.pi * (0.80 if number < 6 else 0.68)
-    bone = np.zeros((grid.y.size, grid.x.size), dtype=np.float32)
-    back = np.linspace(0.12, np.pi / 2, 120)
-    for angles, radius in ((back, anatomy.rib_radius), (np.linspace(np.pi / 2, end, 120), 1.12 * anatomy.rib_radius)):
-        curve_x = reach * np.sin(angles)
-        curve_y = start + fall * (1 - np.cos(angles)) / 2 * 1.7 - 7 * np.sin(2 * angles).clip(0)
-        stretch = np.minimum(np.sqrt(1 + (0.45 * anatomy.depth / reach * np.tan(angles)) ** 2), 2.6)
-        bone += _bar(grid, curve_x, curve_y, radius, stretch)
-    return bone
-
-
-def _clavicles(grid: _Grid, anatomy: Anatomy) -> np.ndarray:
-    share = np.linspace(0, 1, 90)
-    x = 17 + 143 * share
-    y = anatomy.apex + 30 - anatomy.clavicle_rise * share - 13 * np.sin(2 * np.pi * share * 0.85 + 0.25)
-    return 1.35 * _bar(grid, x, y, 6.3, 1 + 0.5 * np.exp(-(((share - 0.02) / 0.06) ** 2)))
-
-
-def _bar(
-    grid: _Grid, curve_x: np.ndarray, curve_y: np.ndarray, radius: float, stretch: np.ndarray | float
-) -> np.ndarray:
-    """A hollow bone along a curve y(x), x ≥ 0, and its mirror image on the other side."""
-    order = np.argsort(curve_x)
-    distance = np.abs(grid.x)
-    inside = _smooth(distance - curve_x.min(), 1.5) * _smooth(curve_x.max() + 0.5 - distance, 0.8)
-    center = np.interp(distance, curve_x[order], curve_y[order])
-    slope = np.interp(distance, curve_x[order], np.gradient(curve_y[order], curve_x[order] + 1e-3 * order))
-    length = np.interp(distance, curve_x[order], np.broadcast_to(stretch, curve_x.shape)[order])
-    away = (grid.y - center) / np.sqrt(1 + np.clip(slope, -6, 6) ** 2)
-    hollow = radius - 1.2
-    shell = np.sqrt(np.clip(radius**2 - away**2, 0, None)) - 0.86 * np.sqrt(np.clip(hollow**2 - away**2, 0, None))
-    return (0.62 * shell * length * inside).astype(np.float32)
-
-
-def _shoulders(grid: _Grid) -> np.ndarray:
-    """Shoulder blades and heads of the humeri."""
-    side = grid.x.size
-    blade = np.array([[112, 84], [150, 66], [172, 78], [158, 118], [134, 196], [126, 190], [116, 120]])
-    canvas = np.zeros((side, side), dtype=np.float32)
+def _shoulders(grid: _Grid, anatomy: Anatomy) -> np.ndarray:
+    """Shoulder blades, turned out of the lungs as far as the patient managed, and heads of the humeri."""
+    blade = np.array([[104, 84], [146, 64], [168, 78], [154, 118], [130, 190], [122, 186], [108, 118]], dtype=float)
+    blade[:, 0] += anatomy.blade_out
+    canvas = np.zeros((grid.y.size, grid.x.size), dtype=np.float32)
     for sign in (-1, 1):
-        points = np.column_stack([FIELD_MM / 2 + sign * blade[:, 0], blade[:, 1]]) / grid.mm_per_px
-        cv2.fillPoly(canvas, [points.round().astype(np.int32)], 1.6)
-        cv2.polylines(canvas, [points.round().astype(np.int32)], True, 4.2, max(1, round(2.6 / grid.mm_per_px)))
-    blurred = cv2.GaussianBlur(canvas, (0, 0), 1.3 / grid.mm_per_px)
+        points = (np.column_stack([FIELD_MM / 2 + sign * blade[:, 0], blade[:, 1]]) / grid.mm_per_px).round()
+        cv2.fillPoly(canvas, [points.astype(np.int32)], 0.9)
+        cv2.polylines(canvas, [points.astype(np.int32)], True, 2.4, max(1, round(2.6 / grid.mm_per_px)))
+    blurred = cv2.GaussianBlur(canvas, (0, 0), 1.5 / grid.mm_per_px)
     head = _chord(((np.abs(grid.x) - 168) / 23) ** 2 + ((grid.y - 92) / 24) ** 2)
-    return blurred + 10 * head.astype(np.float32)
-
-
-def _vessels(grid: _Grid, anatomy: Anatomy, side: int) -> np.ndarray:
-    """Branching tubes from a hilum, as their thickness in mm."""
-    random = np.random.default_rng([anatomy.vessel_seed, side + 1])
-    fine = 2  # drawn larger and shrunk, for smooth edges
-    canvas = np.zeros((fine * grid.y.size, fine * grid.x.size), dtype=np.float32)
-    scale = fine / grid.mm_per_px
-    tips = [(32.0, 150.0, angle, random.uniform(4.2, 6.2)) for angle in np.linspace(-1.25, 1.4, 9)]
-    for _ in range(7):
-        grown = []
-        for x, y, angle, width in tips:
-            length = random.uniform(9, 19) * (0.6 + 0.12 * width)
-            bend = angle + random.normal(0, 0.12)
-            end = x + length * np.cos(bend), y + length * np.sin(bend)
-            ends = [(round((FIELD_MM / 2 + side * px) * scale), round(py * scale)) for px, py in ((x, y), end)]
-            cv2.line(canvas, ends[0], ends[1], float(width), max(1, round(width * scale)))
-            spread = random.uniform(0.16, 0.5)
-            grown += [
-                (*end, bend + spread, width * random.uniform(0.62, 0.82)),
-                (*end, bend - spread * random.uniform(0.3, 1.2), width * random.uniform(0.55, 0.82)),
-            ]
-        tips = [tip for tip in grown if tip[3] > 0.55]
-    small = cv2.resize(canvas, (grid.x.size, grid.y.size), interpolation=cv2.INTER_AREA)
-    return np.asarray(cv2.GaussianBlur(small, (0, 0), 0.55 / grid.mm_per_px))
-
-
-def _turned(grid: _Grid, x: float, y: float, angle: float) -> tuple[np.ndarray, np.ndarray]:
-    right, down = grid.x - x, grid.y - y
-    return right * np.cos(angle) + down * np.sin(angle), down * np.cos(angle) - right * np.sin(angle)
+    return np.asarray(blurred + 7 * head)
 
 
 def _chord(squared: np.ndarray) -> np.ndarray:
@@ -264,6 +215,6 @@ def _blob(grid: _Grid, x: float, y: float, width: float, height: float) -> np.nd
     return np.exp(-(((grid.x - x) / width) ** 2) - ((grid.y - y) / height) ** 2).astype(np.float32)
 
 
-def _smooth(distance: np.ndarray, width: float) -> np.ndarray:
+def smooth_step(distance: np.ndarray, width: float) -> np.ndarray:
     """0 below, 1 above, over about ± `width`."""
     return 1 / (1 + np.exp(-np.clip(distance / width * 2, -40, 40)))
