@@ -25,3 +25,16 @@ def shared() -> Path:
     if not (folder / "golden").is_dir():
         pytest.skip(f"the shared data folder is not at {folder}; set CWP_SHARED to where it is")
     return folder
+
+
+@pytest.fixture(scope="session")
+def fit_run(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A RUN of fit with an untrained network of 64 pixels and three classes; see small_run.py."""
+    from small_run import write_model
+
+    from keras_cwp.config import Config, dump_config
+
+    run = tmp_path_factory.mktemp("fit_run")
+    write_model(run)
+    (run / "config.yaml").write_text(dump_config(Config()))
+    return run

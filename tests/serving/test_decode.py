@@ -49,7 +49,10 @@ def test_graph_and_reader_give_the_same_grey(content: bytes) -> None:
 
 
 def test_real_radiographs_give_the_same_grey(shared: Path) -> None:
-    files = [*sorted((shared / "data/cwp_sim/images").glob("*.jpg"))[:2], *(shared / "data/tbx11k_sample").rglob("*.png")]
+    files = [
+        *sorted((shared / "data/cwp_sim/images").glob("*.jpg"))[:2],
+        *(shared / "data/tbx11k_sample").rglob("*.png"),
+    ]
     assert len(files) > 2
     for path in files:
         content = path.read_bytes()

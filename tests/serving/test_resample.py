@@ -10,7 +10,9 @@ import tensorflow as tf
 
 from keras_cwp.data.annotations import read_rois
 from keras_cwp.data.crops import crop_roi
-from keras_cwp.data.radiograph import read_radiograph
+from keras_cwp.data.plan import place_box
+from keras_cwp.data.radiograph import Header, read_radiograph
+from keras_cwp.data.roi import Roi
 from keras_cwp.serving.decode import OK
 from keras_cwp.serving.resample import BAD_BOX, Geometry, crop_box
 
@@ -62,10 +64,19 @@ def test_real_boxes_of_real_radiographs(shared: Path) -> None:
         np.testing.assert_allclose(in_graph(image, roi.box, geometry), expected, atol=2e-5)
 
 
+def test_a_box_that_leaves_the_image_is_cut_off_as_prepare_does() -> None:
+    image = np.random.default_rng(2).uniform(size=(120, 170)).astype(np.float32)
+    box, where = (-10.0, 100.0, 50.0, 40.0), "rois.csv, line 2"
+    roi = Roi(image="a.png", path=Path("a.png"), patient_id="p", label="x", box=box, roi_id="1", where=where)
+    clipped, _ = place_box(roi, Header(width=170, height=120, bits=8))
+    geometry = Geometry(48, 12, "pad")
+    np.testing.assert_allclose(in_graph(image, box, geometry), in_training(image, clipped, geometry), atol=2e-5)
+
+
 @pytest.mark.parametrize(
     "box",
-    [(10.0, 10.0, 0.0, 5.0), (-3.0, 0.0, 5.0, 5.0), (15.0, 0.0, 10.0, 5.0), (0.0, 0.0, float("nan"), 5.0)],
-    ids=["no area", "left of the image", "beyond the right edge", "no number"],
+    [(10.0, 10.0, 0.0, 5.0), (-5.0, 0.0, 5.0, 5.0), (20.0, 0.0, 1.0, 5.0), (0.0, 0.0, float("nan"), 5.0)],
+    ids=["no area", "left of the image", "right of the image", "no number"],
 )
 def test_a_box_that_cannot_be_cropped_has_a_status_and_a_blank_crop(box: tuple[float, ...]) -> None:
     pixels, status = crop_box(tf.ones([20, 20]), tf.constant(box), Geometry(8, 0, "pad"))

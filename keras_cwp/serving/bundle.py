@@ -1,0 +1,69 @@
+"""What stands beside the versions of a model: the files that TensorFlow Serving is started with."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from string import Template
+
+from keras_cwp.errors import ServingError
+from keras_cwp.files import write_text
+from keras_cwp.serving.warmup import BATCH_SIZES
+
+_TEMPLATES = Path(__file__).with_name("bundle_files")
+FILES = (
+    "models.config",
+    "batching_parameters.txt",
+    "monitoring.config",
+    "docker-compose.yml",
+    "probe",
+    "README.md",
+)
+_TEMPLATE_SUFFIX = ".in"
+
+
+def write_bundle_files(folder: Path) -> list[Path]:
+    """Write the files that are not there yet; one that somebody adapted to a server stays as it is.
+
+    Args:
+        folder: saved_models/NAME; its name is the model's name.
+
+    Returns:
+        The files written.
+    """
+    written = []
+    for name in FILES:
+        path = folder / name
+        if not path.exists():
+            write_text(path, _filled(name, folder.name))
+            written.append(path)
+    (folder / "probe").chmod(0o755)
+    return written
+
+
+def versions(folder: Path) -> list[int]:
+    """Version numbers that stand in a model's folder, ascending; whatever is no number is skipped."""
+    if not folder.is_dir():
+        return []
+    return sorted(int(each.name) for each in folder.iterdir() if each.name.isdecimal() and each.is_dir())
+
+
+def free_version(folder: Path, wanted: int | None) -> int:
+    """The version to write: the one wanted, or one more than the largest there.
+
+    Raises:
+        ServingError: the one wanted is there already; a server may be using it.
+    """
+    if wanted is None:
+        return max(versions(folder), default=0) + 1
+    if wanted in versions(folder):
+        raise ServingError(
+            f"{folder / str(wanted)} exists already and is never overwritten, because a server may be using it; "
+            f"leave --version out for {max(versions(folder)) + 1}"
+        )
+    return wanted
+
+
+def _filled(name: str, model: str) -> str:
+    text = (_TEMPLATES / f"{name}{_TEMPLATE_SUFFIX}").read_text(encoding="utf-8")
+    sizes = "\n".join(f"allowed_batch_sizes: {size}" for size in BATCH_SIZES)
+    return Template(text).substitute(NAME=model, MAX_BATCH=BATCH_SIZES[-1], ALLOWED_BATCH_SIZES=sizes)

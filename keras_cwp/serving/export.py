@@ -1,0 +1,117 @@
+"""A trained network as a SavedModel that TensorFlow Serving loads at first try."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import keras
+from tensorflow.core.protobuf import saved_model_pb2
+
+from keras_cwp.errors import ServingError
+from keras_cwp.files import new_folder, write_text
+from keras_cwp.serving.bundle import free_version, write_bundle_files
+from keras_cwp.serving.card import CARD_FILE, model_card
+from keras_cwp.serving.networks import load_with_contract, one_model_folder
+from keras_cwp.serving.signatures import Signatures
+from keras_cwp.serving.verify import verify
+from keras_cwp.serving.warmup import write_warmup
+from keras_cwp.training.run import ModelContract
+
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]*")
+_METHODS = {"classify": "tensorflow/serving/classify", "regress": "tensorflow/serving/regress"}
+_NEGATIVE_NAMES = ("normal", "negative", "none", "no_finding", "healthy")
+
+
+@dataclass(frozen=True)
+class Exported:
+    """What was published.
+
+    Args:
+        path: saved_models/NAME/VERSION.
+        difference: largest difference of a probability between the Keras model and the bundle, by signature.
+        warmup: warm-up records replayed, by signature.
+    """
+
+    path: Path
+    difference: dict[str, float]
+    warmup: dict[str, int]
+
+
+def export(
+    run: Path,
+    out: Path,
+    *,
+    version: int | None = None,
+    fold: int | None = None,
+    negative: str | None = None,
+    note: Callable[[str], None] = lambda _: None,
+) -> Exported:
+    """Write the next version of saved_models/NAME, check it in a fresh process, and only then give it its name.
+
+    Args:
+        run: a RUN folder.
+        out: saved_models/NAME.
+        version: its number; None: one more than the largest there.
+        fold: which model of a cv run.
+        negative: the class that the regress signature calls negative; None: the one named normal or alike,
+            else the first.
+        note: gets one line for each step.
+
+    Raises:
+        RunError: not a RUN, or a fold that it does not have.
+        ServingError: a name that cannot be a model's, a version that exists, or a bundle that failed its check;
+            nothing is published then.
+    """
+    if not _NAME.fullmatch(out.name):
+        raise ServingError(
+            f"--out {out}: {out.name!r} cannot name a model; use letters, digits, '_', '-' and '.', such as cwp"
+        )
+    source = one_model_folder(run, fold)
+    number = free_version(out, version)
+    network, contract = load_with_contract(source)
+    negative = negative_class(contract, negative)
+    with new_folder(out / str(number)) as beside:
+        note(f"writing {out / str(number)}")
+        write_saved_model(network, contract, negative, beside)
+        records = write_warmup(beside, contract)
+        card = model_card(run, contract, negative, fold)
+        write_text(beside / CARD_FILE, json.dumps(card, indent=2) + "\n")
+        note(f"checking it in a process without keras, {records} warm-up records")
+        difference, warmup = verify(beside, network, contract, negative)
+    write_bundle_files(out)
+    return Exported(out / str(number), difference, warmup)
+
+
+def negative_class(contract: ModelContract, wanted: str | None) -> str:
+    """The class that stands for nothing found.
+
+    Raises:
+        ServingError: `wanted` is not a class of the model.
+    """
+    if wanted is not None and wanted not in contract.classes:
+        raise ServingError(f"--negative {wanted!r} is not a class of the model; it has {', '.join(contract.classes)}")
+    named = [name for name in contract.classes if name.lower() in _NEGATIVE_NAMES]
+    return wanted or (named or list(contract.classes))[0]
+
+
+def write_saved_model(network: Any, contract: ModelContract, negative: str, folder: Path) -> None:
+    """Write saved_model.pb and variables with all signatures."""
+    archive = keras.export.ExportArchive()
+    for name, (function, inputs) in Signatures(network, contract, negative).endpoints().items():
+        archive.add_endpoint(name, function, inputs)
+    archive.write_out(str(folder), verbose=False)
+    _name_methods(folder / "saved_model.pb")
+
+
+def _name_methods(path: Path) -> None:
+    """State the classify and regress methods, which Keras calls predict and strict servers ask for."""
+    model = saved_model_pb2.SavedModel.FromString(path.read_bytes())
+    for name, method in _METHODS.items():
+        model.meta_graphs[0].signature_def[name].method_name = method
+    path.write_bytes(model.SerializeToString(deterministic=True))
+    (path.parent / "fingerprint.pb").unlink(missing_ok=True)  # of the file as it was before; optional

@@ -1,0 +1,81 @@
+"""The trained networks of a RUN, and the contract that each of them came with."""
+
+from __future__ import annotations
+
+import importlib
+import zipfile
+from pathlib import Path
+from typing import Any
+
+import keras
+
+from keras_cwp.errors import ModelError, RunError
+from keras_cwp.training.run import ModelContract, RunFolder
+
+MODEL_FILE = "model.keras"
+_LAYERS = "keras_cwp.models.build"  # importing it registers every layer that a saved network may hold
+
+
+def model_folders(run: Path) -> dict[int, Path]:
+    """Folders with model.keras and model.json by fold; a run of fit has one, number 0.
+
+    Raises:
+        RunError: not a RUN folder, or one without a model.
+    """
+    folders = RunFolder(run).model_folders()
+    if folders == [run]:
+        return {0: run}
+    return {int(folder.name.removeprefix("fold_")): folder for folder in folders}
+
+
+def one_model_folder(run: Path, fold: int | None) -> Path:
+    """The folder of the one model to take.
+
+    Raises:
+        RunError: a cv run without `fold`, a fold that it does not have, or a fold of a fit run.
+    """
+    folders = model_folders(run)
+    if fold is None and len(folders) == 1:
+        return next(iter(folders.values()))
+    if fold in folders and 0 not in folders:
+        return folders[fold]
+    if 0 in folders:
+        raise RunError(f"{run}: --fold {fold} was asked for, but a run of fit has one model; leave --fold out")
+    known = ", ".join(map(str, folders))
+    asked = "" if fold is None else f"there is no fold {fold}; "
+    raise RunError(f"{run}: {asked}a run of cv has one model a fold; choose --fold {known}, or train one with fit")
+
+
+def load_network(path: Path) -> Any:
+    """A network from its model.keras: images [B, image_size, image_size, 1] in [0, 1] → logits [B, classes].
+
+    Raises:
+        ModelError: not a Keras file, or one with layers that are not of this package; pickled code is never run.
+    """
+    importlib.import_module(_LAYERS)
+    if not zipfile.is_zipfile(path):
+        raise ModelError(f"model {path}: not a .keras file that keras-cwp fit or cv wrote")
+    try:
+        return keras.models.load_model(path, compile=False, safe_mode=True)
+    except Exception as error:  # Keras raises of every kind on a file that is not its own
+        reason = str(error).strip().split("\n")[0]
+        raise ModelError(f"model {path}: cannot be loaded: {reason}") from None
+
+
+def load_with_contract(path: Path) -> tuple[Any, ModelContract]:
+    """Network and contract of a .keras file, or of the folder that holds one.
+
+    Raises:
+        ModelError: as `load_network`, or a network whose shapes contradict model.json.
+        RunError: no model.json beside it.
+    """
+    file = path / MODEL_FILE if path.is_dir() else path
+    contract = ModelContract.read(file.parent)
+    network = load_network(file)
+    expected = (None, contract.image_size, contract.image_size, 1), (None, len(contract.classes))
+    if (tuple(network.input_shape), tuple(network.output_shape)) != expected:
+        raise ModelError(
+            f"model {file}: shapes {network.input_shape} → {network.output_shape}, but model.json beside it "
+            f"says {expected[0]} → {expected[1]}"
+        )
+    return network, contract

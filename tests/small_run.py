@@ -1,0 +1,26 @@
+"""Runs with small untrained networks, for tests that need a RUN and no training."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+CLASSES = ("large_opacity", "normal", "small_opacities")
+IMAGE_SIZE = 64
+CONTEXT = 0.25
+
+
+def write_model(folder: Path, seed: int = 0, spacing_mm: float | None = None) -> None:
+    """model.keras and model.json as fit writes them; a steep head, so that answers differ."""
+    import keras
+
+    from keras_cwp.config import ModelConfig
+    from keras_cwp.models.build import build_model
+    from keras_cwp.training.run import ModelContract
+
+    keras.utils.set_random_seed(seed)
+    network = build_model(ModelConfig(), len(CLASSES), IMAGE_SIZE)
+    head = network.get_layer("logits")
+    head.set_weights([head.get_weights()[0] * 40, head.get_weights()[1]])
+    folder.mkdir(parents=True, exist_ok=True)
+    network.save(folder / "model.keras")
+    ModelContract(CLASSES, IMAGE_SIZE, CONTEXT, "pad", spacing_mm, "f" * 64).write(folder)
