@@ -35,6 +35,11 @@ class DataConfig(_Section):
     )
     rois_per_shard: int = Field(512, ge=1, description="records in one TFRecord file")
     max_pixels: int = Field(100_000_000, ge=1, description="a larger radiograph is refused, pixels")
+    voi: Literal["apply", "ignore"] = Field(
+        "apply", description="DICOM's VOI LUT or window: ignore for exports whose pixels went through it already"
+    )
+    window: int = Field(0, ge=0, description="which of several DICOM windows or VOI LUTs, from 0")
+    lateral: bool = Field(False, description="accept DICOM radiographs whose ViewPosition is lateral")
 
 
 class SplitConfig(_Section):

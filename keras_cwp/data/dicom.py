@@ -2,6 +2,10 @@
 
 Every step maps one stored value to one output value, so the chain is computed once for the at most 65,536
 stored values and then looked up (DICOM PS3.3, C.11.1 and C.11.2).
+
+The VOI LUT or window is applied exactly once, also to images FOR PRESENTATION: PS3.3 C.8.11.1.1.1 defines them as
+meant for viewing after the grey-scale transformations that the object specifies. An export whose pixels went
+through its window before (some archives write such secondary captures) is read with `window=None`.
 """
 
 from __future__ import annotations
@@ -58,8 +62,13 @@ def decode_header(content: bytes, path: Path, max_pixels: int, lateral: bool) ->
         return _header(_parse(content, path), path, max_pixels, lateral)
 
 
-def decode(content: bytes, path: Path, max_pixels: int, lateral: bool, window: int) -> tuple[np.ndarray, DicomHeader]:
+def decode(
+    content: bytes, path: Path, max_pixels: int, lateral: bool, window: int | None
+) -> tuple[np.ndarray, DicomHeader]:
     """float32 pixels [height, width] in [0, 1], bone bright, and the header.
+
+    Args:
+        window: which of several windows or VOI LUTs, from 0; None to apply none.
 
     Raises:
         DataError: as `decode_header`, or a transfer syntax without a decoder, or broken pixel data.
@@ -156,6 +165,7 @@ def _metadata(dataset: pydicom.Dataset, view: str) -> dict[str, str]:
         "manufacturer": dataset.get("Manufacturer", ""),
         "modality": dataset.get("Modality", ""),
         "view": view,
+        "intent": dataset.get("PresentationIntentType", ""),
         "photometric": dataset.get("PhotometricInterpretation", ""),
     }
     return {name: str(value).strip() for name, value in named.items() if str(value or "").strip()}
@@ -171,40 +181,37 @@ def _stored(dataset: pydicom.Dataset, path: Path) -> np.ndarray:
         raise DataError(f"image {path}: cannot decode transfer syntax {name}: {reason}") from None
 
 
-def _render(stored: np.ndarray, dataset: pydicom.Dataset, window: int) -> np.ndarray:
+def _render(stored: np.ndarray, dataset: pydicom.Dataset, window: int | None) -> np.ndarray:
     if stored.ndim == 3:
         return stored.astype(np.float32) @ (_LUMA / np.float32(2 ** int(dataset.BitsStored) - 1))
     limits = np.iinfo(stored.dtype)
     every = np.arange(limits.min, limits.max + 1, dtype=stored.dtype)
-    shown = _voi(apply_modality_lut(every, dataset), dataset, window)
+    padding = _padding(every, dataset)
+    index = stored.astype(np.int32) - limits.min
+    used = np.zeros(len(every), dtype=bool)
+    used[np.unique(index)] = True
+    shown = _voi(apply_modality_lut(every, dataset), used & ~padding, dataset, window)
     if dataset.PhotometricInterpretation == "MONOCHROME1":
         shown = 1 - shown
-    shown[_padding(every, dataset)] = 0
-    return shown.astype(np.float32)[stored.astype(np.int32) - limits.min]
+    shown[padding] = 0
+    return shown.astype(np.float32)[index]
 
 
-def _voi(values: np.ndarray, dataset: pydicom.Dataset, window: int) -> np.ndarray:
-    if dataset.get("VOILUTSequence"):
-        table = dataset.VOILUTSequence[min(window, len(dataset.VOILUTSequence) - 1)]
-        shown = apply_voi(values.astype(np.int64), dataset, index=dataset.VOILUTSequence.index(table))
-        return shown / (2 ** int(table.LUTDescriptor[2]) - 1)
-    if dataset.get("WindowCenter") is not None and dataset.get("WindowWidth") is not None:
+def _voi(values: np.ndarray, used: np.ndarray, dataset: pydicom.Dataset, window: int | None) -> np.ndarray:
+    """Modality values to [0, 1]; without VOI LUT and window, from the least to the greatest value in use."""
+    if window is not None and dataset.get("VOILUTSequence"):
+        number = min(window, len(dataset.VOILUTSequence) - 1)
+        shown = apply_voi(np.rint(values).astype(np.int64), dataset, index=number)
+        return shown / (2 ** int(dataset.VOILUTSequence[number].LUTDescriptor[2]) - 1)
+    if window is not None and dataset.get("WindowCenter") is not None and dataset.get("WindowWidth") is not None:
         function = str(dataset.get("VOILUTFunction", "") or "LINEAR")
         return window_values(values, _pick(dataset.WindowCenter, window), _pick(dataset.WindowWidth, window), function)
-    low, high = _stored_range(dataset)
-    return np.clip((values - low) / (high - low), 0, 1)
+    low, high = (float(end(values[used])) if used.any() else 0.0 for end in (np.min, np.max))
+    return np.clip((values - low) / max(high - low, 1e-9), 0, 1)
 
 
 def _pick(value: Any, window: int) -> float:
     return float(value[min(window, len(value) - 1)] if isinstance(value, MultiValue) else value)
-
-
-def _stored_range(dataset: pydicom.Dataset) -> tuple[float, float]:
-    """Modality values of the least and greatest stored value."""
-    bits, signed = int(dataset.BitsStored), int(dataset.get("PixelRepresentation", 0))
-    ends = np.array([-(2 ** (bits - 1)), 2 ** (bits - 1) - 1] if signed else [0, 2**bits - 1])
-    low, high = sorted(float(value) for value in apply_modality_lut(ends, dataset))
-    return low, high
 
 
 def _padding(every: np.ndarray, dataset: pydicom.Dataset) -> np.ndarray:

@@ -27,7 +27,7 @@ from keras_cwp.data.manifest import (
     manifest_csv,
 )
 from keras_cwp.data.plan import Picture, Plan
-from keras_cwp.data.radiograph import decode, read_bytes
+from keras_cwp.data.radiograph import decode, read_bytes, rules_of
 from keras_cwp.data.records import encode_example, file_sha256, shard_name, write_shard
 from keras_cwp.data.replace import replaced_folder
 from keras_cwp.errors import DataError
@@ -131,7 +131,7 @@ def cut_picture(picture: Picture, plan: Plan, config: DataConfig) -> Crops:
         DataError: it cannot be decoded, or differs in size from what its header said.
     """
     content = read_bytes(picture.path, config.max_pixels)
-    radiograph = decode(content, picture.path, max_pixels=config.max_pixels)
+    radiograph = decode(content, picture.path, rules_of(config))
     height, width = radiograph.pixels.shape
     if (width, height) != (picture.header.width, picture.header.height):
         raise DataError(

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
+from keras_cwp.config import DataConfig
 from keras_cwp.data import dicom, raster
 from keras_cwp.errors import DataError
 
@@ -55,49 +56,65 @@ class Radiograph:
         return self.pixels.astype(np.float32) / np.float32(self.white)
 
 
-def read_header(path: Path | str, *, max_pixels: int = MAX_PIXELS, lateral: bool = False) -> Header:
-    """Size, depth and acquisition of a radiograph without decoding it.
+@dataclass(frozen=True)
+class Rules:
+    """What is accepted and how DICOM is shown; `DataConfig` has the same fields.
 
     Args:
+        max_pixels: a larger radiograph is refused.
+        voi: apply DICOM's VOI LUT or window, or ignore it.
+        window: which of several (0-based); the last where there are fewer.
         lateral: accept lateral views.
+    """
+
+    max_pixels: int = MAX_PIXELS
+    voi: str = "apply"
+    window: int = 0
+    lateral: bool = False
+
+
+DEFAULT_RULES = Rules()
+
+
+def rules_of(config: DataConfig) -> Rules:
+    """The reading rules of a configuration."""
+    return Rules(config.max_pixels, config.voi, config.window, config.lateral)
+
+
+def read_header(path: Path | str, rules: Rules = DEFAULT_RULES) -> Header:
+    """Size, depth and acquisition of a radiograph without decoding it.
 
     Raises:
         DataError: unreadable, of another format, too large, several frames, or a lateral view.
     """
     path = Path(path)
-    return decode_header(read_bytes(path, max_pixels), path, max_pixels=max_pixels, lateral=lateral)
+    return decode_header(read_bytes(path, rules.max_pixels), path, rules)
 
 
-def read_radiograph(
-    path: Path | str, *, max_pixels: int = MAX_PIXELS, lateral: bool = False, window: int = 0
-) -> Radiograph:
+def read_radiograph(path: Path | str, rules: Rules = DEFAULT_RULES) -> Radiograph:
     """Read and decode one file.
-
-    Args:
-        window: which of several DICOM windows (0-based).
 
     Raises:
         DataError: as `read_header`, or pixels that cannot be decoded.
     """
     path = Path(path)
-    return decode(read_bytes(path, max_pixels), path, max_pixels=max_pixels, lateral=lateral, window=window)
+    return decode(read_bytes(path, rules.max_pixels), path, rules)
 
 
-def decode_header(content: bytes, path: Path, *, max_pixels: int = MAX_PIXELS, lateral: bool = False) -> Header:
+def decode_header(content: bytes, path: Path, rules: Rules = DEFAULT_RULES) -> Header:
     """`read_header` of bytes that were read already; `path` is for messages."""
     if dicom.is_dicom(content):
-        return Header(*dicom.decode_header(content, path, max_pixels, lateral))
-    return Header(*raster.decode_header(content, path, max_pixels))
+        return Header(*dicom.decode_header(content, path, rules.max_pixels, rules.lateral))
+    return Header(*raster.decode_header(content, path, rules.max_pixels))
 
 
-def decode(
-    content: bytes, path: Path, *, max_pixels: int = MAX_PIXELS, lateral: bool = False, window: int = 0
-) -> Radiograph:
+def decode(content: bytes, path: Path, rules: Rules = DEFAULT_RULES) -> Radiograph:
     """`read_radiograph` of bytes that were read already; `path` is for messages."""
     if dicom.is_dicom(content):
-        pixels, head = dicom.decode(content, path, max_pixels, lateral, window)
+        window = rules.window if rules.voi == "apply" else None
+        pixels, head = dicom.decode(content, path, rules.max_pixels, rules.lateral, window)
         return Radiograph(pixels, 1.0, head.bits, head.spacing_mm, head.metadata)
-    pixels, bits, metadata = raster.decode(content, path, max_pixels)
+    pixels, bits, metadata = raster.decode(content, path, rules.max_pixels)
     return Radiograph(pixels, float(np.iinfo(pixels.dtype).max), bits, None, metadata)
 
 

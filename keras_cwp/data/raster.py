@@ -13,6 +13,7 @@ from PIL import Image, ImageOps
 from keras_cwp.errors import DataError
 
 _FORMATS = ("PNG", "JPEG", "TIFF")
+_DICOM_SUFFIXES = (".dcm", ".dicom")
 _SIXTEEN_BIT_MODES = ("I;16", "I;16L", "I;16B", "I;16N", "I")  # "I": 32-bit integers, which may hold 16-bit values
 _ORIENTATION = 0x0112  # EXIF tag; values from 5 exchange rows and columns
 _FIRST_TURNED = 5
@@ -79,6 +80,10 @@ class _opened:  # noqa: N801 - used as a with statement only
             image = Image.open(io.BytesIO(self._content), formats=_FORMATS)
             frames = getattr(image, "n_frames", 1)
         except Exception as error:  # Pillow's plugins raise of every kind on broken input
+            if self._path.suffix.lower() in _DICOM_SUFFIXES:
+                raise DataError(
+                    f"image {self._path}: DICOM without its file header (128 bytes, then DICM); export it as a file"
+                ) from None
             raise DataError(f"image {self._path}: not a readable PNG, JPEG, TIFF or DICOM: {_reason(error)}") from None
         width, height = image.size
         if width * height > self._max_pixels:

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from keras_cwp.data.radiograph import read_header, read_radiograph
+from keras_cwp.data.radiograph import Rules, read_header, read_radiograph
 from keras_cwp.errors import DataError
 
 RAMP = np.arange(12, dtype=np.uint8).reshape(3, 4) * 20
@@ -148,13 +148,13 @@ def test_missing_file(tmp_path):
 def test_too_many_pixels(tmp_path):
     path = save(tmp_path / "a.png", RAMP)
     with pytest.raises(DataError, match=r"4 × 3 pixels, more than data\.max_pixels = 11"):
-        read_radiograph(path, max_pixels=11)
+        read_radiograph(path, Rules(max_pixels=11))
 
 
 def test_too_many_bytes_are_not_read(tmp_path):
     path = save(tmp_path / "a.png", RAMP)
     with pytest.raises(DataError, match="bytes are more than 1 pixels can take"):
-        read_header(path, max_pixels=1)
+        read_header(path, Rules(max_pixels=1))
 
 
 def test_png_that_claims_an_absurd_size(tmp_path):
