@@ -15,7 +15,7 @@ ROOT = Path(keras_cwp.__file__).parent
 # A part may import those before it in this list and itself. The first five are files.
 ORDER = [
     "version", "errors", "files", "config", "scores",
-    "data", "layers", "augment", "models", "evaluation", "training", "report", "serving", "cli",
+    "data", "layers", "augment", "models", "evaluation", "training", "report", "serving", "cli", "__main__",
 ]  # fmt: skip
 
 
@@ -42,7 +42,7 @@ def test_imports_point_backwards(file):
 
 def test_every_part_is_in_the_order():
     parts = {path.name.removesuffix(".py") for path in ROOT.iterdir() if path.suffix == ".py" or path.is_dir()}
-    assert parts - {"__init__", "__pycache__"} == set(ORDER)
+    assert parts - {"__init__", "__pycache__", "py.typed"} == set(ORDER)
 
 
 @pytest.mark.parametrize(

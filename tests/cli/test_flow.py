@@ -1,0 +1,169 @@
+"""The whole flow through the command line, on phantoms small enough for seconds."""
+
+from __future__ import annotations
+
+import csv
+import json
+import shutil
+
+import numpy as np
+import pytest
+from click.testing import CliRunner
+
+from keras_cwp.cli.main import cli
+from keras_cwp.data.manifest import PreparedData
+from keras_cwp.data.phantom import draw_phantoms
+from keras_cwp.errors import CwpError
+from keras_cwp.scores import Scores
+
+TINY = ["--set", "data.image_size=32", "--set", "evaluate.bootstraps=100", "--set", "train.batch_size=8"]
+CLASSES = {"normal", "small_opacities", "large_opacity"}
+
+
+def invoke(*words):
+    answer = CliRunner().invoke(cli, [str(word) for word in words], catch_exceptions=False)
+    assert answer.exit_code == 0, answer.output
+    return answer.output
+
+
+@pytest.fixture(scope="module")
+def phantoms(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("flow") / "phantoms"
+    draw_phantoms(folder, 18, 3, side_px=128, radiographs=(1, 1), rois=(2, 3))
+    return folder
+
+
+@pytest.fixture(scope="module")
+def data(phantoms):
+    out = phantoms.parent / "data"
+    invoke("prepare", "--rois", phantoms / "rois.csv", "--images", phantoms / "images", "--out", out, *TINY[:2])
+    return out
+
+
+@pytest.fixture(scope="module")
+def fitted(data):
+    run = data.parent / "fit"
+    invoke("fit", "--data", data, "--out", run, *TINY, "--set", "train.epochs=2")
+    return run
+
+
+def split_of(run):
+    with open(run / "split.csv", newline="") as file:
+        return list(csv.DictReader(file))
+
+
+def test_a_fitted_run_has_all_that_the_design_names(fitted):
+    names = {path.name for path in fitted.iterdir()}
+    assert names >= {
+        "config.yaml", "environment.json", "split.csv", "history.csv", "model.keras", "model.json", "scores.csv",
+        "validation_scores.csv", "metrics.json", "report.html", "figures", "tensorboard",
+    }  # fmt: skip
+    assert not names & {"state.npz", ".unfinished.keras"}
+
+
+def test_metrics_have_the_promised_keys(fitted):
+    metrics = json.loads((fitted / "metrics.json").read_text())
+    scores = Scores.from_csv(fitted / "scores.csv")
+    assert set(metrics["classes"]) == CLASSES
+    assert metrics["counts"]["rois"] == len(scores)
+    assert set(metrics["auc"]["per_class"]) == CLASSES
+    figures = [metrics["auc"]["macro"], metrics["auc"]["micro"], metrics["accuracy"]]
+    for figure in [*figures, *metrics["auc"]["per_class"].values()]:
+        if figure["ci95"] is None:
+            assert figure["reason"]
+        else:
+            assert figure["ci95"][0] <= figure["value"] <= figure["ci95"][1]
+    assert np.sum(metrics["confusion"]) == len(scores)
+    right = scores.probabilities.argmax(1) == scores.label
+    assert metrics["accuracy"]["value"] == pytest.approx(right.mean())
+
+
+def test_no_patient_is_in_two_parts_and_only_the_test_part_is_scored(fitted):
+    rows = split_of(fitted)
+    parts = {}
+    for row in rows:
+        parts.setdefault(row["patient_id"], set()).add(row["part"])
+    assert all(len(part) == 1 for part in parts.values())
+    scored = set(Scores.from_csv(fitted / "scores.csv").roi_id)
+    assert scored == {row["roi_id"] for row in rows if row["part"] == "test"}
+
+
+def test_no_name_of_patient_or_image_leaves_the_data_set(fitted, data):
+    manifest = PreparedData.open(data).manifest
+    names = {row.patient_id for row in manifest} | {row.image for row in manifest} | {row.roi_id for row in manifest}
+    for path in fitted.rglob("*"):
+        if path.suffix in {".csv", ".json", ".html", ".yaml", ".svg"}:
+            found = {name for name in names if name in path.read_text()}
+            assert not found, f"{path} names {found}"
+
+
+def test_cross_validation_scores_each_roi_once_by_a_fold_without_its_patient(data):
+    run = data.parent / "cv"
+    invoke("cv", "--data", data, "--out", run, "--folds", 3, *TINY, "--set", "train.epochs=1")
+    scores = Scores.from_csv(run / "scores.csv")
+    assert sorted(scores.roi_id) == sorted(row.roi_key for row in PreparedData.open(data).manifest)
+    seen = {(row["fold"], row["patient_id"]) for row in split_of(run) if row["part"] != "test"}
+    assert not seen & set(zip(scores.fold.astype(str), scores.patient_id, strict=True))
+    assert {path.name for path in run.glob("fold_*")} == {"fold_1", "fold_2", "fold_3"}
+    assert (run / "report.html").is_file()
+
+
+def test_evaluate_scores_another_data_set(fitted, tmp_path):
+    other = draw_phantoms(tmp_path / "other", 6, 8, side_px=128, radiographs=(1, 1), rois=(2, 2))
+    out = tmp_path / "data"
+    invoke("prepare", "--rois", other, "--images", tmp_path / "other" / "images", "--out", out, *TINY[:2])
+    invoke("evaluate", fitted, "--data", out, "--out", tmp_path / "elsewhere")
+    scores = Scores.from_csv(tmp_path / "elsewhere" / "scores.csv")
+    assert len(scores) == len(PreparedData.open(out))
+    assert "another data set" in (tmp_path / "elsewhere" / "report.html").read_text()
+
+
+def test_evaluate_refuses_the_runs_own_data(fitted, data):
+    with pytest.raises(CwpError, match=r"is what .* was trained on; leave --data out"):
+        invoke("evaluate", fitted, "--data", data)
+
+
+def test_a_completed_run_is_not_overwritten(fitted, data):
+    before = (fitted / "scores.csv").read_bytes()
+    with pytest.raises(CwpError, match="holds a completed run; name another folder or remove it"):
+        invoke("fit", "--data", data, "--out", fitted, *TINY, "--set", "train.epochs=2")
+    assert (fitted / "scores.csv").read_bytes() == before
+
+
+def test_another_folder_is_not_overwritten(data, tmp_path):
+    (tmp_path / "notes.txt").write_text("mine")
+    with pytest.raises(CwpError, match="exists already and is not a run"):
+        invoke("fit", "--data", data, "--out", tmp_path, *TINY)
+    assert [path.name for path in tmp_path.iterdir()] == ["notes.txt"]
+
+
+def test_an_unfinished_run_of_another_configuration_is_not_continued(fitted, data, tmp_path):
+    shutil.copytree(fitted, tmp_path / "run")
+    (tmp_path / "run" / "scores.csv").unlink()
+    with pytest.raises(CwpError, match="unfinished run of another command, configuration or data set"):
+        invoke("fit", "--data", data, "--out", tmp_path / "run", *TINY, "--set", "train.epochs=3")
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["--data", "nowhere"], r"--data nowhere: no such file or folder"),
+        (["--data", "{rois}"], r"a ROI table needs --images"),
+        (["--data", "{data}", "--set", "data.image_size=64"], r"asks for 64, .* was prepared with 32"),
+        (["--data", "{data}", "--set", "train.epoch=1"], r"unknown key 'train.epoch'"),
+        (["--data", "{data}", "--set", "model.arch=lenet"], r"unknown architecture 'lenet'; known: shufflenet"),
+        (["--data", "{data}", "--set", "augment.policy=wild"], r"'wild' is neither a file nor one of none, light"),
+        (["--data", "{data}", "--config", "none.yaml"], r"none.yaml: No such file"),
+    ],
+)
+def test_bad_input_is_one_error_and_leaves_no_run(words, message, data, phantoms, tmp_path):
+    filled = [word.format(data=data, rois=phantoms / "rois.csv") for word in words]
+    with pytest.raises(CwpError, match=message):
+        invoke("fit", *filled, "--out", tmp_path / "run")
+    assert not (tmp_path / "run").exists()
+
+
+def test_more_folds_than_patients_of_a_class_is_an_error(data, tmp_path):
+    with pytest.raises(CwpError, match=r"class .* patients"):
+        invoke("cv", "--data", data, "--out", tmp_path / "run", "--folds", 15)
+    assert not (tmp_path / "run").exists()
