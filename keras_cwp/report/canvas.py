@@ -76,7 +76,7 @@ class Drawn:
         file = io.StringIO()
         with matplotlib.rc_context({**_STYLE, "svg.hashsalt": self.name}):
             FigureCanvasSVG(self.figure).print_figure(file, format="svg", facecolor=PAPER, metadata={"Date": None})
-            self.figure.set_layout_engine("none")  # what the first drawing laid out stays, and is not computed again
+            self.figure.set_layout_engine(None)  # the layout of this first drawing stays and is not computed again
         return file.getvalue()
 
     def inline_svg(self) -> str:

@@ -1,0 +1,42 @@
+from __future__ import annotations
+
+import numpy as np
+
+from keras_cwp.report.examples import Example, choose_examples, describe, overlay
+from keras_cwp.scores import Scores
+
+
+def table(probabilities: list[list[float]], labels: list[int]) -> Scores:
+    names = np.array([str(row) for row in range(len(labels))])
+    return Scores(
+        ("a", "b"), names, names, names, np.zeros(len(labels), int), np.array(labels), np.array(probabilities)
+    )
+
+
+def test_hardest_are_the_surest_mistakes_and_typical_take_turns() -> None:
+    scores = table(
+        [[0.9, 0.1], [0.99, 0.01], [0.8, 0.2], [0.4, 0.6], [0.1, 0.9], [0.3, 0.7], [0.5, 0.5]],
+        [0, 0, 0, 1, 0, 0, -1],
+    )
+    found = [(choice.row, choice.kind) for choice in choose_examples(scores, 3)]
+    # Wrong: rows 4 (truth had 0.1) and 5 (0.3). Right: class 0 rows 1, 0, 2; class 1 row 3; in turn 1, 3, 0.
+    assert found == [(4, "Hardest"), (5, "Hardest"), (1, "Most typical"), (3, "Most typical"), (0, "Most typical")]
+    assert choose_examples(scores, 0) == []
+
+
+def test_overlay_leaves_the_crop_where_the_map_is_zero_and_warms_it_where_it_is_one() -> None:
+    crop = np.full((224, 224), 0.5)
+    heat = np.zeros((224, 224))
+    heat[:112] = 1
+    shown = overlay(crop, heat).astype(int)
+    np.testing.assert_array_equal(shown[200, 100], [128, 128, 128])
+    blue, _, red = shown[20, 100]
+    assert red > 180
+    assert red > blue
+
+
+def test_description_names_truth_decision_and_probability() -> None:
+    wrong = Example(np.zeros((8, 8)), None, "normal", "large", 0.7, "x")
+    assert describe(wrong) == "normal, called large (0.70)"
+    right = Example(np.zeros((8, 8)), None, "normal", "normal", 0.9, "x")
+    assert describe(right) == "normal, rightly called so (0.90)"
