@@ -6,12 +6,13 @@ import click
 
 
 @click.command("prepare")
-@click.option("--rois", required=True, type=click.Path(), help="ROI table: CSV, COCO JSON, LabelMe JSON or folder.")
+@click.option("--rois", required=True, type=click.Path(), help="CSV, COCO, LabelMe, VIA or VOC; file or folder.")
 @click.option("--images", required=True, type=click.Path(), help="Folder of the radiographs.")
 @click.option("--out", required=True, type=click.Path(), help="Folder to write the data set to.")
 @click.option("--config", type=click.Path(), help="YAML configuration; its section `data` counts here.")
 @click.option("--set", "overrides", multiple=True, metavar="KEY=VALUE", help="One key, e.g. data.image_size=160.")
 @click.option("--patients", type=click.Path(), help="CSV image,patient_id for formats without a patient.")
+@click.option("--labels", type=click.Path(), help="YAML: names in the annotations to classes, or to null.")
 @click.option("--patient-per-image", is_flag=True, help="State that every image is of another patient.")
 def command(
     rois: str,
@@ -20,12 +21,15 @@ def command(
     config: str | None,
     overrides: tuple[str, ...],
     patients: str | None,
+    labels: str | None,
     patient_per_image: bool,
 ) -> None:
     """Read radiographs and a ROI table, check everything, crop, and write a data set.
 
     A CSV table has the columns image, patient_id, label and may have x, y, width, height (pixels, 0-based,
-    end-exclusive), roi_id, site, manufacturer, side, spacing_mm, view, size_mm.
+    end-exclusive), roi_id, site, manufacturer, side, spacing_mm, view, size_mm. COCO and VIA JSON, LabelMe JSON,
+    Pascal VOC XML and a folder of class folders are read too; they need --patients or --patient-per-image, unless
+    the radiographs are DICOM and name their patient.
     """
     from keras_cwp.cli.progress import progress_bar
     from keras_cwp.config import load_config
@@ -39,6 +43,7 @@ def command(
             out,
             settings,
             patients=patients,
+            labels=labels,
             patient_per_image=patient_per_image,
             note=lambda line: click.echo(f"note: {line}", err=True),
             progress=progress,

@@ -30,6 +30,7 @@ from keras_cwp.data.plan import Picture, Plan
 from keras_cwp.data.radiograph import decode, read_bytes, rules_of
 from keras_cwp.data.records import encode_example, file_sha256, shard_name, write_shard
 from keras_cwp.data.replace import replaced_folder
+from keras_cwp.data.roi import Roi
 from keras_cwp.errors import DataError
 
 
@@ -53,6 +54,7 @@ def prepare(
     *,
     patients: Path | str | None = None,
     patient_per_image: bool = False,
+    labels: Path | str | None = None,
     note: Callable[[str], None] = _ignore,
     progress: Callable[[int, int], None] = _ignore,
 ) -> PreparedData:
@@ -67,16 +69,30 @@ def prepare(
         out: a new folder, an empty one, or an earlier prepared data set, which is replaced.
         patients: CSV image, patient_id for formats without a patient.
         patient_per_image: an image without a stated patient is a patient of its own.
+        labels: YAML that maps names in the annotations to classes, or to null.
         note: gets one line for each thing worth knowing (boxes clipped, spacing missing).
         progress: gets radiographs done and in all.
 
     Raises:
         DataError: whatever is wrong with table, images, boxes or labels, with file and line.
     """
-    out, config = Path(out), config or DataConfig()
+    _check_target(Path(out))
+    found = read_rois(rois, images, patients=patients, patient_per_image=patient_per_image, labels=labels)
+    return prepare_rois(found, Path(out), config or DataConfig(), source=str(rois), note=note, progress=progress)
+
+
+def prepare_rois(
+    found: list[Roi],
+    out: Path,
+    config: DataConfig,
+    *,
+    source: str,
+    note: Callable[[str], None] = _ignore,
+    progress: Callable[[int, int], None] = _ignore,
+) -> PreparedData:
+    """`prepare` from ROIs that were read already; `source` names their file in messages."""
     _check_target(out)
-    found = read_rois(rois, images, patients=patients, patient_per_image=patient_per_image)
-    plan = planning.make_plan(found, config, str(rois))
+    plan = planning.make_plan(found, config, source)
     for line in plan.notes:
         note(line)
     cut = _cut_all(plan, config, progress)
@@ -92,6 +108,7 @@ def prepare_cached(
     *,
     patients: Path | str | None = None,
     patient_per_image: bool = False,
+    labels: Path | str | None = None,
     note: Callable[[str], None] = _ignore,
     progress: Callable[[int, int], None] = _ignore,
 ) -> PreparedData:
@@ -101,7 +118,7 @@ def prepare_cached(
     and the radiographs' bytes.
     """
     config = config or DataConfig()
-    found = read_rois(rois, images, patients=patients, patient_per_image=patient_per_image)
+    found = read_rois(rois, images, patients=patients, patient_per_image=patient_per_image, labels=labels)
     digest = hashlib.sha256(f"{FORMAT_VERSION} {config.model_dump_json()}".encode())
     for roi in found:
         digest.update(repr((roi.image, roi.patient_id, roi.label, roi.box, roi.roi_id, roi.extra)).encode())
@@ -114,9 +131,7 @@ def prepare_cached(
             return PreparedData.open(out)
         except DataError:
             pass  # damaged in the cache: made again below
-    return prepare(
-        rois, images, out, config, patients=patients, patient_per_image=patient_per_image, note=note, progress=progress
-    )
+    return prepare_rois(found, out, config, source=str(rois), note=note, progress=progress)
 
 
 def _check_target(out: Path) -> None:
@@ -223,6 +238,8 @@ def _manifest(plan: Plan, hashes: dict[str, str]) -> list[ManifestRow]:
         picture = headers[roi.image]
         acquired = {"bits": str(picture.header.bits), **picture.header.metadata, **roi.extra}
         acquired.pop("spacing_mm", None)
+        if roi.polygon:
+            acquired["polygon"] = " ".join(f"{x:g},{y:g}" for x, y in roi.polygon)
         rows.append(
             ManifestRow(
                 roi.roi_id,

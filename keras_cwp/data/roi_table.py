@@ -16,25 +16,29 @@ EXTRA_COLUMNS = ("site", "manufacturer", "side", "spacing_mm", "view", "size_mm"
 KNOWN_COLUMNS = ("image", "patient_id", "label", *BOX_COLUMNS, "roi_id", *EXTRA_COLUMNS)
 
 
-def read_csv_rois(path: Path, images: ImageFolder, patient_per_image: bool = False) -> list[Roi]:
+def read_csv_rois(
+    path: Path, images: ImageFolder, patient_per_image: bool = False, to_predict: bool = False
+) -> list[Roi]:
     """Rows of a CSV table, one ROI each, in file order.
 
     Comma, semicolon or tab separates; the header decides. UTF-8, with or without a byte order mark.
 
     Args:
         patient_per_image: where there is no patient_id column, each image stands for a patient of its own.
+        to_predict: labels and patients may be missing; a label is "" then, a patient None.
 
     Raises:
         DataError: an unknown or missing column, a row of another length, an empty or impossible value.
     """
     header, rows = read_table(path)
-    check_columns(path, header)
-    if "patient_id" not in header and not patient_per_image:
+    check_columns(path, header, ("image",) if to_predict else ("image", "label"))
+    if "patient_id" not in header and not patient_per_image and not to_predict:
         raise DataError(
             f"{path}: no patient_id column (columns: {', '.join(header)}); add one, for splits must not cut "
             "through a patient, or state --patient-per-image"
         )
-    return [_roi(dict(zip(header, row, strict=True)), f"{path}, line {line}", images, line) for line, row in rows]
+    named = [(dict(zip(header, row, strict=True)), line) for line, row in rows]
+    return [_roi(row, f"{path}, line {line}", images, line, to_predict) for row, line in named]
 
 
 def read_table(path: Path) -> tuple[list[str], list[tuple[int, list[str]]]]:
@@ -62,7 +66,7 @@ def read_table(path: Path) -> tuple[list[str], list[tuple[int, list[str]]]]:
     return header, lines[1:]
 
 
-def check_columns(path: Path, header: list[str]) -> None:
+def check_columns(path: Path, header: list[str], needed: tuple[str, ...] = ("image", "label")) -> None:
     """Refuse a header with an unknown column, without a necessary one, or with a part of a box.
 
     Raises:
@@ -73,7 +77,7 @@ def check_columns(path: Path, header: list[str]) -> None:
             near = difflib.get_close_matches(name.lower(), KNOWN_COLUMNS, n=1)
             hint = f"did you mean {near[0]!r}? " if near else ""
             raise DataError(f"{path}: unknown column {name!r}; {hint}known columns: {', '.join(KNOWN_COLUMNS)}")
-    missing = [name for name in ("image", "label") if name not in header]
+    missing = [name for name in needed if name not in header]
     if missing:
         raise DataError(f"{path}: no {missing[0]} column; a table needs image, patient_id, label")
     box = [name for name in BOX_COLUMNS if name in header]
@@ -81,16 +85,16 @@ def check_columns(path: Path, header: list[str]) -> None:
         raise DataError(f"{path}: of a box only {', '.join(box)}; it needs all of {', '.join(BOX_COLUMNS)}, or none")
 
 
-def _roi(row: dict[str, str], where: str, images: ImageFolder, line: int) -> Roi:
+def _roi(row: dict[str, str], where: str, images: ImageFolder, line: int, to_predict: bool) -> Roi:
     for name in ("label", "patient_id"):
-        if not row.get(name, "?"):
+        if not row.get(name, "?") and not to_predict:
             raise DataError(f"{where}: {name} is empty")
     image, path = images.find(row["image"], where)
     return Roi(
         image=image,
         path=path,
-        patient_id=row.get("patient_id", image),
-        label=row["label"],
+        patient_id=row.get("patient_id", None if to_predict else image) or None,
+        label=row.get("label", ""),
         box=_box(row, where),
         roi_id=row.get("roi_id") or f"{line - 1}:{image}",
         where=where,

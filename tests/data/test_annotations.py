@@ -246,8 +246,143 @@ def test_labelme_image_that_is_not_there(path, tmp_path, images):
 
 def test_empty_folder_of_annotations(tmp_path, images):
     (tmp_path / "empty").mkdir()
-    with pytest.raises(DataError, match=r"no \.json file in it"):
+    with pytest.raises(DataError, match="empty: no regions of interest in it"):
         read_rois(tmp_path / "empty", images)
+
+
+def voc(body: str, name: str = "a.png") -> str:
+    return f"<annotation><filename>{name}</filename>{body}</annotation>"
+
+
+def voc_object(xmin: object = 1, xmax: object = 10, name: str = "sick") -> str:
+    box = f"<xmin>{xmin}</xmin><ymin>3</ymin><xmax>{xmax}</xmax><ymax>8</ymax>"
+    return f"<object><name>{name}</name><bndbox>{box}</bndbox></object>"
+
+
+def test_voc_counts_from_one_and_includes_the_last_pixel(tmp_path, images):
+    (tmp_path / "a.xml").write_text(voc(voc_object() + voc_object(5, 5, "well")))
+    rois = read_rois(tmp_path / "a.xml", images)
+    assert [(roi.label, roi.box) for roi in rois] == [("sick", (0, 2, 10, 6)), ("well", (4, 2, 1, 6))]
+
+
+def test_voc_folder(tmp_path, images):
+    folder = tmp_path / "marks"
+    folder.mkdir()
+    for name in "ab":
+        (folder / f"{name}.xml").write_text(voc(voc_object(), f"{name}.png"))
+    (folder / "c.xml").write_text(voc("", "gone.png"))
+    assert [roi.image for roi in read_rois(folder, images)] == ["a.png", "b.png"]
+
+
+BAD_VOC = {
+    "no xml": ("<annotation>", "cannot be read as XML"),
+    "other root": ("<svg/>", "the root is <svg>"),
+    "entities": ('<!DOCTYPE a [<!ENTITY b "c">]><annotation/>', "document type declaration is not accepted"),
+    "no name": (voc(voc_object(name=" ")), "object 1: it has no name"),
+    "text": (voc(voc_object(xmin="left")), r"object 1: bndbox is \['left'"),
+    "no box": (voc("<object><name>x</name></object>"), r"object 1: bndbox is \[None"),
+    "reversed": (voc(voc_object(10, 1)), "object 1: the box .* has no area"),
+    "image": (voc(voc_object(), "../a.png"), "leads out of the images folder"),
+}
+
+
+@pytest.mark.parametrize(("text", "message"), BAD_VOC.values(), ids=BAD_VOC)
+def test_bad_voc(text, message, tmp_path, images):
+    (tmp_path / "a.xml").write_text(text)
+    with pytest.raises(DataError, match=rf"a\.xml.*{message}"):
+        read_rois(tmp_path / "a.xml", images)
+
+
+def via(shape: dict | None = None, attributes: object = None) -> dict:
+    rect = {"name": "rect", "x": 1, "y": 2, "width": 30, "height": 4}
+    region = {
+        "shape_attributes": rect if shape is None else shape,
+        "region_attributes": {"label": "sick"} if attributes is None else attributes,
+    }
+    return {"a.png123": {"filename": "a.png", "size": 123, "regions": [region]}}
+
+
+def test_via_export_project_and_first_version(tmp_path, images):
+    outline = {"name": "polygon", "all_points_x": [1, 9, 5], "all_points_y": [2, 3, 8]}
+    first = via(attributes={"finding": "well"})
+    first["a.png123"]["regions"] = {"0": first["a.png123"]["regions"][0]}
+    for tree in (via(), {"_via_img_metadata": via()}):
+        (tmp_path / "v.json").write_text(json.dumps(tree))
+        assert [(r.label, r.box) for r in read_rois(tmp_path / "v.json", images)] == [("sick", (1, 2, 30, 4))]
+    (tmp_path / "v.json").write_text(json.dumps(via(outline)))
+    (roi,) = read_rois(tmp_path / "v.json", images)
+    assert (roi.box, roi.polygon) == ((1, 2, 8, 6), ((1, 2), (9, 3), (5, 8)))
+    (tmp_path / "v.json").write_text(json.dumps(first))
+    assert read_rois(tmp_path / "v.json", images)[0].label == "well"
+
+
+BAD_VIA = {
+    "circle": (via({"name": "circle"}), "region 1: shape 'circle'"),
+    "text": (via({"name": "rect", "x": "a", "y": 1, "width": 1, "height": 1}), "coordinates of its rect"),
+    "uneven": (via({"name": "polygon", "all_points_x": [1], "all_points_y": [1, 2]}), "coordinates of its polygon"),
+    "no points": (via({"name": "polygon", "all_points_x": [], "all_points_y": []}), "coordinates of its polygon"),
+    "no class": (via(attributes={"a": "x", "b": "y"}), "region 1: no class: its attributes are"),
+    "attributes": (via(attributes=[1]), r"region_attributes is \[1\]"),
+    "regions": ({"k": {"filename": "a.png", "regions": 5}}, "regions that are no list"),
+    "image": ({"k": {"filename": "../a.png", "regions": via()["a.png123"]["regions"]}}, "leads out"),
+}
+
+
+@pytest.mark.parametrize(("tree", "message"), BAD_VIA.values(), ids=BAD_VIA)
+def test_bad_via(tree, message, tmp_path, images):
+    (tmp_path / "v.json").write_text(json.dumps(tree))
+    with pytest.raises(DataError, match=rf"v\.json.*{message}"):
+        read_rois(tmp_path / "v.json", images)
+
+
+def test_class_tree(images):
+    for label, names in (("sick", "ab"), ("well/ward 3", "c")):
+        (images / label).mkdir(parents=True)
+        for name in names:
+            (images / f"{name}.png").rename(images / label / f"{name}.png")
+    for name in "def":
+        (images / f"{name}.png").unlink()
+    (images / "sick" / "notes.txt").write_text("kept out")
+    rois = read_rois(images, images, patient_per_image=True)
+    assert [(roi.image, roi.label, roi.box) for roi in rois] == [
+        ("sick/a.png", "sick", None),
+        ("sick/b.png", "sick", None),
+        ("well/ward 3/c.png", "well", None),
+    ]
+
+
+def test_class_tree_with_a_stray_radiograph(images):
+    with pytest.raises(DataError, match=r"a\.png: lies beside the class folders"):
+        read_rois(images, images)
+
+
+def test_class_tree_outside_the_images_folder(tmp_path, images):
+    (tmp_path / "tree" / "x").mkdir(parents=True)
+    (images / "a.png").rename(tmp_path / "tree" / "x" / "a.png")
+    with pytest.raises(DataError, match=r"a\.png: lies outside the images folder"):
+        read_rois(tmp_path / "tree", images)
+
+
+def test_labels_are_mapped_or_left_out(good_table, images, tmp_path):
+    (tmp_path / "map.yaml").write_text("normal: null\nsick: opacity\n")
+    rois = read_rois(good_table, images, labels=tmp_path / "map.yaml")
+    assert [(roi.image, roi.label) for roi in rois] == [(name, "opacity") for name in ("b.png", "d.png", "d.png")]
+
+
+BAD_MAPS = {
+    "a label missing": ("sick: s\n", "no entry for 'normal', which .*line 2 uses"),
+    "a list": ("- sick\n", "expected lines such as .* got list"),
+    "a number": ("sick: 1\n", "'sick' is mapped to 1; expected a class name or null"),
+    "no yaml": ("a: b: c\n", "cannot be read as YAML"),
+    "all left out": ("sick: null\nnormal: null\n", "no regions of interest"),
+}
+
+
+@pytest.mark.parametrize(("text", "message"), BAD_MAPS.values(), ids=BAD_MAPS)
+def test_bad_label_map(text, message, good_table, images, tmp_path):
+    (tmp_path / "map.yaml").write_text(text)
+    with pytest.raises(DataError, match=message):
+        read_rois(good_table, images, labels=tmp_path / "map.yaml")
 
 
 BAD_PATIENTS = {
