@@ -38,7 +38,7 @@ class Exposure:
     def draw(cls, random: np.random.Generator) -> Exposure:
         """A random machine and setting."""
         return cls(
-            quanta=float(np.exp(random.uniform(np.log(1.5e5), np.log(6e5)))),
+            quanta=float(np.exp(random.uniform(np.log(3e5), np.log(1e6)))),
             scatter=random.uniform(0.25, 0.6),
             blur_mm=random.uniform(0.12, 0.3),
             detail=random.uniform(0.3, 0.9),

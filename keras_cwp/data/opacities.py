@@ -11,8 +11,9 @@ import numpy as np
 from keras_cwp.data.roi import Box
 
 DIAMETER_MM = {"p": (1.0, 1.5), "q": (1.5, 3.0), "r": (3.0, 9.0)}
-PER_CM2 = {"p": (7.0, 12.0), "q": (2.5, 5.0), "r": (0.5, 1.1)}  # profuse enough to be seen in a region
-_DENSITY = {"p": (2.4, 3.6), "q": (1.4, 2.4), "r": (0.9, 1.5)}  # of water; dust and collagen exceed it
+PER_CM2 = {"p": (9.0, 14.0), "q": (3.5, 6.0), "r": (0.7, 1.3)}  # profuse enough to be seen in a region
+# Attenuation against water: silica and calcified nodules have more; p and q are exaggerated, to be seen at 512 px.
+_DENSITY = {"p": (4.5, 6.5), "q": (2.4, 3.8), "r": (1.3, 2.0)}
 LARGE_MM = (16.0, 48.0)
 
 
