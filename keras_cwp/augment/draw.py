@@ -13,6 +13,8 @@ from keras_cwp.augment.schema import Policy
 # By operation float32 [batch] or [batch, 2]; and random fields, under the operation's name with "/field".
 Draw = dict[str, tf.Tensor]
 
+# Named, as the default differs between a plain step and one that XLA compiles: the same draw everywhere.
+_ALGORITHM = "philox"
 # Streams folded into the seed, so that one kind of draw does not move another.
 FACTORS, CHOICE, ELASTIC, SHADING, NOISE, ERASE, GRID, MIX = range(8)
 # Control points on a side of the shading field: half a wave or so across the image.
@@ -40,11 +42,11 @@ def draw_factors(policy: Policy, batch: Any, seed: tf.Tensor, magnitude: Any = 1
     if not names:
         return {}
     columns = [OPERATIONS[name].columns for name in names]
-    uniform = tf.random.stateless_uniform([sum(columns), batch], stream(seed, FACTORS))
+    drawn = uniform([sum(columns), batch], seed, FACTORS)
     chosen = tf.unstack(_choose(policy, batch, seed), len(names))
     strength = tf.cast(magnitude, tf.float32) * policy.magnitude
     draw = {}
-    for name, value, use in zip(names, tf.split(uniform, columns), chosen, strict=True):
+    for name, value, use in zip(names, tf.split(drawn, columns), chosen, strict=True):
         row = OPERATIONS[name]
         value = _scale(row, value, policy.operations[name].range, strength)
         value = tf.where(use, value, row.neutral)
@@ -53,48 +55,56 @@ def draw_factors(policy: Policy, batch: Any, seed: tf.Tensor, magnitude: Any = 1
 
 
 def draw_fields(policy: Policy, batch: Any, side_px: int, seed: tf.Tensor) -> Draw:
-    """Random fields: control points of smooth ones, noise by the pixel, places of erasing."""
+    """Random fields: control points of smooth ones (unit variance), bits of noise, places of erasing."""
     names = set(policy.operations)
     draw = {}
     if "elastic" in names:
         points = policy.elastic_cells + 3
-        shape = [batch, 2, points, points]
-        draw["elastic/field"] = tf.random.stateless_truncated_normal(shape, stream(seed, ELASTIC))
+        draw["elastic/field"] = _centred(uniform([batch, 2, points, points], seed, ELASTIC))
     if "shading" in names:
-        shape = [batch, SHADING_POINTS, SHADING_POINTS]
-        draw["shading/field"] = tf.random.stateless_truncated_normal(shape, stream(seed, SHADING))
+        draw["shading/field"] = _centred(uniform([batch, SHADING_POINTS, SHADING_POINTS], seed, SHADING))
     if names & {"quantum_noise", "electronic_noise"}:
-        shape = [batch, side_px, (side_px + 1) // 2, 1]
-        bits = tf.random.stateless_uniform(shape, stream(seed, NOISE), None, None, tf.int32)
-        draw["noise/field"] = bits  # see intensity.normal_of_bits
+        shape = [batch, side_px, (side_px + 1) // 2, 1]  # see intensity.normal_of_bits
+        key = stream(seed, NOISE)
+        draw["noise/field"] = tf.random.stateless_uniform(shape, key, None, None, tf.int32, alg=_ALGORITHM)
     if "erase" in names:
-        draw["erase/field"] = tf.random.stateless_uniform([batch, 3], stream(seed, ERASE))
+        draw["erase/field"] = uniform([batch, 3], seed, ERASE)
     if "grid_mask" in names:
-        draw["grid_mask/field"] = tf.random.stateless_uniform([batch, 3], stream(seed, GRID))
+        draw["grid_mask/field"] = uniform([batch, 3], seed, GRID)
     return draw
+
+
+def uniform(shape: list[Any], seed: tf.Tensor, number: int) -> tf.Tensor:
+    """float32 in [0, 1) from one of the seed's streams."""
+    return tf.random.stateless_uniform(shape, stream(seed, number), alg=_ALGORITHM)
 
 
 def stream(seed: tf.Tensor, number: int) -> tf.Tensor:
     """An independent seed [2] derived from `seed`."""
-    return tf.random.experimental.stateless_fold_in(seed, number)
+    return tf.random.experimental.stateless_fold_in(seed, number, alg=_ALGORITHM)
 
 
 def _choose(policy: Policy, batch: Any, seed: tf.Tensor) -> tf.Tensor:
     """Which operations act on which image: bool [operations, batch]."""
     chances = tf.constant([chance.probability for chance in policy.operations.values()])[:, None]
-    uniform = tf.random.stateless_uniform([len(policy.operations), batch], stream(seed, CHOICE))
+    drawn = uniform([len(policy.operations), batch], seed, CHOICE)
     if policy.subset is None:
-        return uniform < chances
+        return drawn < chances
     # The n smallest of identically distributed numbers are n operations, all alike likely.
-    rank = tf.argsort(tf.argsort(uniform, axis=0), axis=0)
+    rank = tf.argsort(tf.argsort(drawn, axis=0), axis=0)
     return rank < policy.subset.n
 
 
-def _scale(row: Operation, uniform: tf.Tensor, span: tuple[float, float] | None, strength: tf.Tensor) -> tf.Tensor:
+def _scale(row: Operation, share: tf.Tensor, span: tuple[float, float] | None, strength: tf.Tensor) -> tf.Tensor:
     if span is None:
-        return tf.ones_like(uniform)
+        return tf.ones_like(share)
     if row.law == "log":
         low, high = math.log(span[0] / row.neutral), math.log(span[1] / row.neutral)
-        return row.neutral * tf.exp(strength * (low + (high - low) * uniform))
+        return row.neutral * tf.exp(strength * (low + (high - low) * share))
     low, high = span[0] - row.neutral, span[1] - row.neutral
-    return row.neutral + strength * (low + (high - low) * uniform)
+    return row.neutral + strength * (low + (high - low) * share)
+
+
+def _centred(share: tf.Tensor) -> tf.Tensor:
+    """Uniform with mean 0 and variance 1; bounded, so that a field cannot fold."""
+    return math.sqrt(3) * (2 * share - 1)

@@ -18,7 +18,8 @@ def matrices(draw: Draw, batch: tf.Tensor, side_px: int, margin_px: int, keep: f
 
     The content is flipped, stretched and zoomed, sheared, rotated, shifted, in this order about the centre;
     then perspective. A shift is reduced, along its own direction, where it would carry the centred disc of
-    `keep` × side out of the view, or, if the crop has a margin, the view out of the crop.
+    `keep` × side out of the view, or, if the crop has a margin, the view out of the crop; perspective and
+    elastic displacement are not counted in this.
 
     Returns:
         float32 [batch, 3, 3].

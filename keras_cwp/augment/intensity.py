@@ -18,6 +18,8 @@ from keras_cwp.augment.sampling import smooth_field
 RANGE_NATS = math.log(20)
 # Cells of the grid of local means, on a side; CLAHE's customary tiling. Zuiderveld, Graphics Gems IV (1994) 474.
 LOCAL_CELLS = 8
+# The same for scatter, which spreads over centimetres: as wide as an ROI.
+SCATTER_CELLS = 3
 # The most that local contrast multiplies: CLAHE's limit, so that flat regions do not become noise.
 LOCAL_GAIN_LIMIT = 3.0
 # Unsharp mask: sigma in pixels and the radius that holds 99 % of it.
@@ -27,7 +29,7 @@ SHARPNESS_SIGMA_PX, SHARPNESS_RADIUS_PX = 1.0, 3
 def scatter_beam(images: tf.Tensor, share: tf.Tensor) -> tf.Tensor:
     """A share of the exit beam arrives spread out: local contrast falls, most behind dense tissue."""
     beam = tf.exp(-RANGE_NATS * images)
-    mixed = beam + each(share) * (local_mean(beam) - beam)
+    mixed = beam + each(share) * (local_mean(beam, SCATTER_CELLS) - beam)
     return -tf.math.log(mixed) / RANGE_NATS
 
 
@@ -94,8 +96,8 @@ def adjust_local_contrast(images: tf.Tensor, amount: tf.Tensor) -> tf.Tensor:
     local contrast is taken away.
     """
     mean, spread = _moments(images)
-    local = local_mean(images)
-    local_spread = tf.sqrt(tf.nn.relu(local_mean(tf.square(images)) - tf.square(local)) + 1e-6)
+    local = local_mean(images, LOCAL_CELLS)
+    local_spread = tf.sqrt(tf.nn.relu(local_mean(tf.square(images), LOCAL_CELLS) - tf.square(local)) + 1e-6)
     gain = tf.clip_by_value(spread / local_spread, 1 / LOCAL_GAIN_LIMIT, LOCAL_GAIN_LIMIT)
     equalised = (local + mean) / 2 + gain * (images - local)
     return images + each(amount) * (equalised - images)
@@ -119,9 +121,9 @@ def adjust_gamma(images: tf.Tensor, gamma: tf.Tensor) -> tf.Tensor:
     return tf.exp(each(gamma) * tf.math.log(tf.clip_by_value(images, 1e-30, 1.0)))
 
 
-def local_mean(images: tf.Tensor) -> tf.Tensor:
-    """Triangle-weighted means on a LOCAL_CELLS grid, interpolated: two thin matrix products a side."""
-    hats = _hats(int(images.shape[1]))
+def local_mean(images: tf.Tensor, cells: int) -> tf.Tensor:
+    """Triangle-weighted means at the nodes of a grid, interpolated: two thin matrix products a side."""
+    hats = _hats(int(images.shape[1]), cells)
     wide = tf.constant(hats, tf.float32)
     thin = tf.constant((hats / hats.sum(axis=0)).T, tf.float32)
     means = tf.einsum("pi,bijc,qj->bpqc", thin, images, thin)
@@ -139,7 +141,7 @@ def _moments(images: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
     return mean, tf.sqrt(tf.nn.relu(square - tf.square(mean)) + 1e-6)
 
 
-def _hats(side_px: int) -> np.ndarray:
-    """Hat functions of linear interpolation between LOCAL_CELLS + 1 nodes: [side, nodes]; a row sums to 1."""
-    place = (np.arange(side_px) + 0.5) / side_px * LOCAL_CELLS
-    return np.maximum(0, 1 - np.abs(place[:, None] - np.arange(LOCAL_CELLS + 1)))
+def _hats(side_px: int, cells: int) -> np.ndarray:
+    """Hat functions of linear interpolation between cells + 1 nodes: [side, nodes]; a row sums to 1."""
+    place = (np.arange(side_px) + 0.5) / side_px * cells
+    return np.maximum(0, 1 - np.abs(place[:, None] - np.arange(cells + 1)))

@@ -13,7 +13,7 @@ import numpy as np
 import tensorflow as tf
 from scipy import special
 
-from keras_cwp.augment.draw import MIX, stream
+from keras_cwp.augment.draw import MIX, uniform
 from keras_cwp.augment.intensity import each
 from keras_cwp.augment.schema import Mixing
 
@@ -60,14 +60,14 @@ def mask_grid(images: tf.Tensor, ratio: tf.Tensor, place: tf.Tensor) -> tf.Tenso
 
 def draw_mix(mixing: Mixing, batch: Any, seed: tf.Tensor) -> MixDraw:
     """Partners and shares for a batch. seed: [2]."""
-    uniform = tf.random.stateless_uniform([6, batch], stream(seed, MIX))
-    patch = tf.cast(uniform[0] < _patch_probability(mixing), tf.bool)
-    share = tf.where(patch, _beta(uniform[1], mixing.cutmix_alpha), _beta(uniform[1], mixing.mixup_alpha))
-    share = tf.where(uniform[2] < mixing.probability, share, 1.0)
+    drawn = uniform([6, batch], seed, MIX)
+    patch = drawn[0] < _patch_probability(mixing)
+    share = tf.where(patch, _beta(drawn[1], mixing.cutmix_alpha), _beta(drawn[1], mixing.mixup_alpha))
+    share = tf.where(drawn[2] < mixing.probability, share, 1.0)
     # A random cycle through all rows: nobody is its own partner, everybody is one once.
-    order = tf.argsort(uniform[3])
+    order = tf.argsort(drawn[3])
     partner = tf.gather(tf.roll(order, -1, axis=0), tf.argsort(order))
-    return MixDraw(partner, share, patch, tf.transpose(uniform[4:]))
+    return MixDraw(partner, share, patch, tf.transpose(drawn[4:]))
 
 
 def mix(
@@ -133,12 +133,12 @@ def _patch_probability(mixing: Mixing) -> float:
     return 0.5 if mixing.cutmix_alpha else 0.0
 
 
-def _beta(uniform: tf.Tensor, alpha: float) -> tf.Tensor:
+def _beta(share: tf.Tensor, alpha: float) -> tf.Tensor:
     """Beta(alpha, alpha) by its quantiles: a gamma sampler would reject, which neither XLA nor a seed likes."""
     if not alpha:
-        return tf.ones_like(uniform)
+        return tf.ones_like(share)
     table = tf.constant(_beta_quantiles(alpha), tf.float32)
-    place = uniform * (_QUANTILES - 1)
+    place = share * (_QUANTILES - 1)
     below = tf.cast(tf.floor(place), tf.int32)
     low, high = tf.gather(table, below), tf.gather(table, tf.minimum(below + 1, _QUANTILES - 1))
     return low + (high - low) * (place - tf.floor(place))

@@ -14,9 +14,19 @@ from PIL import Image
 from keras_cwp.augment.operations import OPERATIONS
 from keras_cwp.augment.policy import Augment
 
-_CELL_INCHES, _CAPTION_INCHES, _DPI = 1.9, 0.62, 110
-_CAPTION_COLUMNS = 34  # characters across a cell at the caption's size
+_CELL_INCHES, _CAPTION_INCHES, _DPI = 1.9, 0.68, 110
+_CAPTION_COLUMNS = 42  # characters across a cell at the caption's size
 _GIF_MS = 300
+
+
+def choose_rows(labels: np.ndarray, rois: int, seed: int) -> np.ndarray:
+    """Rows [rois, or all if fewer] by turns from each class, in random order within it. labels: int [rows]."""
+    shuffled = np.random.default_rng(seed).permutation(len(labels))
+    turn = np.zeros(len(labels), np.int64)
+    for label in np.unique(labels):
+        of_class = shuffled[labels[shuffled] == label]
+        turn[of_class] = np.arange(len(of_class))
+    return np.lexsort((labels, turn))[:rois]
 
 
 def drawn_views(layer: Augment, crops: np.ndarray, draws: int, seed: int) -> tuple[np.ndarray, list[list[str]]]:
@@ -41,7 +51,7 @@ def describe(draw: Mapping[str, np.ndarray], batch: int) -> list[str]:
     lines = []
     for row in range(batch):
         parts = []
-        for name in OPERATIONS.keys() & draw.keys():
+        for name in (name for name in OPERATIONS if name in draw):
             values = np.atleast_1d(draw[name][row])
             if (values != OPERATIONS[name].neutral).any():
                 parts.append(OPERATIONS[name].caption.format(*values))

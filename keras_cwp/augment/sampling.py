@@ -9,8 +9,6 @@ from __future__ import annotations
 import numpy as np
 import tensorflow as tf
 
-# Standard deviation of a normal variable that is cut off at ± 2.
-_TRUNCATED_STD = 0.8796256610342398
 # Of the cubic convolution kernel that is exact for quadratics. Keys, IEEE TASSP 29 (1981) 1153.
 _KEYS_A = -0.5
 
@@ -34,10 +32,13 @@ def view_places(matrix: tf.Tensor, height_px: int, width_px: int) -> tuple[tf.Te
 
 
 def smooth_field(control: tf.Tensor, side_px: int) -> tf.Tensor:
-    """A cubic B-spline surface through random control points, of about unit rms: [..., p, p] → [..., side, side]."""
+    """A cubic B-spline surface of random control points: [..., p, p] → [..., side, side].
+
+    Independent control points of unit variance give unit rms on average.
+    """
     basis = _spline_basis(side_px, int(control.shape[-1]))
     mean_square = np.mean(np.sum(basis**2, axis=1))
-    weights = tf.constant(basis / np.sqrt(mean_square * _TRUNCATED_STD), tf.float32)
+    weights = tf.constant(basis / np.sqrt(mean_square), tf.float32)
     return tf.einsum("ip,...pq,jq->...ij", weights, control, weights)
 
 

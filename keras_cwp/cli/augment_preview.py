@@ -25,7 +25,7 @@ def command(data: Path, policy: str, out: Path, gif: Path | None, rois: int, dra
 
     import_tensorflow()
     from keras_cwp.augment.policy import Augment
-    from keras_cwp.augment.preview import animation, contact_sheet, drawn_views
+    from keras_cwp.augment.preview import animation, choose_rows, contact_sheet, drawn_views
     from keras_cwp.augment.schema import load_policy
     from keras_cwp.data.manifest import PreparedData
     from keras_cwp.data.pipeline import batches
@@ -33,21 +33,12 @@ def command(data: Path, policy: str, out: Path, gif: Path | None, rois: int, dra
 
     layer_policy = load_policy(policy)
     opened = PreparedData.open(data)
-    rows = choose_rows(opened.labels.tolist(), rois, seed)
+    rows = choose_rows(opened.labels, rois, seed)
     crops, labels, _ = next(iter(batches(opened, rows, batch_size=len(rows))))
-    layer = Augment(layer_policy, opened.image_size, opened.margin, seed=seed)
+    layer = Augment(layer_policy, opened.image_size, opened.margin, seed=seed, jit_compile=False)
     views, captions = drawn_views(layer, crops.numpy(), draws, seed)
     names = [opened.classes[label] for label in labels.numpy()]
     write_bytes(out, contact_sheet(views, captions, names, f"policy {policy}, {opened.image_size} px"))
     if gif is not None:
         write_bytes(gif, animation(views))
     click.echo(f"{out}: {len(rows)} ROIs, {draws} draws each" + (f"; {gif}" if gif else ""))
-
-
-def choose_rows(labels: list[int], rois: int, seed: int) -> list[int]:
-    """Rows by turns from each class, in random order within it."""
-    import random
-
-    shuffled = random.Random(seed).sample(range(len(labels)), len(labels))
-    turns = {row: sum(labels[other] == labels[row] for other in shuffled[:place]) for place, row in enumerate(shuffled)}
-    return sorted(shuffled, key=lambda row: (turns[row], labels[row]))[:rois]

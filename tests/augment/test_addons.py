@@ -33,13 +33,17 @@ def test_float_operations_agree_everywhere_borders_included(golden, name, ours) 
     np.testing.assert_allclose(ours(golden), golden[name], atol=1e-4)
 
 
-@pytest.mark.parametrize(("name", "ours"), [("equalize_uint8", addons.equalize), ("sharpness_0p4", None)])
-def test_whole_number_operations_agree_to_a_level(golden, name, ours) -> None:
-    levels = np.round(golden["images"] * 255).astype(np.uint8)
-    if ours is None:
-        levels = np.repeat(levels, 3, axis=3)
-        result = addons.sharpness(tf.constant(levels), 0.4)
-    else:
-        result = ours(tf.constant(levels))
+@pytest.mark.parametrize(
+    ("name", "channels", "ours"),
+    [("equalize_uint8", 1, addons.equalize), ("sharpness_0p4", 3, lambda levels: addons.sharpness(levels, 0.4))],
+)
+def test_whole_number_operations_agree_to_a_level(golden, name, channels, ours) -> None:
+    levels = np.repeat(np.round(golden["images"] * 255).astype(np.uint8), channels, axis=3)
+    result = ours(tf.constant(levels))
     assert result.dtype == tf.uint8
     assert np.abs(result.numpy().astype(int) - golden[name].astype(int)).max() <= 1
+
+
+def test_equalize_leaves_what_has_one_level() -> None:
+    flat = np.full((2, 5, 5, 1), 77, np.uint8)
+    np.testing.assert_array_equal(addons.equalize(tf.constant(flat)), flat)
