@@ -22,6 +22,7 @@ COMMANDS = {
     "fit": ("keras_cwp.cli.fit", "Train on one patient-grouped split."),
     "cv": ("keras_cwp.cli.cv", "Train by patient-grouped cross-validation."),
     "evaluate": ("keras_cwp.cli.evaluate", "ROC evaluation and report of a run."),
+    "compare": ("keras_cwp.cli.compare", "Compare runs on the same folds, with paired tests."),
     "predict": ("keras_cwp.cli.predict", "Score images, folders or a ROI table."),
     "export": ("keras_cwp.cli.export", "Write a SavedModel bundle for TensorFlow Serving."),
     "summary": ("keras_cwp.cli.summary", "Parameters, MACs and latency of the architectures."),

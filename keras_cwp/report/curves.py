@@ -14,13 +14,13 @@ from keras_cwp.report.canvas import DASHES, INK, QUIET, SERIES, Drawn, blank, hi
 from keras_cwp.report.words import figure_text
 from keras_cwp.scores import Scores
 
-_FALSE, _TRUE = "False positive rate (1 − specificity)", "True positive rate (sensitivity)"
+FALSE_RATE, TRUE_RATE = "False positive rate (1 − specificity)", "True positive rate (sensitivity)"
 
 
 def draw_roc(bands: dict[str, Band], classes: tuple[str, ...], metrics: Mapping[str, Any]) -> Drawn:
     """Every class's curve, the micro and the macro average with its band, in one square."""
     figure, (axes,) = blank(5.6, 5.4)
-    _diagonal(axes)
+    draw_diagonal(axes)
     for number, name in enumerate(classes):
         if name in bands:
             label = f"{name}  {figure_text(metrics['auc']['per_class'][name])}"
@@ -31,7 +31,7 @@ def draw_roc(bands: dict[str, Band], classes: tuple[str, ...], metrics: Mapping[
         _band(axes, bands["macro"], INK)
         label = f"macro average  {figure_text(metrics['auc']['macro'])}"
         _line(axes, bands["macro"], INK, "solid", label, width=2.4)
-    unit_square(axes, _FALSE, _TRUE)
+    unit_square(axes, FALSE_RATE, TRUE_RATE)
     if len(axes.lines) > 1:
         axes.legend(loc="lower right", title="AUC [95 % interval]", alignment="left")
     caption = (
@@ -48,7 +48,7 @@ def draw_roc_per_class(bands: dict[str, Band], classes: tuple[str, ...], metrics
     figure, panels = blank(3.2 * columns, 3.4 * rows, columns, rows)
     for number, name in enumerate(classes):
         axes = panels[number]
-        _diagonal(axes)
+        draw_diagonal(axes)
         text = figure_text(metrics["auc"]["per_class"][name])
         axes.set_title(f"{name}\nAUC {text}", fontsize=9)
         if name in bands:
@@ -97,7 +97,8 @@ def precision_recall(positive: np.ndarray, score: np.ndarray) -> tuple[np.ndarra
     return np.append(0.0, hits / hits[-1]), np.append(precision[0], precision)
 
 
-def _diagonal(axes: Axes) -> None:
+def draw_diagonal(axes: Axes) -> None:
+    """Where a ranking by chance would lie."""
     axes.plot([0, 1], [0, 1], color=QUIET, linewidth=0.8, linestyle=(0, (2, 2)), label="_chance")
 
 

@@ -26,7 +26,6 @@ from keras_cwp.report.performance_tables import (
 from keras_cwp.report.run_input import ReportInput
 from keras_cwp.report.summary import cautions, methods, summary, tiles
 from keras_cwp.report.tables import Table, cohort_table, history_table
-from keras_cwp.report.words import figure_text, interval_text, plural
 from keras_cwp.version import VERSION
 
 
@@ -45,24 +44,24 @@ def write_report(run: ReportInput, out: Path | str) -> Path:
         ScoresError: no ROI has a label.
         CwpError: the folder cannot be written.
     """
-    out = Path(out)
     figures, tables = draw_figures(run), _tables(run)
+    write_files(Path(out), figures, tables)
+    write_text(Path(out) / "report.html", render(run, figures, tables))
+    return Path(out) / "report.html"
+
+
+def write_files(out: Path, figures: dict[str, Drawn], tables: dict[str, Table]) -> None:
+    """figures/*.svg and .png, tables/*.csv."""
     for figure in figures.values():
         write_text(out / "figures" / f"{figure.name}.svg", figure.svg)
         write_bytes(out / "figures" / f"{figure.name}.png", figure.png())
     for table in tables.values():
         write_text(out / "tables" / f"{table.name}.csv", table.csv())
-    write_text(out / "report.html", render(run, figures, tables))
-    return out / "report.html"
 
 
 def render(run: ReportInput, figures: dict[str, Drawn], tables: dict[str, Table]) -> str:
     """The page as text."""
-    environment = jinja2.Environment(
-        loader=jinja2.PackageLoader("keras_cwp.report", "."), autoescape=True, undefined=jinja2.StrictUndefined
-    )
-    environment.globals.update(figure_text=figure_text, interval_text=interval_text, plural=plural)
-    return environment.get_template("page.html.j2").render(
+    return page_template("page.html.j2").render(
         run=run,
         metrics=run.metrics,
         figures={name: figure for name, figure in figures.items() if name != "examples"},
@@ -73,10 +72,17 @@ def render(run: ReportInput, figures: dict[str, Drawn], tables: dict[str, Table]
         methods=methods(run),
         cautions=cautions(run),
         sections=_sections(run, tables),
-        palette={"light": SERIES, "dark": SERIES_ON_DARK},
         examples=_by_kind(run.examples),
-        version=VERSION,
     )
+
+
+def page_template(name: str) -> jinja2.Template:
+    """A page of this folder, with the palette and the version filled in."""
+    environment = jinja2.Environment(
+        loader=jinja2.PackageLoader("keras_cwp.report", "."), autoescape=True, undefined=jinja2.StrictUndefined
+    )
+    environment.globals.update(palette={"light": SERIES, "dark": SERIES_ON_DARK}, version=VERSION)
+    return environment.get_template(name)
 
 
 def _tables(run: ReportInput) -> dict[str, Table]:

@@ -53,7 +53,7 @@ def evaluate_run(run: RunFolder, data: PreparedData | None = None, out: Path | N
         metrics=metrics,
         how=_how_held_out(run) if data is None else _how_elsewhere(run, data),
         validation=validation,
-        history=_history(run),
+        history=run_history(run),
         config_yaml=(run.path / "config.yaml").read_text(encoding="utf-8"),
         environment=run.environment,
         command=run.info.get("command", ""),
@@ -143,7 +143,7 @@ def _subgroups(scores: Scores, data: PreparedData) -> dict[str, np.ndarray]:
     return {name: values for name, values in columns.items() if len(np.unique(values)) > 1}
 
 
-def _history(run: RunFolder) -> list[dict[str, float]]:
+def run_history(run: RunFolder) -> list[dict[str, float]]:
     """history.csv of every fold; `fold` is added where there are several."""
     folders = run.model_folders()
     rows = []

@@ -25,7 +25,7 @@ def draw_training(history: History) -> Drawn | None:
     if not history or not panels:
         return None
     figure, axes = blank(3.5 * len(panels), 3.2, len(panels))
-    folds = sorted({str(row.get("fold", 0)) for row in history}, key=_numeric)
+    folds = fold_names(history)
     for area, (key, title) in zip(axes, panels, strict=True):
         _panel(area, history, folds, key)
         area.set_title(title)
@@ -33,6 +33,11 @@ def draw_training(history: History) -> Drawn | None:
     several = f" Thin: each of {len(folds)} folds; thick: their mean." if len(folds) > 1 else ""
     caption = "Training figures are of augmented crops, validation figures of crops as they are." + several
     return Drawn("training", "Training", caption, _alt(history, panels), figure)
+
+
+def fold_names(history: History) -> list[str]:
+    """The folds that a history is of, in order."""
+    return sorted({str(row.get("fold", 0)) for row in history}, key=_numeric)
 
 
 def series(history: History, fold: str, name: str) -> tuple[np.ndarray, np.ndarray]:
@@ -53,14 +58,14 @@ def _panel(axes: Axes, history: History, folds: list[str], key: str) -> None:
             thin = {"linewidth": 0.8, "alpha": 0.35} if len(folds) > 1 else {"label": label}
             axes.plot(epochs, values, color=colour, linestyle=dash, **thin)
         if len(folds) > 1:
-            axes.plot(*_mean(lines), color=colour, linestyle=dash, linewidth=2, label=label)
+            axes.plot(*mean_over_folds(lines), color=colour, linestyle=dash, linewidth=2, label=label)
     axes.set_xlabel("Epoch")
     axes.xaxis.set_major_locator(MaxNLocator(integer=True, nbins=6))
     axes.spines["left"].set_edgecolor(INK)
     grid(axes)
 
 
-def _mean(lines: list[tuple[np.ndarray, np.ndarray]]) -> tuple[np.ndarray, np.ndarray]:
+def mean_over_folds(lines: list[tuple[np.ndarray, np.ndarray]]) -> tuple[np.ndarray, np.ndarray]:
     """Mean over the folds that reached an epoch with a value that is a number."""
     epochs = np.concatenate([own for own, _ in lines])
     values = np.concatenate([own for _, own in lines])

@@ -1,0 +1,61 @@
+"""Compare RUN folders. TensorFlow is imported to count parameters, and only then."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from keras_cwp.errors import RunError
+from keras_cwp.report.comparison import ComparedRun, write_comparison
+from keras_cwp.report.run_report import run_history
+from keras_cwp.training.run import ModelContract, RunFolder
+
+
+def compare_runs(paths: Sequence[Path], out: Path) -> tuple[str, Path]:
+    """Write a comparison of runs that held out the same ROIs in the same folds.
+
+    Args:
+        paths: RUN folders; resamples and seed are those of the first.
+        out: folder to write to.
+
+    Returns:
+        The result in a sentence or two, and the path of the page.
+
+    Raises:
+        RunError: a path is named twice, or is no complete run.
+        ScoresError: fewer than two, or runs whose ROIs, folds or labels differ.
+    """
+    names = run_names(paths)
+    folders = [RunFolder(path) for path in paths]
+    config = folders[0].config
+    runs = [_read(name, folder) for name, folder in zip(names, folders, strict=True)]
+    return write_comparison(runs, config.evaluate, config.seed, out), out / "comparison.html"
+
+
+def run_names(paths: Sequence[Path]) -> list[str]:
+    """The folders' names; with as many parents as it takes to tell them apart.
+
+    Raises:
+        RunError: the same folder twice.
+    """
+    resolved = [path.resolve() for path in paths]
+    for path in resolved:
+        if resolved.count(path) > 1:
+            raise RunError(f"{path} is named twice; a run cannot be compared with itself")
+    depth = 1
+    while len({path.parts[-depth:] for path in resolved}) < len(resolved):
+        depth += 1
+    return ["/".join(path.parts[-depth:]) for path in resolved]
+
+
+def _read(name: str, folder: RunFolder) -> ComparedRun:
+    scores, model = folder.scores, folder.config.model
+    return ComparedRun(name, scores, model.arch, _parameters(folder), None, run_history(folder))
+
+
+def _parameters(folder: RunFolder) -> int:
+    from keras_cwp.models.build import build_model
+
+    contract = ModelContract.read(folder.model_folders()[0])
+    model = folder.config.model.model_copy(update={"weights": None})
+    return int(build_model(model, len(contract.classes), contract.image_size).count_params())

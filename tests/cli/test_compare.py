@@ -1,0 +1,75 @@
+"""compare on RUN folders written by hand: what cv would leave, without its hours."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+from click.testing import CliRunner
+
+from keras_cwp.cli.main import cli
+from keras_cwp.config import Config, EvaluateConfig, dump_config
+from keras_cwp.errors import RunError, ScoresError
+from keras_cwp.report.run_comparison import run_names
+from keras_cwp.scores import Scores
+from keras_cwp.training.run import ModelContract
+
+CLASSES = ("normal", "opacity")
+
+
+def write_run(folder: Path, scores: Scores) -> Path:
+    folder.mkdir(parents=True)
+    (folder / "config.yaml").write_text(dump_config(Config(evaluate=EvaluateConfig(bootstraps=100))))
+    (folder / "run.json").write_text(json.dumps({"kind": "fit", "data_hash": "x"}))
+    (folder / "history.csv").write_text("epoch,loss,val_loss,accuracy,val_accuracy,seconds\n1,1,1,0.5,0.5,60\n")
+    (folder / "model.keras").write_bytes(b"not opened by compare")
+    ModelContract(CLASSES, 32, 0.25, "pad", None, "x").write(folder)
+    scores.to_csv(folder / "scores.csv")
+    return folder
+
+
+@pytest.fixture
+def scores() -> Scores:
+    rng = np.random.default_rng(0)
+    label = rng.integers(2, size=60)
+    share = 1 / (1 + np.exp(-rng.normal(size=60) - 2 * label + 1))
+    names = np.array([f"r{row}" for row in range(60)])
+    patients = np.array([f"p{row // 2}" for row in range(60)])
+    return Scores(CLASSES, names, patients, names, np.zeros(60, int), label, np.stack([1 - share, share], axis=1))
+
+
+def test_compare_writes_a_page_a_table_and_the_tests(scores: Scores, tmp_path: Path) -> None:
+    guessing = replace(scores, probabilities=scores.probabilities[::-1].copy())
+    runs = [write_run(tmp_path / name, own) for name, own in (("a", scores), ("b", guessing))]
+    out = tmp_path / "out"
+    answer = CliRunner().invoke(cli, ["compare", *map(str, runs), "--out", str(out)], catch_exceptions=False)
+    assert answer.exit_code == 0, answer.output
+    assert "a has the highest macro AUC" in answer.output
+    assert (out / "comparison.html").is_file()
+    table = (out / "tables" / "runs.csv").read_text(encoding="utf-8")
+    assert "shufflenet_v2_x0_5" in table
+    assert json.loads((out / "comparison.json").read_text())["runs"] == ["a", "b"]
+
+
+def test_runs_of_other_rois_are_refused(scores: Scores, tmp_path: Path) -> None:
+    runs = [write_run(tmp_path / "a", scores), write_run(tmp_path / "b", scores.take(np.arange(50)))]
+    with pytest.raises(ScoresError, match="run b 50"):
+        CliRunner().invoke(cli, ["compare", *map(str, runs), "--out", str(tmp_path / "o")], catch_exceptions=False)
+
+
+def test_what_is_no_run_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(RunError, match="expected a RUN folder"):
+        CliRunner().invoke(
+            cli, ["compare", str(tmp_path / "a"), str(tmp_path / "b"), "--out", str(tmp_path / "o")],
+            catch_exceptions=False,
+        )  # fmt: skip
+
+
+def test_names_tell_runs_apart(tmp_path: Path) -> None:
+    assert run_names([tmp_path / "x", tmp_path / "y"]) == ["x", "y"]
+    assert run_names([tmp_path / "1" / "x", tmp_path / "2" / "x"]) == ["1/x", "2/x"]
+    with pytest.raises(RunError, match="named twice"):
+        run_names([tmp_path / "x", tmp_path / "x"])
