@@ -2,7 +2,7 @@
 
 Keras' "same" pads a strided window at the bottom right only. Here a strided input is padded by an operation of its
 own: oneDNN has no gradient kernel for explicit padding, and without one the gradient takes several times as long
-(3×3 pooling of 112 px: 141 against 37 ms of CPU). Where a network only infers, models/deploy.py moves the padding inside.
+(3×3 pooling of 112 px: 141 against 37 ms of CPU). In a network that only infers, deploy.py moves the padding inside.
 """
 
 from __future__ import annotations

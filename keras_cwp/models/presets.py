@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
 
 # Grey radiographs in [0, 1]: mean and standard deviation that bring them near zero and one.
 GREY_MEAN, GREY_STD = (0.5,), (0.25,)
@@ -24,7 +23,7 @@ class ShuffleNetPreset:
 
     channels: tuple[int, int, int, int, int]
     parameters: int
-    imagenet: str | None
+    imagenet: str
     units: tuple[int, int, int] = (4, 8, 4)
 
 
@@ -42,7 +41,7 @@ class AuthorsPreset:
     channels: tuple[int, int, int, int] = (24, 120, 240, 480)
     units: tuple[int, int, int] = (3, 3, 3)
     groups: int = 3
-    parameters: int = 0
+    parameters: int = 130_384
 
 
 @dataclass(frozen=True)
@@ -51,28 +50,38 @@ class BaselinePreset:
 
     Attributes:
         application: its name there.
-        mean, std: what its published weights expect of RGB pixels in [0, 1].
+        parameters: trainable and not, with 1,000 classes, as Keras documents it.
+        mean, std: what its published weights expect of pixels in [0, 1], in the network's own order of channels.
         smallest_px: side below which it cannot be built.
-        parameters: all of them, with 1,000 classes.
     """
 
     application: str
+    parameters: int
     mean: tuple[float, float, float]
     std: tuple[float, float, float]
-    parameters: int
     smallest_px: int = 32
-    order: Literal["rgb", "bgr"] = "rgb"
 
 
 Preset = ShuffleNetPreset | AuthorsPreset | BaselinePreset
 
+AUTHORS = AuthorsPreset()
+
 _HALF = (0.5, 0.5, 0.5)
-_BYTE = (1 / 255, 1 / 255, 1 / 255)
-_ZERO = (0.0, 0.0, 0.0)
+# ResNet's weights come from Caffe: blue first, bytes less these means, not divided.
+_CAFFE_MEAN, _CAFFE_STD = (103.939 / 255, 116.779 / 255, 123.68 / 255), (1 / 255, 1 / 255, 1 / 255)
 
 PRESETS: dict[str, Preset] = {
     "shufflenet_v2_x0_5": ShuffleNetPreset((24, 48, 96, 192, 1024), 1_366_792, "shufflenetv2_x0.5-f707e7126e.pth"),
     "shufflenet_v2_x1_0": ShuffleNetPreset((24, 116, 232, 464, 1024), 2_278_604, "shufflenetv2_x1-5666bf0f80.pth"),
     "shufflenet_v2_x1_5": ShuffleNetPreset((24, 176, 352, 704, 1024), 3_503_624, "shufflenetv2_x1_5-3c479a10.pth"),
     "shufflenet_v2_x2_0": ShuffleNetPreset((24, 244, 488, 976, 2048), 7_393_996, "shufflenetv2_x2_0-8be3c8ee.pth"),
+    "authors_eca": AUTHORS,
+    "resnet50": BaselinePreset("ResNet50", 25_636_712, _CAFFE_MEAN, _CAFFE_STD),
+    "densenet121": BaselinePreset("DenseNet121", 8_062_504, IMAGENET_MEAN, IMAGENET_STD),
+    "mobilenet_v2": BaselinePreset("MobileNetV2", 3_538_984, _HALF, _HALF),
+    "mobilenet_v3_small": BaselinePreset("MobileNetV3Small", 2_554_968, _HALF, _HALF),
+    # the paper's GoogLeNet is not in keras.applications; its third version is
+    "inception_v3": BaselinePreset("InceptionV3", 23_851_784, _HALF, _HALF, smallest_px=75),
+    "efficientnet_v2_b0": BaselinePreset("EfficientNetV2B0", 7_200_312, IMAGENET_MEAN, IMAGENET_STD),
+    "convnext_tiny": BaselinePreset("ConvNeXtTiny", 28_589_128, IMAGENET_MEAN, IMAGENET_STD),
 }
