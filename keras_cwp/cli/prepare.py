@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+
 import click
 
 
@@ -13,6 +15,7 @@ import click
 @click.option("--set", "overrides", multiple=True, metavar="KEY=VALUE", help="One key, e.g. data.image_size=160.")
 @click.option("--patients", type=click.Path(), help="CSV image,patient_id for formats without a patient.")
 @click.option("--labels", type=click.Path(), help="YAML: names in the annotations to classes, or to null.")
+@click.option("--workers", type=click.IntRange(min=1), help="Processes that decode and crop; all cores if not given.")
 @click.option("--patient-per-image", is_flag=True, help="State that every image is of another patient.")
 def command(
     rois: str,
@@ -22,6 +25,7 @@ def command(
     overrides: tuple[str, ...],
     patients: str | None,
     labels: str | None,
+    workers: int | None,
     patient_per_image: bool,
 ) -> None:
     """Read radiographs and a ROI table, check everything, crop, and write a data set.
@@ -44,6 +48,7 @@ def command(
             settings,
             patients=patients,
             labels=labels,
+            workers=workers or os.cpu_count() or 1,
             patient_per_image=patient_per_image,
             note=lambda line: click.echo(f"note: {line}", err=True),
             progress=progress,

@@ -6,7 +6,6 @@ import hashlib
 import json
 import os
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -14,7 +13,7 @@ import numpy as np
 from keras_cwp.config import DataConfig
 from keras_cwp.data import plan as planning
 from keras_cwp.data.annotations import read_rois
-from keras_cwp.data.crops import crop_roi
+from keras_cwp.data.cut import Crops, cut_all, geometry
 from keras_cwp.data.manifest import (
     DATASET_FILE,
     FORMAT_VERSION,
@@ -27,19 +26,12 @@ from keras_cwp.data.manifest import (
     manifest_csv,
 )
 from keras_cwp.data.plan import Picture, Plan
-from keras_cwp.data.radiograph import decode, read_bytes, rules_of
+from keras_cwp.data.radiograph import read_bytes
 from keras_cwp.data.records import encode_example, file_sha256, shard_name, write_shard
 from keras_cwp.data.replace import replaced_folder
 from keras_cwp.data.roi import Roi
+from keras_cwp.data.spool import Spool
 from keras_cwp.errors import DataError
-
-
-@dataclass(frozen=True)
-class Crops:
-    """What one radiograph gave: its file's hash, and crops [rois of it, crop, crop] as they are stored."""
-
-    sha256: str
-    crops: np.ndarray
 
 
 def _ignore(*_: object) -> None:
@@ -55,6 +47,7 @@ def prepare(
     patients: Path | str | None = None,
     patient_per_image: bool = False,
     labels: Path | str | None = None,
+    workers: int = 1,
     note: Callable[[str], None] = _ignore,
     progress: Callable[[int, int], None] = _ignore,
 ) -> PreparedData:
@@ -66,10 +59,13 @@ def prepare(
     Args:
         rois: annotation file or folder, see `annotations.read_rois`.
         images: folder that the image names are relative to.
-        out: a new folder, an empty one, or an earlier prepared data set, which is replaced.
+        out: a new folder, an empty one, or an earlier prepared data set, which is replaced; what did not change
+            is taken over from it.
         patients: CSV image, patient_id for formats without a patient.
         patient_per_image: an image without a stated patient is a patient of its own.
         labels: YAML that maps names in the annotations to classes, or to null.
+        workers: processes that decode and crop. With more than one, a script of yours that calls this must do so
+            under `if __name__ == "__main__":`.
         note: gets one line for each thing worth knowing (boxes clipped, spacing missing).
         progress: gets radiographs done and in all.
 
@@ -78,7 +74,9 @@ def prepare(
     """
     _check_target(Path(out))
     found = read_rois(rois, images, patients=patients, patient_per_image=patient_per_image, labels=labels)
-    return prepare_rois(found, Path(out), config or DataConfig(), source=str(rois), note=note, progress=progress)
+    return prepare_rois(
+        found, Path(out), config or DataConfig(), source=str(rois), workers=workers, note=note, progress=progress
+    )
 
 
 def prepare_rois(
@@ -87,6 +85,7 @@ def prepare_rois(
     config: DataConfig,
     *,
     source: str,
+    workers: int = 1,
     note: Callable[[str], None] = _ignore,
     progress: Callable[[int, int], None] = _ignore,
 ) -> PreparedData:
@@ -95,7 +94,7 @@ def prepare_rois(
     plan = planning.make_plan(found, config, source)
     for line in plan.notes:
         note(line)
-    cut = _cut_all(plan, config, progress)
+    cut = cut_all(plan, config, workers, _earlier(out), progress)
     with replaced_folder(out) as folder:
         _write(folder, plan, cut, config)
     return PreparedData.open(out, verify=False)
@@ -109,6 +108,7 @@ def prepare_cached(
     patients: Path | str | None = None,
     patient_per_image: bool = False,
     labels: Path | str | None = None,
+    workers: int = 1,
     note: Callable[[str], None] = _ignore,
     progress: Callable[[int, int], None] = _ignore,
 ) -> PreparedData:
@@ -131,7 +131,7 @@ def prepare_cached(
             return PreparedData.open(out)
         except DataError:
             pass  # damaged in the cache: made again below
-    return prepare_rois(found, out, config, source=str(rois), note=note, progress=progress)
+    return prepare_rois(found, out, config, source=str(rois), workers=workers, note=note, progress=progress)
 
 
 def _check_target(out: Path) -> None:
@@ -139,69 +139,39 @@ def _check_target(out: Path) -> None:
         raise DataError(f"{out}: exists and is not a prepared data set; name another folder or remove it")
 
 
-def cut_picture(picture: Picture, plan: Plan, config: DataConfig) -> Crops:
-    """Decode one radiograph and cut all its ROIs.
-
-    Raises:
-        DataError: it cannot be decoded, or differs in size from what its header said.
-    """
-    content = read_bytes(picture.path, config.max_pixels)
-    radiograph = decode(content, picture.path, rules_of(config))
-    height, width = radiograph.pixels.shape
-    if (width, height) != (picture.header.width, picture.header.height):
-        raise DataError(
-            f"image {picture.path}: decodes to {width} × {height}, its header says "
-            f"{picture.header.width} × {picture.header.height}"
-        )
-    white = np.iinfo(plan.dtype).max
-    crops = np.empty((len(picture.rows), plan.crop_size, plan.crop_size), dtype=plan.dtype)
-    for crop, row in zip(crops, picture.rows, strict=True):
-        values = crop_roi(
-            radiograph.pixels, plan.boxes[row], config.image_size, plan.margin, config.square, picture.field_px
-        )
-        crop[...] = np.rint(values * (white / radiograph.white)).clip(0, white)
-    return Crops(hashlib.sha256(content).hexdigest(), crops)
-
-
-def _cut_all(plan: Plan, config: DataConfig, progress: Callable[[int, int], None]) -> Iterator[tuple[Picture, Crops]]:
-    for done, picture in enumerate(plan.pictures, start=1):
-        yield picture, cut_picture(picture, plan, config)
-        progress(done, len(plan.pictures))
+def _earlier(out: Path) -> PreparedData | None:
+    """The data set that stands at `out`, if it is whole."""
+    try:
+        return PreparedData.open(out) if is_prepared(out) else None
+    except DataError:
+        return None
 
 
 def _write(folder: Path, plan: Plan, cut: Iterator[tuple[Picture, Crops]], config: DataConfig) -> None:
-    hashes: dict[str, str] = {}
+    little = np.dtype(plan.dtype).newbyteorder("<")
     size = config.rois_per_shard
-    shards = -(-len(plan.rois) // size)
-    waiting: dict[int, np.ndarray] = {}
-    written: list[dict[str, object]] = []
+    spool = Spool(folder / "spool", plan.crop_size**2 * little.itemsize, size, len(plan.rois))
+    hashes: dict[str, str] = {}
+    written: dict[int, dict[str, object]] = {}
     for picture, crops in cut:
         hashes[picture.image] = crops.sha256
-        waiting.update(zip(picture.rows, crops.crops, strict=True))
-        while len(written) < shards and _complete(waiting, len(written), size, len(plan.rois)):
-            written.append(_write_shard(folder, plan, waiting, len(written), shards, size))
-    rows = _manifest(plan, hashes)
-    text = manifest_csv(rows)
+        for row, crop in zip(picture.rows, crops.crops, strict=True):
+            complete = spool.put(row, crop.astype(little, copy=False))
+            if complete is not None:
+                written[complete] = _write_shard(folder, plan, spool, complete, size)
+    spool.close()
+    text = manifest_csv(_manifest(plan, hashes))
     (folder / MANIFEST_FILE).write_text(text, encoding="utf-8")
-    meta = _meta(plan, config, written)
+    meta = _meta(plan, config, [written[shard] for shard in sorted(written)])
     meta |= {"data_hash": hash_of(meta, text), "salt": _salt(plan, hashes)}
     (folder / DATASET_FILE).write_text(json.dumps(meta, indent=1), encoding="utf-8")
 
 
-def _complete(waiting: dict[int, np.ndarray], shard: int, size: int, rois: int) -> bool:
-    return all(row in waiting for row in range(shard * size, min((shard + 1) * size, rois)))
-
-
-def _write_shard(
-    folder: Path, plan: Plan, waiting: dict[int, np.ndarray], shard: int, shards: int, size: int
-) -> dict[str, object]:
-    rows = range(shard * size, min((shard + 1) * size, len(plan.rois)))
-    path = folder / shard_name(shard, shards)
-    little = np.dtype(plan.dtype).newbyteorder("<")
-    write_shard(
-        path,
-        (encode_example(plan.labels[row], row, waiting.pop(row).astype(little, copy=False).tobytes()) for row in rows),
-    )
+def _write_shard(folder: Path, plan: Plan, spool: Spool, shard: int, size: int) -> dict[str, object]:
+    rois = len(plan.rois)
+    rows = range(shard * size, min((shard + 1) * size, rois))
+    path = folder / shard_name(shard, -(-rois // size))
+    write_shard(path, (encode_example(plan.labels[row], row, spool.get(row)) for row in rows))
     return {"file": path.name, "rois": len(rows), "sha256": file_sha256(path)}
 
 
@@ -209,12 +179,7 @@ def _meta(plan: Plan, config: DataConfig, shards: list[dict[str, object]]) -> di
     return {
         "format_version": FORMAT_VERSION,
         "classes": list(plan.classes),
-        "image_size": config.image_size,
-        "crop_size": plan.crop_size,
-        "context": config.context,
-        "square": config.square,
-        "spacing_mm": config.spacing_mm,
-        "dtype": plan.dtype,
+        **geometry(config, plan.crop_size, plan.dtype),
         "counts": {
             "rois": len(plan.rois),
             "images": len(plan.pictures),

@@ -72,6 +72,12 @@ def test_sixteen_bits_are_kept_and_eight_bits_fit_in(good_table, images, tmp_pat
     np.testing.assert_allclose(data.read(np.array([1]))[0] / 257, eight, atol=0.01)
 
 
+def test_scratch_file_is_gone(good_table, images, tmp_path):
+    data = prepare(good_table, images, tmp_path / "data", CONFIG)
+    names = sorted(path.name for path in data.path.iterdir())
+    assert names == ["dataset.json", "manifest.csv", *(f"rois-0000{n}-of-00002.tfrecord" for n in range(2))]
+
+
 def test_whole_images_have_no_margin(table, images, tmp_path):
     path = table("a.png,P1,x", "b.png,P2,y", header="image,patient_id,label")
     data = prepare(path, images, tmp_path / "data", CONFIG)

@@ -1,0 +1,160 @@
+"""Decoding radiographs and cutting their ROIs, in several processes, and only where something changed."""
+
+from __future__ import annotations
+
+import hashlib
+import multiprocessing
+from collections import deque
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future, ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from keras_cwp.config import DataConfig
+from keras_cwp.data.crops import crop_roi
+from keras_cwp.data.manifest import PreparedData
+from keras_cwp.data.plan import Picture, Plan
+from keras_cwp.data.radiograph import decode, read_bytes, rules_of
+from keras_cwp.data.records import file_sha256
+from keras_cwp.data.roi import Box
+from keras_cwp.errors import DataError
+
+_CHUNK = 8  # radiographs handed to a process at a time
+_AHEAD = 4  # chunks under way for each process; bounds memory
+_LEAST_FOR_PROCESSES = 64  # below so many radiographs starting processes takes longer than they save
+
+
+@dataclass(frozen=True)
+class Crops:
+    """What one radiograph gave: its file's hash, and crops [rois of it, crop, crop] as they are stored."""
+
+    sha256: str
+    crops: np.ndarray
+
+
+def geometry(config: DataConfig, crop_size: int, dtype: str) -> dict[str, object]:
+    """Everything besides file and box that a crop's pixels depend on, as dataset.json keeps it."""
+    names = ("image_size", "context", "square", "spacing_mm", "voi", "window")
+    return {name: getattr(config, name) for name in names} | {"crop_size": crop_size, "dtype": dtype}
+
+
+def cut_all(
+    plan: Plan, config: DataConfig, workers: int, old: PreparedData | None, progress: Callable[[int, int], None]
+) -> Iterator[tuple[Picture, Crops]]:
+    """Each radiograph of the plan with its crops, in the plan's order.
+
+    Args:
+        workers: processes; 1 works in this one.
+        old: a data set whose crops are taken over where file, box and geometry are the same.
+
+    Raises:
+        DataError: a radiograph that cannot be decoded, or a process that was killed.
+    """
+    earlier = _Earlier(old, plan, config)
+    total = len(plan.pictures)
+    chunks = [plan.pictures[start : start + _CHUNK] for start in range(0, total, _CHUNK)]
+    if workers > 1 and total >= _LEAST_FOR_PROCESSES:
+        results = _in_processes(chunks, plan, config, workers, earlier)
+    else:
+        results = ([_take_or_cut(picture, plan, config, earlier) for picture in chunk] for chunk in chunks)
+    done = 0
+    for chunk, crops in zip(chunks, results, strict=True):
+        yield from zip(chunk, crops, strict=True)
+        done += len(chunk)
+        progress(done, total)
+
+
+def cut_picture(picture: Picture, boxes: list[Box], margin: int, dtype: str, config: DataConfig) -> Crops:
+    """Decode one radiograph and cut its ROIs.
+
+    Args:
+        boxes: one a ROI, in the radiograph's pixels.
+
+    Raises:
+        DataError: it cannot be decoded, or differs in size from what its header said.
+    """
+    content = read_bytes(picture.path, config.max_pixels)
+    radiograph = decode(content, picture.path, rules_of(config))
+    height, width = radiograph.pixels.shape
+    if (width, height) != (picture.header.width, picture.header.height):
+        raise DataError(
+            f"image {picture.path}: decodes to {width} × {height}, its header says "
+            f"{picture.header.width} × {picture.header.height}"
+        )
+    white = np.iinfo(dtype).max
+    side = config.image_size + 2 * margin
+    crops = np.empty((len(boxes), side, side), dtype=dtype)
+    for crop, box in zip(crops, boxes, strict=True):
+        values = crop_roi(radiograph.pixels, box, config.image_size, margin, config.square, picture.field_px)
+        crop[...] = np.rint(values * (white / radiograph.white)).clip(0, white)
+    return Crops(hashlib.sha256(content).hexdigest(), crops)
+
+
+class _Earlier:
+    """Crops of an earlier data set, by radiograph and box."""
+
+    def __init__(self, old: PreparedData | None, plan: Plan, config: DataConfig) -> None:
+        wanted = geometry(config, plan.crop_size, plan.dtype)
+        same = old is not None and all(old.meta.get(name) == value for name, value in wanted.items())
+        self._data = old if same else None
+        rows = old.manifest if old is not None and same else []
+        self._rows = {(r.image, r.x, r.y, r.width, r.height, r.spacing_mm): i for i, r in enumerate(rows)}
+
+    def take(self, picture: Picture, boxes: list[Box]) -> Crops | None:
+        """The crops of a radiograph whose file and boxes are as they were, else None."""
+        rows = [self._rows.get((picture.image, *box, picture.spacing_mm)) for box in boxes]
+        known = [row for row in rows if row is not None]
+        if self._data is None or len(known) < len(rows):
+            return None
+        sha256 = self._data.manifest[known[0]].file_sha256
+        if any(self._data.manifest[row].file_sha256 != sha256 for row in known) or _hash(picture.path) != sha256:
+            return None
+        return Crops(sha256, self._data.read(np.array(known)).astype(self._data.meta["dtype"]))
+
+
+def _hash(path: Path) -> str:
+    try:
+        return file_sha256(path)
+    except OSError as error:
+        raise DataError(f"image {path}: cannot be read: {error.strerror}") from None
+
+
+def _take_or_cut(picture: Picture, plan: Plan, config: DataConfig, earlier: _Earlier) -> Crops:
+    boxes = [plan.boxes[row] for row in picture.rows]
+    return earlier.take(picture, boxes) or cut_picture(picture, boxes, plan.margin, plan.dtype, config)
+
+
+def _in_processes(
+    chunks: list[list[Picture]], plan: Plan, config: DataConfig, workers: int, earlier: _Earlier
+) -> Iterator[list[Crops]]:
+    """The same by several processes; spawned, not forked, for a fork of TensorFlow's threads can hang."""
+    waiting: deque[tuple[list[Crops | None], Future[list[Crops]]]] = deque()
+    with ProcessPoolExecutor(workers, mp_context=multiprocessing.get_context("spawn")) as pool:
+        try:
+            for chunk in chunks:
+                tasks = [(picture, [plan.boxes[row] for row in picture.rows]) for picture in chunk]
+                taken = [earlier.take(picture, boxes) for picture, boxes in tasks]
+                left = [task for task, crops in zip(tasks, taken, strict=True) if crops is None]
+                waiting.append((taken, pool.submit(_cut_chunk, left, plan.margin, plan.dtype, config)))
+                if len(waiting) > _AHEAD * workers:
+                    yield _merged(*waiting.popleft())
+            while waiting:
+                yield _merged(*waiting.popleft())
+        except BrokenProcessPool:
+            raise DataError(
+                "a process that cut crops was killed, perhaps for lack of memory; try --workers 1"
+            ) from None
+        finally:
+            pool.shutdown(cancel_futures=True)
+
+
+def _merged(taken: list[Crops | None], future: Future[list[Crops]]) -> list[Crops]:
+    cut = iter(future.result())
+    return [crops if crops is not None else next(cut) for crops in taken]
+
+
+def _cut_chunk(tasks: list[tuple[Picture, list[Box]]], margin: int, dtype: str, config: DataConfig) -> list[Crops]:
+    return [cut_picture(picture, boxes, margin, dtype, config) for picture, boxes in tasks]

@@ -1,0 +1,40 @@
+"""Crops on their way from radiographs, which come one by one, to shards, which want them in the table's order."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import numpy as np
+
+
+class Spool:
+    """A scratch file with a place for each crop: a table need not be sorted by radiograph, memory stays small.
+
+    Args:
+        path: of a new file; it is removed by `close`.
+        crop_bytes: of one crop.
+        rows_per_shard: rows that are wanted together.
+        rows: in all.
+    """
+
+    def __init__(self, path: Path, crop_bytes: int, rows_per_shard: int, rows: int) -> None:
+        self._path, self._crop_bytes, self._rows_per_shard = path, crop_bytes, rows_per_shard
+        self._file = open(path, "w+b", buffering=0)  # noqa: SIM115 - closed by `close`
+        starts = range(0, rows, rows_per_shard)
+        self._missing = [min(rows_per_shard, rows - start) for start in starts]
+
+    def put(self, row: int, crop: np.ndarray) -> int | None:
+        """Keep a crop; returns the number of the shard that this completes, if it does."""
+        os.pwrite(self._file.fileno(), crop.tobytes(), row * self._crop_bytes)
+        shard = row // self._rows_per_shard
+        self._missing[shard] -= 1
+        return None if self._missing[shard] else shard
+
+    def get(self, row: int) -> bytes:
+        """The bytes of a crop that was put."""
+        return os.pread(self._file.fileno(), self._crop_bytes, row * self._crop_bytes)
+
+    def close(self) -> None:
+        self._file.close()
+        self._path.unlink()
