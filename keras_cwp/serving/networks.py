@@ -62,6 +62,15 @@ def load_network(path: Path) -> Any:
         raise ModelError(f"model {path}: cannot be loaded: {reason}") from None
 
 
+def named_model(path: Path, fold: int | None) -> Path:
+    """What `load_with_contract` takes: the .keras file itself, or the model folder of a RUN.
+
+    Raises:
+        RunError: as `one_model_folder`.
+    """
+    return path if path.is_file() else one_model_folder(path, fold)
+
+
 def load_with_contract(path: Path) -> tuple[Any, ModelContract]:
     """Network and contract of a .keras file, or of the folder that holds one.
 

@@ -1,0 +1,55 @@
+"""keras-cwp predict."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import click
+
+from keras_cwp.cli.options import PATH
+from keras_cwp.errors import CwpError, DataError
+
+
+@click.command("predict")
+@click.argument("model", type=PATH)
+@click.argument("inputs", type=PATH, nargs=-1, metavar="INPUT...")
+@click.option("--out", type=PATH, required=True, help="CSV to write.")
+@click.option("--rois", type=PATH, help="ROI table, when it is not an INPUT.")
+@click.option("--images", type=PATH, help="Folder of the ROI table's images; where the table lies if left out.")
+@click.option("--tta", "views", type=click.IntRange(1, 64), default=1, show_default=True, help="Views to average over.")
+def command(
+    model: Path, inputs: tuple[Path, ...], out: Path, rois: Path | None, images: Path | None, views: int
+) -> None:
+    """Score radiographs with MODEL: a RUN, a .keras file or an exported SavedModel.
+
+    INPUT is an image (the whole of it is the region), a DICOM file, a folder of them, or a ROI table; its labels and
+    patients may be missing. The CSV has your own names. What cannot be read is named on stderr and left out; the
+    exit code is 1 then.
+    """
+    from keras_cwp.cli.progress import progress_bar
+    from keras_cwp.cli.quiet import import_tensorflow
+
+    if not inputs and rois is None:
+        raise click.UsageError("name at least one INPUT, or --rois")
+    import_tensorflow()
+    from keras_cwp.serving.predict import predict
+    from keras_cwp.serving.predictor import open_predictor
+    from keras_cwp.serving.regions import find_regions
+
+    lost: list[int] = []
+
+    def refuse(error: DataError, rows: int) -> None:
+        lost.append(rows)
+        click.echo(f"keras-cwp: left out: {' '.join(str(error).split())}", err=True)
+
+    regions = find_regions(list(inputs), rois, images)
+    predictor = open_predictor(model)
+    with progress_bar("regions") as progress:
+        scores = predict(predictor, regions, views=views, refuse=refuse, progress=progress)
+    if not len(scores):
+        raise CwpError(f"none of {len(regions)} regions could be scored; {out} was not written")
+    scores.to_csv(out)
+    click.echo(f"{out}: {len(scores)} regions scored" + (f", {sum(lost)} left out" if lost else ""))
+    if lost:
+        sys.exit(1)

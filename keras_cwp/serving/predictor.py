@@ -1,0 +1,97 @@
+"""One way to ask every kind of model: a run, a .keras file, a SavedModel."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import tensorflow as tf
+
+from keras_cwp.errors import CwpError, ModelError
+from keras_cwp.serving.bundle import versions
+from keras_cwp.serving.card import CARD_FILE, contract_of
+from keras_cwp.serving.networks import MODEL_FILE, load_with_contract, model_folders
+from keras_cwp.training.run import ModelContract
+
+
+@dataclass(frozen=True)
+class Predictor:
+    """A model that is ready to answer.
+
+    Args:
+        contract: classes in order and how a region becomes the input.
+        ask: float32 [B, image_size, image_size, 1] in [0, 1] → probabilities float64 [B, classes].
+    """
+
+    contract: ModelContract
+    ask: Callable[[Any], np.ndarray]
+
+
+def open_predictor(path: Path) -> Predictor:
+    """Open a RUN (of cv: the mean of its folds' probabilities), a .keras file, a SavedModel version or its parent.
+
+    Raises:
+        ModelError: none of these, or one that cannot be read.
+        RunError: a model without its contract.
+    """
+    if (path / "saved_model.pb").is_file():
+        return _of_saved_model(path)
+    if versions(path) and not (path / MODEL_FILE).exists():
+        return _of_saved_model(path / str(versions(path)[-1]))
+    if path.suffix == ".keras" and path.is_file():
+        return _of_networks([load_with_contract(path)])
+    if (path / MODEL_FILE).is_file() or list(path.glob(f"fold_*/{MODEL_FILE}")):
+        return _of_networks([load_with_contract(folder) for folder in model_folders(path).values()])
+    raise ModelError(
+        f"MODEL {path}: {'no model in it' if path.exists() else 'no such file or folder'}; expected a completed RUN, "
+        "a .keras file that fit or cv wrote, or a SavedModel that export wrote"
+    )
+
+
+def _of_networks(loaded: list[tuple[Any, ModelContract]]) -> Predictor:
+    contracts = [contract for _, contract in loaded]
+    first = contracts[0]
+    if any(replace(each, data_hash="") != replace(first, data_hash="") for each in contracts):
+        raise ModelError("MODEL: the folds of the run disagree about classes or input; their model.json differ")
+    forwards = [_forward(network, first.image_size) for network, _ in loaded]
+    return Predictor(first, lambda pixels: np.mean([forward(pixels) for forward in forwards], axis=0))
+
+
+def _forward(network: Any, size: int) -> Callable[[Any], np.ndarray]:
+    logits = tf.function(
+        lambda pixels: tf.cast(network(pixels, training=False), tf.float32),
+        input_signature=[tf.TensorSpec([None, size, size, 1], tf.float32)],
+        autograph=False,
+    )
+    return lambda pixels: tf.nn.softmax(tf.cast(logits(pixels), tf.float64)).numpy()
+
+
+def _of_saved_model(version: Path) -> Predictor:
+    try:
+        contract = contract_of(json.loads((version / CARD_FILE).read_text(encoding="utf-8")))
+        loaded = tf.saved_model.load(str(version))
+        loaded.signatures["pixels"]
+    except (OSError, ValueError, KeyError, TypeError, tf.errors.OpError) as error:
+        reason = " ".join(str(error).split())
+        raise ModelError(f"MODEL {version}: not a SavedModel that keras-cwp export wrote: {reason}") from None
+
+    def ask(pixels: Any) -> np.ndarray:  # holds `loaded`, for a signature alone does not keep its variables alive
+        answer = loaded.signatures["pixels"](pixels=tf.constant(pixels, tf.float32))
+        return answer["probabilities"].numpy().astype(np.float64)
+
+    return Predictor(contract, ask)
+
+
+def check_probabilities(probabilities: np.ndarray) -> np.ndarray:
+    """The probabilities, renormalised in float64.
+
+    Raises:
+        CwpError: one of them is not finite, so the weights are damaged.
+    """
+    if not np.isfinite(probabilities).all():
+        raise CwpError("MODEL: it answers with values that are no numbers; its weights are damaged")
+    return probabilities / probabilities.sum(axis=1, keepdims=True)
