@@ -9,6 +9,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
+import keras_cwp.models.build  # noqa: F401  registers the layers that a saved model names
 from keras_cwp.data.manifest import PreparedData
 from keras_cwp.data.pipeline import batches
 from keras_cwp.errors import RunError
