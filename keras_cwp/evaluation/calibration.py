@@ -44,8 +44,8 @@ def apply_temperature(probabilities: np.ndarray, temperature: float) -> np.ndarr
 def apply_isotonic(labels: np.ndarray, fitted: np.ndarray, probabilities: np.ndarray) -> np.ndarray:
     """Each class's probability replaced by a rising function fitted to `labels` and `fitted`; rows sum to 1 again.
 
-    Between fitted points it is linear, beyond them constant. A row whose classes all come out at zero keeps its
-    probabilities.
+    Between fitted points it is linear, beyond them constant. It stays 1 / (validation rows + 2) away from 0 and 1
+    (Laplace's rule): that a few ROIs never were of a class does not make it impossible.
 
     Args:
         labels: int [validation rows].
@@ -60,9 +60,9 @@ def apply_isotonic(labels: np.ndarray, fitted: np.ndarray, probabilities: np.nda
         weight = np.bincount(inverse).astype(float)
         share = np.bincount(inverse, weights=labels == column) / weight
         steps = isotonic_regression(share, weights=weight).x
-        mapped[:, column] = np.interp(probabilities[:, column], points, steps)
-    total = mapped.sum(axis=1, keepdims=True)
-    return np.divide(mapped, total, out=probabilities.copy(), where=total > 0)
+        never = 1 / (len(labels) + 2)
+        mapped[:, column] = np.interp(probabilities[:, column], points, np.clip(steps, never, 1 - never))
+    return mapped / mapped.sum(axis=1, keepdims=True)
 
 
 def recalibrate(

@@ -63,10 +63,12 @@ def methods(run: ReportInput) -> list[str]:
 def cautions(run: ReportInput) -> list[str]:
     """What a careful reader would hold against these figures, as far as the numbers themselves show it."""
     metrics, found = run.metrics, []
-    for name, sizes in metrics["counts"]["per_class"].items():
-        if sizes["patients"] < FEW_PATIENTS:
-            have = plural(sizes["patients"], "patient")
-            found.append(f"Only {have} with ROIs of class {name}: its figures, and means that hold it, are rough.")
+    few = {name: n["patients"] for name, n in metrics["counts"]["per_class"].items() if n["patients"] < FEW_PATIENTS}
+    if few:
+        have = ", ".join(f"{patients} with {name}" for name, patients in few.items())
+        found.append(
+            f"Few patients ({have}): figures that rest on them are rough, and their intervals tend to be too narrow."
+        )
     if metrics["counts"]["unlabelled_rois"]:
         found.append(f"{plural(metrics['counts']['unlabelled_rois'], 'ROI')} without a label were left out.")
     for kind in ("auc", "accuracy"):

@@ -49,11 +49,11 @@ def cohort_table(scores: Scores, others: Sequence[tuple[str, int, int, int]] = (
         groups.append(("no label", scores.label < 0))
     if len(folds) > 1:
         groups += [(f"fold {fold}", scores.fold == fold) for fold in folds]
-    groups.append(("all", np.ones(len(scores), dtype=bool)))
+    groups.append(("all held out", np.ones(len(scores), dtype=bool)))
     rows = [(name, *_sizes(scores.take(chosen))) for name, chosen in groups]
     rows += [(name, *(f"{number:,}" for number in numbers)) for name, *numbers in others]
     note = "A patient or image with ROIs of several classes counts in each of them, once in all."
-    return Table("cohort", "Held-out data", ("group", "patients", "images", "ROIs"), tuple(rows), note)
+    return Table("cohort", "Patients, images and ROIs", ("group", "patients", "images", "ROIs"), tuple(rows), note)
 
 
 def history_table(history: Sequence[Mapping[str, Any]]) -> Table | None:

@@ -119,7 +119,7 @@ def test_table_holds_the_metrics(folder: Path, run: ReportInput) -> None:
     assert rows["small <pq>"]["AUC [bootstrap]"] == (f"{auc['value']:.3f} [{auc['ci95'][0]:.3f}, {auc['ci95'][1]:.3f}]")
     with open(folder / "tables" / "cohort.csv", newline="", encoding="utf-8") as file:
         groups = {row["group"]: row for row in csv.DictReader(file)}
-    assert groups["all"] == {"group": "all", "patients": "40", "images": "40", "ROIs": "120"}
+    assert groups["all held out"] == {"group": "all held out", "patients": "40", "images": "40", "ROIs": "120"}
 
 
 def test_no_patient_stands_in_the_page(page: Page, run: ReportInput) -> None:
@@ -144,7 +144,7 @@ def test_degenerate_scores_still_give_a_page(run: ReportInput, tmp_path: Path, r
     path = write_report(ReportInput("few", scores, metrics, ""), tmp_path)
     text = " ".join(Page(path.read_text(encoding="utf-8")).text.split())
     assert "nan" not in text.lower().split()
-    assert "Only" in text  # the caution about few patients
+    assert "Few patients" in text  # the caution about few patients
 
 
 def test_scores_without_labels_are_refused(run: ReportInput, tmp_path: Path) -> None:
