@@ -40,6 +40,17 @@ def matrices(draw: Draw, batch: tf.Tensor, side_px: int, margin_px: int, keep: f
     return matrix @ to_centre
 
 
+def skipped_sigma(matrix: tf.Tensor) -> tf.Tensor:
+    """Sigma, in crop pixels, of the Gaussian that holds what lies between the places read: [batch].
+
+    A pixel is taken as a Gaussian of sigma 1/2; read at steps of s pixels, one of s/2 is wanted, and
+    variances add. 0 where the view magnifies. Perspective's variation across the view is left out.
+    """
+    linear = matrix[:, :2, :2]
+    area = tf.abs(linear[:, 0, 0] * linear[:, 1, 1] - linear[:, 0, 1] * linear[:, 1, 0])
+    return tf.sqrt(tf.nn.relu(area - 1)) / 2
+
+
 def central_slice(images: tf.Tensor, side_px: int, margin_px: int) -> tf.Tensor:
     """The un-augmented view: [batch, side, side, channels]."""
     return images[:, margin_px : margin_px + side_px, margin_px : margin_px + side_px]

@@ -54,6 +54,7 @@ class Policy(_Part):
         0.8, ge=0, le=1, description="shifts leave a centred disc of this share of the ROI's side in view"
     )
     interpolation: Literal["bilinear", "bicubic"] = "bilinear"
+    antialias: bool = Field(False, description="where a view shrinks, blur the crop first by what it skips")
     elastic_cells: int = Field(5, ge=2, le=16, description="cells of the elastic grid along a side")
 
     @model_validator(mode="after")

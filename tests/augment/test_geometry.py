@@ -9,7 +9,7 @@ from scipy import ndimage
 
 from keras_cwp.augment.apply import apply_geometry
 from keras_cwp.augment.draw import draw_factors
-from keras_cwp.augment.geometry import central_slice, matrices
+from keras_cwp.augment.geometry import central_slice, matrices, skipped_sigma
 from keras_cwp.augment.sampling import sample, smooth_field, view_places
 from keras_cwp.augment.schema import load_policy
 
@@ -149,3 +149,21 @@ def test_one_resampling_keeps_more_detail_than_a_chain(crops: np.ndarray) -> Non
     chain = central_slice(chain, SIDE, MARGIN)
     energy = [np.mean(np.diff(images, axis=1) ** 2) for images in (at_once, np.asarray(chain))]
     assert energy[0] > 1.5 * energy[1]
+
+
+def test_antialiasing_takes_out_what_a_smaller_view_cannot_show() -> None:
+    """A pattern of two pixels' period, shrunk by 2.2: moiré without, grey with; a broad pattern stays."""
+    stripes = np.tile((np.arange(120) % 2).astype(np.float32), (120, 1))[None, ..., None]
+    broad = 0.5 + 0.4 * np.sin(np.tile(np.arange(120) / 10, (120, 1))).astype(np.float32)[None, ..., None]
+    draw = draw_of(zoom=[1 / 2.2])
+    left = {}
+    for antialias in (False, True):
+        policy = load_policy({"operations": {"zoom": {"range": [0.4, 1]}}, "antialias": antialias})
+        left[antialias] = [apply_geometry(tf.constant(x), draw, policy, 48, 36).numpy().std() for x in (stripes, broad)]
+    assert left[True][0] < 0.1 * left[False][0]
+    assert left[True][1] > 0.95 * left[False][1]
+
+
+def test_antialiasing_leaves_what_is_magnified() -> None:
+    matrix = matrices(draw_of(zoom=[1.0, 1.3, 0.5], rotation_deg=[30.0] * 3), tf.constant(3), SIDE, MARGIN)
+    np.testing.assert_allclose(skipped_sigma(matrix), [0, 0, np.sqrt(3) / 2], atol=2e-3)
