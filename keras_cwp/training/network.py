@@ -9,7 +9,9 @@ import numpy as np
 import tensorflow as tf
 from rich.console import Console
 
+from keras_cwp.augment.pipeline import augment_dataset
 from keras_cwp.augment.policy import Augment, load_policy
+from keras_cwp.augment.ramp import MagnitudeRamp
 from keras_cwp.config import Config
 from keras_cwp.data.manifest import PreparedData
 from keras_cwp.data.pipeline import batches
@@ -56,11 +58,15 @@ def train_network(
     epoch_end = EpochEnd(network, data, validation, config.train, folder, progress)
     if done < config.train.epochs and not epoch_end.patience_is_over:
         trainee.fit(
-            _batches(data, train, config, seed, done),
+            _batches(data, train, config, seed, done, trainee.augment),
             epochs=config.train.epochs,
             initial_epoch=done,
             steps_per_epoch=steps,
-            callbacks=[epoch_end, TrainingProgress(console, title, config.train.epochs, steps, done)],
+            callbacks=[
+                MagnitudeRamp(trainee.augment, config.augment.ramp_epochs),
+                epoch_end,
+                TrainingProgress(console, title, config.train.epochs, steps, done),
+            ],
             verbose=0,
             shuffle=False,  # the stream is in its order already
         )
@@ -76,7 +82,7 @@ def _build(data: PreparedData, config: Config, seed: int, steps: int) -> tuple[T
     with training_precision(config.train):
         augment = Augment(load_policy(config.augment.policy), data.image_size, data.margin, seed=seed)
         learner = build_model(config.model, classes, data.image_size)
-        trainee = Trainee(learner, augment, ema_momentum=config.train.ema_momentum)
+        trainee = Trainee(learner, augment, config.augment.where == "pipeline", config.train.ema_momentum)
         trainee.compile(
             optimizer=make_optimizer(config.train, learner, steps),
             loss=make_loss(config.train),
@@ -84,25 +90,35 @@ def _build(data: PreparedData, config: Config, seed: int, steps: int) -> tuple[T
             jit_compile=jit_compile(config.train),
         )
     network = build_model(config.model, classes, data.image_size)
-    trainee.build((None, data.crop_size, data.crop_size, 1))
     trainee.optimizer.build(learner.trainable_variables)
     return trainee, network
 
 
-def _batches(data: PreparedData, rows: np.ndarray, config: Config, seed: int, first: int) -> tf.data.Dataset:
-    """(crops, one-hot labels, sample weights) for the epochs from `first` on."""
+def _batches(
+    data: PreparedData, rows: np.ndarray, config: Config, seed: int, first: int, augment: Augment
+) -> tf.data.Dataset:
+    """((crops, patients), one-hot labels, sample weights) for the epochs from `first` on."""
     classes = len(data.classes)
     weights = tf.constant(class_weights(data.labels[rows], classes, config.train.class_weights), tf.float32)
+    patients = tf.constant(np.unique(data.patients, return_inverse=True)[1], tf.int32)
+    batch_size = config.train.batch_size
     stream = batches(
         data,
         rows,
-        batch_size=config.train.batch_size,
+        batch_size=batch_size,
         seed=seed,
         epochs=range(first, config.train.epochs),
         shuffle_buffer=config.train.shuffle_buffer,
     )
+    if config.augment.where == "pipeline":
+        steps = -(-len(rows) // batch_size)
+        stream = augment_dataset(stream, augment, first * steps, steps, config.augment.ramp_epochs)
     return stream.map(
-        lambda crops, labels, _: (crops, tf.one_hot(labels, classes), tf.gather(weights, labels)),
+        lambda crops, labels, row: (
+            (crops, tf.gather(patients, row)),
+            tf.one_hot(labels, classes),
+            tf.gather(weights, labels),
+        ),
         num_parallel_calls=1,
     ).prefetch(2)
 

@@ -2,53 +2,49 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any
 
 import keras
 import tensorflow as tf
 
-Mix = Callable[[tf.Tensor, tf.Tensor, tf.Tensor], tuple[tf.Tensor, tf.Tensor, tf.Tensor]]
+from keras_cwp.augment.policy import Augment
 
 
-@keras.saving.register_keras_serializable(package="keras_cwp")
 class Trainee(keras.Model):
-    """A network in training.
+    """A network in training: inputs are (crops, patients), of which the network sees the crops.
 
     Args:
         network: images [batch, height, width, 1] in [0, 1] → logits [batch, classes].
-        augment: layer, crops [batch, crop, crop, 1] → images; the identity up to a crop when not training.
-        mix: function of (images, one-hot labels, sample weights) that returns mixed ones; None: no mixing.
+        augment: crops [batch, crop, crop, 1] → images, while training; and what mixes images afterwards.
+        in_pipeline: the crops come augmented from tf.data; the layer only mixes.
         ema_momentum: of the moving average of the trainable weights; None keeps none. The first steps use
             less, min(momentum, (1 + step) / (10 + step)), so that the initial weights are soon forgotten.
+
+    Shape:
+        crops [batch, crop, crop, 1], patients int [batch]; labels [batch, classes]; sample weights [batch].
     """
 
     def __init__(
         self,
         network: keras.Model,
-        augment: keras.layers.Layer,
-        mix: Mix | None = None,
+        augment: Augment,
+        in_pipeline: bool = False,
         ema_momentum: float | None = None,
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
         self.network = network
         self.augment = augment
-        self.mix = mix
+        self.in_pipeline = in_pipeline
         self.ema_momentum = ema_momentum
         self.average = [] if ema_momentum is None else _copies(network.trainable_variables)
 
     def build(self, input_shape: tuple[int | None, ...]) -> None:
         self.built = True  # its parts are, before it is made
 
-    def call(self, crops: tf.Tensor, training: bool = False) -> tf.Tensor:
-        return self.network(self.augment(crops, training=training), training=training)
-
     def train_step(self, data: Any) -> dict[str, tf.Tensor]:
-        crops, labels, weights = keras.utils.unpack_x_y_sample_weight(data)
-        images = self.augment(crops, training=True)
-        if self.mix is not None:
-            images, labels, weights = self.mix(images, labels, weights)
+        (crops, patients), labels, weights = keras.utils.unpack_x_y_sample_weight(data)
+        images, labels, weights = self.augment.mix(self._augmented(crops), labels, weights, patients)
         variables = self.network.trainable_variables
         with tf.GradientTape() as tape:
             logits = self.network(images, training=True)
@@ -70,6 +66,12 @@ class Trainee(keras.Model):
             target.assign(source)
         for target, source in zip(network.non_trainable_variables, self.network.non_trainable_variables, strict=True):
             target.assign(source)
+
+    def _augmented(self, crops: tf.Tensor) -> tf.Tensor:
+        if not self.in_pipeline:
+            return self.augment(crops, training=True)
+        self.augment.seed_generator.next()  # what mixing draws from moves on all the same
+        return crops
 
     def _follow(self, variables: list[keras.Variable]) -> None:
         if not self.average:
