@@ -1,0 +1,211 @@
+"""What in a prepared data set would spoil a result: leaks, duplicates, confounds, bad crops, imbalance.
+
+An error-level finding makes figures untrustworthy and has to be mended; a warning has to be looked at.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+
+from keras_cwp.data.confounds import confound_auc
+from keras_cwp.data.duplicates import crop_digests, near_duplicates, thumbnails
+from keras_cwp.data.manifest import PreparedData
+from keras_cwp.errors import DataError
+
+_SAME_BOX_IOU = 0.9
+_IMBALANCE = 10  # patients of the largest class for each of the smallest
+_BLANK_SD = 0.5 / 255
+_EXTREME_MEAN = (0.02, 0.98)
+_ODD_BOX_SHARE = (0.0005, 0.6)  # of the radiograph's area: less is hardly a region, more is hardly one of the lung
+_CHANCE_BOUND = 0.6  # a lower bound of the AUC above this says that acquisition gives the label away
+
+
+Level = Literal["error", "warning", "note"]
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One thing that the audit has to say.
+
+    Args:
+        rows: rows of the manifest that it is about, at most a few; for pairs, pairs.
+        count: of rows or pairs in all.
+    """
+
+    level: Level
+    check: str
+    message: str
+    count: int = 0
+    rows: tuple[tuple[int, ...], ...] = ()
+
+
+_SHOWN = 12  # examples kept with a finding
+
+
+def audit(data: PreparedData, against: PreparedData | None = None, folds: int = 5, seed: int = 0) -> list[Finding]:
+    """Every check, errors first.
+
+    Args:
+        against: a second data set, which must share neither patients nor pictures with the first.
+        folds: of the cross-validation that is planned.
+    """
+    images = thumbnails(data)
+    findings = [
+        *leaks(data),
+        *(_shared(data, against, images) if against is not None else []),
+        *_near(data, images),
+        *_patients_and_classes(data, folds),
+        *_confound(data, seed),
+        *_pixels(images),
+        *_boxes(data),
+    ]
+    order = ("error", "warning", "note")
+    return sorted(findings, key=lambda finding: order.index(finding.level))
+
+
+def leaks(data: PreparedData) -> list[Finding]:
+    """The quick part: the same file or crop under two patients, the same region under two labels."""
+    patients = data.patients
+    files = _groups([row.file_sha256 for row in data.manifest])
+    crops = _groups(crop_digests(data))
+    crossing_files = [group for group in files if len({patients[i] for i in group}) > 1]
+    crossing_crops = [group for group in crops if len({patients[i] for i in group}) > 1]
+    two_labels = [group for group in crops if len({int(data.labels[i]) for i in group}) > 1] + _relabelled(data)
+    return [
+        *_found("error", "same file, two patients", crossing_files, "radiograph files stand under several patients"),
+        *_found("error", "same crop, two patients", crossing_crops, "identical crops stand under several patients"),
+        *_found("error", "same region, two labels", two_labels, "regions are marked twice, with different labels"),
+    ]
+
+
+def refuse_leaks(data: PreparedData) -> None:
+    """What `fit` and `cv` do before they train.
+
+    Raises:
+        DataError: an error-level finding of `leaks`.
+    """
+    for finding in leaks(data):
+        rows = ", ".join(str(row + 2) for row in finding.rows[0])
+        raise DataError(
+            f"data set {data.path}: {finding.message}, first at manifest.csv lines {rows}; mend the ROI table "
+            "(see keras-cwp audit)"
+        )
+
+
+def _groups(keys: list[str]) -> list[tuple[int, ...]]:
+    """Rows that share a key, where there are at least two."""
+    rows: dict[str, list[int]] = defaultdict(list)
+    for row, key in enumerate(keys):
+        rows[key].append(row)
+    return [tuple(group) for group in rows.values() if len(group) > 1]
+
+
+def _found(level: Level, check: str, groups: Sequence[tuple[int, ...]], what: str) -> list[Finding]:
+    if not groups:
+        return []
+    return [Finding(level, check, f"{len(groups)} {what}", len(groups), tuple(groups[:_SHOWN]))]
+
+
+def _relabelled(data: PreparedData) -> list[tuple[int, ...]]:
+    """Pairs of almost the same box on one radiograph with different labels."""
+    pairs: list[tuple[int, ...]] = []
+    for group in _groups([row.image for row in data.manifest]):
+        for place, first in enumerate(group):
+            for second in group[place + 1 :]:
+                if data.labels[first] != data.labels[second] and _iou(data, first, second) >= _SAME_BOX_IOU:
+                    pairs.append((first, second))
+    return pairs
+
+
+def _iou(data: PreparedData, first: int, second: int) -> float:
+    a, b = data.manifest[first], data.manifest[second]
+    width = min(a.x + a.width, b.x + b.width) - max(a.x, b.x)
+    height = min(a.y + a.height, b.y + b.height) - max(a.y, b.y)
+    shared = max(width, 0) * max(height, 0)
+    return shared / (a.width * a.height + b.width * b.height - shared)
+
+
+def _shared(data: PreparedData, against: PreparedData, images: np.ndarray) -> list[Finding]:
+    """What two data sets have in common; rows are those of the first."""
+    others = {row.file_sha256 for row in against.manifest}
+    files = [(i,) for i, row in enumerate(data.manifest) if row.file_sha256 in others]
+    known = set(against.patients.tolist())
+    patients = [(i,) for i, name in enumerate(data.patients.tolist()) if name in known]
+    near = [(i,) for i, _ in near_duplicates(images, thumbnails(against))]
+    return [
+        *_found("error", "same file in both sets", files, "ROIs lie on radiographs that the other set holds too"),
+        *_found("error", "same patient in both sets", patients, "ROIs are of patients that the other set holds too"),
+        *_found("warning", "near-duplicate in both sets", near, "crops look like one of the other set"),
+    ]
+
+
+def _near(data: PreparedData, images: np.ndarray) -> list[Finding]:
+    """Look-alikes, and the same pictures twice of one patient, which count for more than they show."""
+    pairs = near_duplicates(images)
+    apart = [pair for pair in pairs if data.patients[pair[0]] != data.patients[pair[1]]]
+    within = [pair for pair in pairs if data.patients[pair[0]] == data.patients[pair[1]]]
+    return [
+        *_found("warning", "near-duplicate, two patients", apart, "pairs of crops of different patients look alike"),
+        *_found("note", "near-duplicate, one patient", within, "pairs of crops of one patient look alike"),
+    ]
+
+
+def _patients_and_classes(data: PreparedData, folds: int) -> list[Finding]:
+    patients = {name: len(set(data.patients[data.labels == i].tolist())) for i, name in enumerate(data.classes)}
+    findings = [
+        Finding("error", "too few patients", f"class {name} has {count} patients, fewer than {folds} folds", count)
+        for name, count in patients.items()
+        if count < folds
+    ]
+    said = ", ".join(f"{name} {count}" for name, count in patients.items())
+    level: Level = "warning" if max(patients.values()) > _IMBALANCE * max(min(patients.values()), 1) else "note"
+    findings.append(Finding(level, "balance", f"patients of each class: {said}", len(set(data.patients.tolist()))))
+    labels_of: dict[str, set[int]] = defaultdict(set)
+    for name, label in zip(data.patients.tolist(), data.labels.tolist(), strict=True):
+        labels_of[name].add(label)
+    mixed = sum(len(labels) > 1 for labels in labels_of.values())
+    if mixed and data.margin == 0:
+        text = f"{mixed} patients have radiographs of several classes; are their ids unique across the classes?"
+        findings.append(Finding("warning", "mixed patients", text, mixed))
+    elif mixed:
+        findings.append(Finding("note", "mixed patients", f"{mixed} patients have ROIs of several classes", mixed))
+    return findings
+
+
+def _confound(data: PreparedData, seed: int) -> list[Finding]:
+    result = confound_auc(data, seed)
+    if result is None:
+        return [Finding("note", "confounds", "acquisition does not vary, or too few patients: nothing to predict from")]
+    text = (
+        f"acquisition alone ({', '.join(result.features)}) predicts the label with macro AUC {result.auc:.3f} "
+        f"(95 % interval {result.low:.3f} to {result.high:.3f}); strongest: {result.strongest}"
+    )
+    return [Finding("warning" if result.low > _CHANCE_BOUND else "note", "confounds", text)]
+
+
+def _pixels(images: np.ndarray) -> list[Finding]:
+    spread, mean = images.std(axis=(1, 2)), images.mean(axis=(1, 2))
+    blank = spread < _BLANK_SD
+    extreme = ((mean < _EXTREME_MEAN[0]) | (mean > _EXTREME_MEAN[1])) & ~blank
+    return [
+        *_found("error", "blank crop", [(int(i),) for i in np.flatnonzero(blank)], "crops are of one shade"),
+        *_found(
+            "warning", "extreme shade", [(int(i),) for i in np.flatnonzero(extreme)], "crops are nearly black or white"
+        ),
+    ]
+
+
+def _boxes(data: PreparedData) -> list[Finding]:
+    if data.margin == 0:
+        return []
+    share = np.array([r.width * r.height / (r.image_width * r.image_height) for r in data.manifest])
+    odd = np.flatnonzero((share < _ODD_BOX_SHARE[0]) | (share > _ODD_BOX_SHARE[1]))
+    low, high = (f"{100 * bound:g} %" for bound in _ODD_BOX_SHARE)
+    return _found(
+        "warning", "odd box", [(int(i),) for i in odd], f"boxes take less than {low} or more than {high} of it"
+    )
