@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from pathlib import Path
-from typing import TypeVar
 
 import click
 
@@ -21,7 +19,6 @@ SETTINGS = (
     "train.learning_rate=3e-3",
     "evaluate.bootstraps=1000",
 )
-_Result = TypeVar("_Result")
 
 
 @click.command("demo")
@@ -52,19 +49,23 @@ def command(out: Path, overrides: tuple[str, ...], patients: int) -> None:
     console = Console(stderr=True)
     table, images, run = out / "phantoms" / "rois.csv", out / "phantoms" / "images", RunFolder(out / "run")
     model, scores = out / "saved_models" / "cwp", out / "predicted.csv"
-    _step(1, "draw phantom radiographs", table, lambda: draw_phantoms(out / "phantoms", patients, config.seed))
-    data = _step(2, "prepare crops", None, lambda: prepare(table, images, out / "data", config.data))
-    _step(3, "train", run.path / "scores.csv", lambda: fit(data, config, run.path, console))
-    sentence, page = _step(4, "evaluate on held-out patients", None, lambda: evaluate_run(run))
-    _step(5, "export for TensorFlow Serving", model / "1", lambda: export(run.path, model))
-    _step(6, "predict with the export", scores, lambda: predict_table(model, table, images, scores))
+    if _begin(1, "draw phantom radiographs", table):
+        draw_phantoms(out / "phantoms", patients, config.seed)
+    _begin(2, "prepare crops")
+    data = prepare(table, images, out / "data", config.data)
+    if _begin(3, "train", run.path / "scores.csv"):
+        fit(data, config, run.path, console)
+    _begin(4, "evaluate on held-out patients")
+    sentence, page = evaluate_run(run)
+    if _begin(5, "export for TensorFlow Serving", model / "1"):
+        export(run.path, model)
+    if _begin(6, "predict with the export", scores):
+        predict_table(model, table, images, scores)
     click.echo(f"\n{sentence}\n\nReport: {page.resolve()}")
 
 
-def _step(number: int, what: str, result: Path | None, work: Callable[[], _Result]) -> _Result | None:
-    """Say what comes and do it, unless its result is there."""
-    if result is not None and result.exists():
-        click.echo(f"{number}/6 {what}: kept from an earlier demo")
-        return None
-    click.echo(f"{number}/6 {what} …")
-    return work()
+def _begin(number: int, what: str, result: Path | None = None) -> bool:
+    """Say what comes, or that its result is there already."""
+    there = result is not None and result.exists()
+    click.echo(f"{number}/6 {what}{': kept from an earlier demo' if there else ' …'}")
+    return not there

@@ -10,10 +10,10 @@ import cv2
 import numpy as np
 
 from keras_cwp.report.canvas import Drawn, blank
+from keras_cwp.report.overlay import lay_over
 from keras_cwp.scores import Scores
 
 _SHOWN_PX = 224
-_STRONGEST_HEAT = 0.55  # opacity of the map where it is 1: anatomy stays visible
 
 
 @dataclass(frozen=True, eq=False)
@@ -72,18 +72,7 @@ def crop_uri(example: Example) -> str:
 
 def overlay_uri(example: Example) -> str | None:
     """The crop under its heat map as a PNG data URI; None without a map."""
-    return None if example.heat_map is None else _data_uri(overlay(example.crop, example.heat_map))
-
-
-def overlay(crop: np.ndarray, heat_map: np.ndarray) -> np.ndarray:
-    """uint8 [side, side, 3], BGR: the map's warmth over the crop, clear where the map is 0."""
-    grey = cv2.cvtColor(_grey(crop), cv2.COLOR_GRAY2BGR)
-    size = (grey.shape[1], grey.shape[0])
-    heat = cv2.resize(np.clip(heat_map, 0, 1).astype(np.float32), size, interpolation=cv2.INTER_CUBIC)
-    heat = np.clip(heat, 0, 1)
-    colour = cv2.applyColorMap(np.rint(heat * 255).astype(np.uint8), cv2.COLORMAP_INFERNO)
-    opacity = _STRONGEST_HEAT * heat[..., None]
-    return np.rint(grey * (1 - opacity) + colour * opacity).astype(np.uint8)
+    return None if example.heat_map is None else _data_uri(lay_over(_grey(example.crop), example.heat_map))
 
 
 def draw_examples(examples: Sequence[Example]) -> Drawn | None:
@@ -96,7 +85,8 @@ def draw_examples(examples: Sequence[Example]) -> Drawn | None:
     for axes in panels:
         axes.set_axis_off()
     for axes, example in zip(panels, examples, strict=False):
-        shown = _grey(example.crop) if example.heat_map is None else overlay(example.crop, example.heat_map)[..., ::-1]
+        grey = _grey(example.crop)
+        shown = grey if example.heat_map is None else lay_over(grey, example.heat_map)[..., ::-1]
         axes.imshow(shown, cmap="gray", vmin=0, vmax=255)
         axes.set_title(f"{example.kind}\n{describe(example)}", fontsize=7)
     alt = "; ".join(f"{example.kind}: {describe(example)}" for example in examples)

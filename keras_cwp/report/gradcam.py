@@ -1,4 +1,4 @@
-"""Where the network looked: Grad-CAM, Grad-CAM++ and occlusion, and the picture that shows it.
+"""Where the network looked: Grad-CAM, Grad-CAM++ and occlusion.
 
 A map says what raised the score, not what is ill; it is a check on the network, no finding.
 """
@@ -17,7 +17,6 @@ from keras_cwp.errors import ModelError
 FEATURES = "features"  # the layer before the global pooling in every network of models/
 METHODS = ("gradcam", "gradcam++", "occlusion")
 _BATCH = 32  # images whose activations and gradients are held at once
-_OPACITY = 0.45  # of the hottest pixel over the radiograph
 
 
 def heat_maps(
@@ -80,22 +79,6 @@ def occlusion_maps(
             ]
         )
     )
-
-
-def overlay(image: np.ndarray, heat: np.ndarray) -> np.ndarray:
-    """The radiograph beside itself with its map laid over it.
-
-    Args:
-        image: float [H, W] in [0, 1].
-        heat: float [H, W] in [0, 1]; the hotter, the more opaque.
-
-    Returns:
-        uint8 [H, 2 W, 3], blue first as OpenCV writes it.
-    """
-    grey = cv2.cvtColor(np.round(image * 255).astype(np.uint8), cv2.COLOR_GRAY2BGR)
-    colour = cv2.applyColorMap(np.round(heat * 255).astype(np.uint8), cv2.COLORMAP_INFERNO)
-    share = _OPACITY * heat[..., None]
-    return np.concatenate([grey, np.round(grey * (1 - share) + colour * share).astype(np.uint8)], axis=1)
 
 
 def _probe(model: Any, layer: str) -> Any:

@@ -73,8 +73,9 @@ def score_elsewhere(run: RunFolder, data: PreparedData) -> Scores:
         RunError: it is the run's own data set.
         DataError: other classes or crops than the model's.
     """
-    from keras_cwp.training.inference import as_scores, load_network, predict_probabilities
+    from keras_cwp.training.inference import as_scores, predict_probabilities
     from keras_cwp.training.run import ModelContract
+    from keras_cwp.training.saved import load_network
 
     if data.content_hash == run.info["data_hash"]:
         raise RunError(f"{data.path} is what {run.path} was trained on; leave --data out to see its held-out ROIs")
@@ -99,7 +100,7 @@ def _own_data(run: RunFolder) -> PreparedData | None:
 
 def _examples(run: RunFolder, scores: Scores, data: PreparedData, each: int) -> list[Example]:
     from keras_cwp.report.gradcam import heat_maps
-    from keras_cwp.training.inference import load_network
+    from keras_cwp.training.saved import load_network
 
     choices = choose_examples(scores, each)
     row_of = {row.roi_key: number for number, row in enumerate(data.manifest)}

@@ -18,7 +18,8 @@ from keras_cwp.data.crops import margin_px
 from keras_cwp.data.roi import Roi
 from keras_cwp.errors import DataError, ModelError
 from keras_cwp.files import new_folder, write_bytes, write_text
-from keras_cwp.report.gradcam import heat_maps, overlay
+from keras_cwp.report.gradcam import heat_maps
+from keras_cwp.report.overlay import side_by_side
 from keras_cwp.serving.regions import cut_regions
 from keras_cwp.training.run import ModelContract
 
@@ -95,7 +96,7 @@ def _explain_batch(
     chosen = probabilities.argmax(axis=1) if wanted is None else np.full(len(some), wanted)
     maps = heat_maps(network, images, chosen, method)
     return [
-        Explanation(roi, contract.classes[index], row[index], _png(overlay(image[..., 0], heat)))
+        Explanation(roi, contract.classes[index], row[index], _png(side_by_side(image[..., 0], heat)))
         for (roi, _), index, row, image, heat in zip(some, chosen, probabilities, images, maps, strict=True)
     ]
 

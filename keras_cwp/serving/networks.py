@@ -2,18 +2,12 @@
 
 from __future__ import annotations
 
-import importlib
-import zipfile
 from pathlib import Path
 from typing import Any
 
-import keras
-
 from keras_cwp.errors import ModelError, RunError
 from keras_cwp.training.run import ModelContract, RunFolder
-
-MODEL_FILE = "model.keras"
-_LAYERS = "keras_cwp.models.build"  # importing it registers every layer that a saved network may hold
+from keras_cwp.training.saved import MODEL_FILE, load_network
 
 
 def model_folders(run: Path) -> dict[int, Path]:
@@ -44,22 +38,6 @@ def one_model_folder(run: Path, fold: int | None) -> Path:
     known = ", ".join(map(str, folders))
     asked = "" if fold is None else f"there is no fold {fold}; "
     raise RunError(f"{run}: {asked}a run of cv has one model a fold; choose --fold {known}, or train one with fit")
-
-
-def load_network(path: Path) -> Any:
-    """A network from its model.keras: images [B, image_size, image_size, 1] in [0, 1] → logits [B, classes].
-
-    Raises:
-        ModelError: not a Keras file, or one with layers that are not of this package; pickled code is never run.
-    """
-    importlib.import_module(_LAYERS)
-    if not zipfile.is_zipfile(path):
-        raise ModelError(f"model {path}: not a .keras file that keras-cwp fit or cv wrote")
-    try:
-        return keras.models.load_model(path, compile=False, safe_mode=True)
-    except Exception as error:  # Keras raises of every kind on a file that is not its own
-        reason = str(error).strip().split("\n")[0]
-        raise ModelError(f"model {path}: cannot be loaded: {reason}") from None
 
 
 def named_model(path: Path, fold: int | None) -> Path:

@@ -2,20 +2,13 @@
 
 from __future__ import annotations
 
-import zipfile
-from pathlib import Path
-
 import keras
 import numpy as np
 import tensorflow as tf
 
-import keras_cwp.models.build  # noqa: F401  registers the layers that a saved model names
 from keras_cwp.data.manifest import PreparedData
 from keras_cwp.data.pipeline import batches
-from keras_cwp.errors import RunError
 from keras_cwp.scores import Scores
-
-MODEL_FILE = "model.keras"
 
 
 def predict_probabilities(
@@ -53,16 +46,3 @@ def as_scores(data: PreparedData, rows: np.ndarray, probabilities: np.ndarray, f
 def _softmax(logits: np.ndarray) -> np.ndarray:
     powers = np.exp(logits - logits.max(axis=-1, keepdims=True))
     return powers / powers.sum(axis=-1, keepdims=True)
-
-
-def load_network(folder: Path) -> keras.Model:
-    """The network of a RUN or fold folder; nothing in the file can run code of its own.
-
-    Raises:
-        RunError: it is missing or damaged.
-    """
-    path = folder / MODEL_FILE
-    try:
-        return keras.models.load_model(path, safe_mode=True, compile=False)
-    except (OSError, ValueError, zipfile.BadZipFile) as error:
-        raise RunError(f"{path}: not a Keras model: {str(error).splitlines()[0]}") from None

@@ -18,12 +18,12 @@ from keras_cwp.data.pipeline import batches
 from keras_cwp.models.build import build_model
 from keras_cwp.training.device import jit_compile, make_reproducible, training_precision
 from keras_cwp.training.epochs import STATE_FILE, EpochEnd
-from keras_cwp.training.inference import MODEL_FILE, load_network
 from keras_cwp.training.losses import make_loss
 from keras_cwp.training.optim import make_optimizer
 from keras_cwp.training.progress import TrainingProgress
 from keras_cwp.training.resume import Progress, load_state
 from keras_cwp.training.run import ModelContract
+from keras_cwp.training.saved import MODEL_FILE, load_network, save_network
 from keras_cwp.training.trainee import Trainee
 
 
@@ -144,7 +144,5 @@ def _save(network: keras.Model, data: PreparedData, folder: Path) -> None:
         data.content_hash,
     )
     contract.write(folder)
-    beside = folder / ".unfinished.keras"
-    network.save(beside)
-    beside.rename(folder / MODEL_FILE)
+    save_network(network, folder)
     (folder / STATE_FILE).unlink(missing_ok=True)

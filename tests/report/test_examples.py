@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from keras_cwp.report.examples import Example, choose_examples, describe, overlay
+from keras_cwp.report.examples import Example, choose_examples, describe
 from keras_cwp.scores import Scores
 
 
@@ -22,17 +22,6 @@ def test_hardest_are_the_surest_mistakes_and_typical_take_turns() -> None:
     # Wrong: rows 4 (truth had 0.1) and 5 (0.3). Right: class 0 rows 1, 0, 2; class 1 row 3; in turn 1, 3, 0.
     assert found == [(4, "Hardest"), (5, "Hardest"), (1, "Most typical"), (3, "Most typical"), (0, "Most typical")]
     assert choose_examples(scores, 0) == []
-
-
-def test_overlay_leaves_the_crop_where_the_map_is_zero_and_warms_it_where_it_is_one() -> None:
-    crop = np.full((224, 224), 0.5)
-    heat = np.zeros((224, 224))
-    heat[:112] = 1
-    shown = overlay(crop, heat).astype(int)
-    np.testing.assert_array_equal(shown[200, 100], [128, 128, 128])
-    blue, _, red = shown[20, 100]
-    assert red > 180
-    assert red > blue
 
 
 def test_description_names_truth_decision_and_probability() -> None:

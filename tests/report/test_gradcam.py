@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from keras_cwp.errors import ModelError
-from keras_cwp.report.gradcam import METHODS, heat_maps, occlusion_maps, overlay
+from keras_cwp.report.gradcam import METHODS, heat_maps, occlusion_maps
 
 SIDE = 16
 
@@ -127,16 +127,3 @@ def test_unknown_method_and_layer_are_named() -> None:
         heat_maps(model, images, np.array([0]), layer="nowhere")
     with pytest.raises(ModelError, match=r"layer 'head' gives \(None, 1\), expected \[batch, height"):
         heat_maps(model, images, np.array([0]), layer="head")
-
-
-def test_overlay_shows_the_radiograph_and_colours_only_the_heat() -> None:
-    image = np.full((8, 8), 0.5, "f4")
-    heat = np.zeros((8, 8), "f4")
-    heat[2, 3] = 1
-    picture = overlay(image, heat)
-    assert picture.shape == (8, 16, 3)
-    assert picture.dtype == np.uint8
-    assert (picture[:, :8] == 128).all()
-    changed = (picture[:, 8:] != 128).any(axis=2)
-    assert changed.sum() == 1
-    assert changed[2, 3]

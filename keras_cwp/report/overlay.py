@@ -1,0 +1,40 @@
+"""A heat map laid over a radiograph."""
+
+from __future__ import annotations
+
+import cv2
+import numpy as np
+
+_STRONGEST = 0.55  # opacity of the map where it is 1: anatomy stays visible
+
+
+def lay_over(grey: np.ndarray, heat: np.ndarray) -> np.ndarray:
+    """The map's warmth over the picture, clear where the map is 0.
+
+    Args:
+        grey: uint8 [height, width].
+        heat: float [rows, columns] in [0, 1], of any size; it is stretched over the whole picture.
+
+    Returns:
+        uint8 [height, width, 3], blue first as OpenCV writes it.
+    """
+    picture = cv2.cvtColor(grey, cv2.COLOR_GRAY2BGR)
+    fitted = cv2.resize(np.clip(heat, 0, 1).astype(np.float32), grey.shape[::-1], interpolation=cv2.INTER_CUBIC)
+    fitted = np.clip(fitted, 0, 1)
+    colour = cv2.applyColorMap(np.rint(fitted * 255).astype(np.uint8), cv2.COLORMAP_INFERNO)
+    opacity = _STRONGEST * fitted[..., None]
+    return np.rint(picture * (1 - opacity) + colour * opacity).astype(np.uint8)
+
+
+def side_by_side(image: np.ndarray, heat: np.ndarray) -> np.ndarray:
+    """The picture beside itself with its map laid over it.
+
+    Args:
+        image: float [height, width] in [0, 1].
+        heat: as in `lay_over`.
+
+    Returns:
+        uint8 [height, 2 width, 3], blue first.
+    """
+    grey = np.rint(np.clip(image, 0, 1) * 255).astype(np.uint8)
+    return np.concatenate([cv2.cvtColor(grey, cv2.COLOR_GRAY2BGR), lay_over(grey, heat)], axis=1)
