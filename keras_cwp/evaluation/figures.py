@@ -58,7 +58,8 @@ def evaluate(
         "folds": fold_figures(known, config, seed),
         "delong": delong_figures(known),
         "image_level": aggregated_figures(known, "image", config, seed) if _several_a_unit(known.image) else None,
-        "patient_level": aggregated_figures(known, "patient", config, seed),
+        "patient_level": aggregated_figures(known, "patient", config, seed)
+        | {"thresholds": operating_points(known, validation, config, "patient")},
         "thresholds": operating_points(known, validation, config),
         "calibration": calibration_figures(known, validation, config, seed),
         "subgroups": subgroup_figures(known, _of_labelled(scores, subgroups or {}), config, seed),

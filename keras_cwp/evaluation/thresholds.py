@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Any
+from dataclasses import dataclass
+from typing import Any, Literal
 
 import numpy as np
 
 from keras_cwp.config import EvaluateConfig
+from keras_cwp.evaluation.aggregation import aggregate
 from keras_cwp.evaluation.intervals import clustered_wilson
 from keras_cwp.evaluation.roc import one_vs_rest, roc_curve
 from keras_cwp.evaluation.validation import paired_folds
@@ -48,19 +50,23 @@ def choose_threshold(positive: np.ndarray, score: np.ndarray, config: EvaluateCo
     return float(curve.threshold[best])
 
 
-def operating_points(scores: Scores, validation: Scores | None, config: EvaluateConfig) -> dict[str, Any]:
+def operating_points(
+    scores: Scores, validation: Scores | None, config: EvaluateConfig, level: Literal["roi", "patient"] = "roi"
+) -> dict[str, Any]:
     """Sensitivity, specificity and predictive values of each class at thresholds from validation, ready for JSON.
 
     Args:
         scores: labelled held-out rows.
         validation: see `paired_folds`; None: every figure is null, with the reason.
+        level: `patient`: thresholds and figures are of patients, whose ROIs are put together by `patient_rule`.
     """
-    head = {"rule": describe_rule(config), "interval": "Wilson, clustered by patient"}
+    head = {"rule": describe_rule(config), "interval": "Wilson, clustered by patient", "level": level}
     if validation is None:
         return head | {"chosen_on": None, "reason": NO_VALIDATION, "per_class": {}}
-    pairs = list(paired_folds(scores, validation))
-    where = "validation ROIs of each fold" if pairs[0][0] is not None else "all validation ROIs"
-    points = {name: _of_class(scores, pairs, c, config) for c, name in enumerate(scores.classes)}
+    folds = [_fold(*pair, scores, config, level) for pair in paired_folds(scores, validation)]
+    units = "ROIs" if level == "roi" else "patients"
+    where = f"validation {units} of each fold" if folds[0].name != "all" else f"all validation {units}"
+    points = {name: _of_class(folds, c, config) for c, name in enumerate(scores.classes)}
     return head | {"chosen_on": where, "per_class": points}
 
 
@@ -81,31 +87,51 @@ def rates(positive: np.ndarray, called: np.ndarray, patients: np.ndarray) -> dic
         positive, called: bool [rows], the truth and the decision.
     """
     return {
-        "sensitivity": _proportion(called[positive], patients[positive], "no ROI is of this class"),
-        "specificity": _proportion(~called[~positive], patients[~positive], "every ROI is of this class"),
-        "ppv": _proportion(positive[called], patients[called], "no ROI reached the threshold"),
-        "npv": _proportion(~positive[~called], patients[~called], "every ROI reached the threshold"),
+        "sensitivity": _proportion(called[positive], patients[positive], "none is of this class"),
+        "specificity": _proportion(~called[~positive], patients[~positive], "all are of this class"),
+        "ppv": _proportion(positive[called], patients[called], "none reached the threshold"),
+        "npv": _proportion(~positive[~called], patients[~called], "all reached the threshold"),
     }
 
 
-def _of_class(
-    scores: Scores, pairs: list[tuple[int | None, np.ndarray, Scores]], column: int, config: EvaluateConfig
-) -> dict[str, Any]:
-    called = np.zeros(len(scores), dtype=bool)
+@dataclass(frozen=True, eq=False)
+class _Fold:
+    """Held-out units of a fold and the validation units that its thresholds come from; arrays [units, classes]."""
+
+    name: str
+    patients: np.ndarray
+    positive: np.ndarray
+    score: np.ndarray
+    validation_positive: np.ndarray
+    validation_score: np.ndarray
+
+
+def _fold(fold: int | None, rows: np.ndarray, own: Scores, scores: Scores, config: EvaluateConfig, level: str) -> _Fold:
+    held_out, name, classes = scores.take(rows), "all" if fold is None else str(fold), len(scores.classes)
+    if level == "patient":
+        judged, chosen = (aggregate(part, "patient", config.patient_rule) for part in (held_out, own))
+        return _Fold(name, judged.patient_id, judged.positive, judged.score, chosen.positive, chosen.score)
+    truths = [one_vs_rest(part.label, classes) for part in (held_out, own)]
+    return _Fold(name, held_out.patient_id, truths[0], held_out.probabilities, truths[1], own.probabilities)
+
+
+def _of_class(folds: list[_Fold], column: int, config: EvaluateConfig) -> dict[str, Any]:
     thresholds: dict[str, float | None] = {}
-    for fold, rows, own in pairs:
-        threshold = choose_threshold(own.label == column, own.probabilities[:, column], config)
+    called = []
+    for fold in folds:
+        threshold = choose_threshold(fold.validation_positive[:, column], fold.validation_score[:, column], config)
         if threshold is None:
-            where = "the validation ROIs" if fold is None else f"the validation ROIs of fold {fold}"
-            return {"thresholds": {}, "reason": f"{where} lack this class, or all others"}
-        called[rows] = scores.probabilities[rows, column] >= threshold
-        thresholds["all" if fold is None else str(fold)] = threshold if np.isfinite(threshold) else None
-    positive = one_vs_rest(scores.label, len(scores.classes))[:, column]
-    return {"thresholds": thresholds, **rates(positive, called, scores.patient_id)}
+            where = "validation" if fold.name == "all" else f"validation of fold {fold.name}"
+            return {"thresholds": {}, "reason": f"{where} lacks this class, or all others"}
+        called.append(fold.score[:, column] >= threshold)
+        thresholds[fold.name] = threshold if np.isfinite(threshold) else None
+    positive = np.concatenate([fold.positive[:, column] for fold in folds])
+    patients = np.concatenate([fold.patients for fold in folds])
+    return {"thresholds": thresholds, **rates(positive, np.concatenate(called), patients)}
 
 
 def _proportion(success: np.ndarray, patients: np.ndarray, why_undefined: str) -> dict[str, Any]:
     limits = clustered_wilson(success, patients)
     if limits is None:
-        return {"value": None, "ci95": None, "rois": 0, "reason": why_undefined}
-    return {"value": float(success.mean()), "ci95": list(limits), "rois": len(success)}
+        return {"value": None, "ci95": None, "of": 0, "reason": why_undefined}
+    return {"value": float(success.mean()), "ci95": list(limits), "of": len(success)}

@@ -81,9 +81,13 @@ def pair_table(metrics: Mapping[str, Any]) -> Table | None:
     return Table("pairs", "Class against class", ("pair", "AUC"), rows, "Among ROIs of these two classes only.")
 
 
-def operating_table(metrics: Mapping[str, Any]) -> Table | None:
-    """Sensitivity, specificity and predictive values at validation's thresholds; None without validation scores."""
-    points = metrics["thresholds"]["per_class"]
+def operating_table(thresholds: Mapping[str, Any]) -> Table | None:
+    """Sensitivity, specificity and predictive values at validation's thresholds; None without validation scores.
+
+    Args:
+        thresholds: the tree of that name, of ROIs or of patients.
+    """
+    points = thresholds["per_class"]
     if not points:
         return None
     header = ("class", "threshold", "sensitivity", "specificity", "PPV", "NPV")
@@ -95,10 +99,12 @@ def operating_table(metrics: Mapping[str, Any]) -> Table | None:
     ]
     reasons = " ".join(f"{name}: {own['reason']}." for name, own in points.items() if "reason" in own)
     note = (
-        f"Rule: {metrics['thresholds']['rule']}, chosen on {metrics['thresholds']['chosen_on']}, never on the "
-        f"ROIs judged here. Wilson's intervals, clustered by patient. PPV and NPV hold for such data only. {reasons}"
+        f"Rule: {thresholds['rule']}, chosen on {thresholds['chosen_on']}, never on those "
+        f"judged here. Wilson's intervals, clustered by patient. PPV and NPV hold for such data only. {reasons}"
     )
-    return Table("operating_points", "At thresholds chosen on validation ROIs", header, tuple(rows), note.strip())
+    of_patients = thresholds["level"] == "patient"
+    name, title = ("patient_operating_points", "Patients") if of_patients else ("operating_points", "ROIs")
+    return Table(name, f"{title} at thresholds chosen on validation", header, tuple(rows), note.strip())
 
 
 def patient_table(metrics: Mapping[str, Any]) -> Table:

@@ -41,7 +41,7 @@ def test_rates_by_hand() -> None:
         [2 / 3, 2 / 3, 2 / 3, 2 / 3]
     )
     nothing = rates(POSITIVE, SCORE > 2, np.arange(6))
-    assert nothing["ppv"] == {"value": None, "ci95": None, "rois": 0, "reason": "no ROI reached the threshold"}
+    assert nothing["ppv"] == {"value": None, "ci95": None, "of": 0, "reason": "none reached the threshold"}
 
 
 def test_each_fold_uses_the_threshold_of_its_own_validation(make_scores) -> None:
@@ -88,3 +88,25 @@ def test_decision_curve_by_its_definition(scores) -> None:
         benefit = ((called & positive).sum() - (called & ~positive).sum() * odds) / len(positive)
         assert curve.model[index] == pytest.approx(benefit, abs=1e-12)
         assert curve.all_called[index] == pytest.approx(positive.mean() - (~positive).mean() * odds)
+
+
+def test_patients_have_thresholds_of_their_own(make_scores) -> None:
+    scores = make_scores(folds=2)
+    validation = replace(scores, fold=1 - scores.fold)
+    config = EvaluateConfig(threshold="sensitivity", threshold_target=0.8)
+    found = operating_points(scores, validation, config, "patient")["per_class"]["large_opacity"]
+    hits = cases = 0
+    for fold in (0, 1):
+        truth, highest = {}, {}
+        for part, own in (
+            ("chosen", validation.take(validation.fold == fold)),
+            ("judged", scores.take(scores.fold == fold)),
+        ):
+            names = np.unique(own.patient_id)
+            truth[part] = np.array([(own.label[own.patient_id == name] == 2).any() for name in names])
+            highest[part] = np.array([own.probabilities[own.patient_id == name, 2].max() for name in names])
+        threshold = choose_threshold(truth["chosen"], highest["chosen"], config)
+        hits += (truth["judged"] & (highest["judged"] >= threshold)).sum()
+        cases += truth["judged"].sum()
+    assert found["sensitivity"]["value"] == pytest.approx(hits / cases)
+    assert found["sensitivity"]["of"] == cases
