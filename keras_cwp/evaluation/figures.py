@@ -14,7 +14,8 @@ from keras_cwp.evaluation.agreement import confusion_matrix
 from keras_cwp.evaluation.calibration import calibration_figures
 from keras_cwp.evaluation.delong import delong_figures
 from keras_cwp.evaluation.folds import fold_figures
-from keras_cwp.evaluation.intervals import Resampled, clustered_wilson, figure, resample
+from keras_cwp.evaluation.intervals import Resampled, figure, resample
+from keras_cwp.evaluation.perfect import mend_intervals
 from keras_cwp.evaluation.roi_figures import nested, roi_statistic, why_undefined
 from keras_cwp.evaluation.statistic import Statistic
 from keras_cwp.evaluation.subgroups import subgroup_figures
@@ -46,7 +47,7 @@ def evaluate(
     statistic = roi_statistic(known, config)
     resampled = _resample(known, statistic, config, seed)
     found = nested({key: figure(resampled, key, config.interval, why_undefined(key)) for key in resampled.table})
-    _mend_accuracy(found["accuracy"], known)
+    mend_intervals(found, known)
     decisions = known.probabilities.argmax(axis=1)
     return {
         "classes": list(known.classes),
@@ -119,15 +120,6 @@ def _of_labelled(scores: Scores, columns: Mapping[str, np.ndarray]) -> dict[str,
 def _several_a_unit(units: np.ndarray) -> bool:
     """Whether putting ROIs together by unit would change anything."""
     return len(np.unique(units)) < len(units)
-
-
-def _mend_accuracy(accuracy: dict[str, Any], scores: Scores) -> None:
-    """All right or all wrong: the bootstrap cannot vary; Wilson's interval with a trial a patient still can."""
-    if accuracy["ci95"] is None:
-        right = scores.probabilities.argmax(axis=1) == scores.label
-        limits = clustered_wilson(right, scores.patient_id)
-        accuracy["ci95"] = None if limits is None else list(limits)
-        accuracy["reason"] = f"Wilson's interval, clustered by patient, because: {accuracy.get('reason')}"
 
 
 def _distinct(scores: Scores) -> dict[str, int]:
