@@ -25,6 +25,9 @@ def command(run: Path, out: Path, version: int | None, fold: int | None, negativ
     The version is run in a fresh process without Keras and compared with the Keras model before it gets its name;
     one that exists is never overwritten.
     """
+    from keras_cwp.cli.quiet import import_tensorflow
+
+    import_tensorflow()
     from keras_cwp.serving.export import export
 
     exported = export(

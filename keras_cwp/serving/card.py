@@ -13,6 +13,7 @@ from keras_cwp.training.run import ModelContract, RunFolder
 from keras_cwp.version import VERSION
 
 CARD_FILE = "assets.extra/model_card.json"
+_ELSEWHERE = ("thresholds", "folds", "delong", "subgroups")  # of metrics.json: named apart, or for the report alone
 INTENDED_USE = (
     "Research. It tells classes of opacities in marked regions of chest radiographs apart as its training data "
     "did; not for clinical use unless shown to be fit for it."
@@ -26,6 +27,7 @@ def model_card(run: Path, contract: ModelContract, negative: str, fold: int | No
         fold: of a cv run; its figures are of all folds together, not of this model.
     """
     folder = RunFolder(run)
+    metrics = _or_none(folder, "metrics")
     return {
         "package": {"keras_cwp": VERSION},
         "exported": datetime.now(timezone.utc).isoformat(timespec="seconds"),
@@ -33,8 +35,9 @@ def model_card(run: Path, contract: ModelContract, negative: str, fold: int | No
         "classes": list(contract.classes),
         "negative_class": negative,
         "input": _input(contract),
-        "metrics": _or_none(folder, "metrics"),
+        "metrics": metrics and {name: value for name, value in metrics.items() if name not in _ELSEWHERE},
         "metrics_are_of": "held-out patients" if fold is None else f"all folds of the cv run; this is fold {fold}",
+        "thresholds": metrics and metrics.get("thresholds"),
         "data_hash": contract.data_hash,
         "config": _config(folder),
         "environment": _or_none(folder, "environment"),

@@ -14,6 +14,7 @@ from tensorflow.core.protobuf import saved_model_pb2
 
 from keras_cwp.errors import ServingError
 from keras_cwp.files import new_folder, write_text
+from keras_cwp.models.deploy import deploy
 from keras_cwp.serving.bundle import free_version, write_bundle_files
 from keras_cwp.serving.card import CARD_FILE, model_card
 from keras_cwp.serving.networks import load_with_contract, one_model_folder
@@ -77,7 +78,7 @@ def export(
     negative = negative_class(contract, negative)
     with new_folder(out / str(number)) as beside:
         note(f"writing {out / str(number)}")
-        write_saved_model(network, contract, negative, beside)
+        write_saved_model(deploy(network), contract, negative, beside)
         records = write_warmup(beside, contract)
         card = model_card(run, contract, negative, fold)
         write_text(beside / CARD_FILE, json.dumps(card, indent=2) + "\n")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import tensorflow as tf
@@ -10,6 +11,7 @@ import tensorflow as tf
 from keras_cwp.serving.decode import OK
 
 BAD_BOX = "the box has no area on the image"
+_F64 = partial(tf.constant, dtype=tf.float64)
 _LEAST_PX = 1e-6  # of a box on the image, as data/plan has it
 
 
@@ -45,9 +47,10 @@ def crop_box(grey: Any, box: Any, geometry: Geometry, side: Any = None) -> tuple
     Returns:
         float32 [image_size, image_size, 1] and a status string []: OK or BAD_BOX, then the pixels are zero.
     """
-    start = tf.maximum(box[:2], 0.0)
-    clipped = tf.minimum(box[:2] + box[2:], whole_image(grey)[2:]) - start  # as data/plan.place_box
-    usable = tf.reduce_all(tf.math.is_finite(box)) & tf.reduce_all(clipped > _LEAST_PX)
+    stated = tf.cast(box, tf.float64)
+    start = tf.maximum(stated[:2], 0)
+    clipped = tf.minimum(stated[:2] + stated[2:], tf.cast(tf.shape(grey)[::-1], tf.float64)) - start
+    usable = tf.reduce_all(tf.math.is_finite(stated)) & tf.reduce_all(clipped > _LEAST_PX)  # data/plan.place_box
     blank = tf.zeros([geometry.image_size, geometry.image_size, 1])
     region = tf.concat([start, clipped], 0)
     pixels = tf.cond(usable, lambda: _crop(grey, region, geometry, side), lambda: blank)
@@ -55,40 +58,54 @@ def crop_box(grey: Any, box: Any, geometry: Geometry, side: Any = None) -> tuple
 
 
 def _crop(grey: Any, box: Any, geometry: Geometry, side: Any) -> Any:
-    start, length = _square(box, geometry.square, side)
-    shape = tf.cast(tf.shape(grey), tf.float32)
-    # The filter reads mirrored lines as far as the training crop, context included, leaves the image; beyond
-    # that its weights are renormalised.
-    context = length * (geometry.margin / geometry.image_size)
-    low = -tf.maximum(0.0, tf.math.ceil(context - start))
-    high = shape + tf.maximum(0.0, tf.math.ceil(start + length + context - shape))
-    reach = tf.math.ceil(tf.maximum(length / geometry.image_size, 1)) + 1
-    first = tf.maximum(tf.math.floor(start - reach), low)
-    count = tf.cast(tf.minimum(tf.math.ceil(start + length + reach), high) - first, tf.int32)
-    patch = _mirrored(_mirrored(grey, first[0], count[0], 0), first[1], count[1], 1)
-    scale = geometry.image_size / length
-    resized = tf.raw_ops.ScaleAndTranslate(
-        images=patch[None, :, :, None],
-        size=[geometry.image_size, geometry.image_size],
-        scale=scale,
-        translation=(first - start) * scale,
-        kernel_type="triangle",
-        antialias=True,
-    )
-    return tf.ensure_shape(resized[0], [geometry.image_size, geometry.image_size, 1])
+    """The crop itself; positions in float64, for a thousandth of a pixel shows in a probability."""
+    starts, lengths = _square(box, geometry.square, side)
+    size, share = geometry.image_size, geometry.margin / geometry.image_size
+    rows, down = _axis(starts[0], lengths[0], size, share, tf.shape(grey)[0])
+    columns, across = _axis(starts[1], lengths[1], size, share, tf.shape(grey)[1])
+    patch = tf.gather(tf.gather(grey, rows, axis=0), columns, axis=1)
+    half = tf.sparse.sparse_dense_matmul(down, patch)
+    crop = tf.sparse.sparse_dense_matmul(across, tf.transpose(half))
+    return tf.ensure_shape(tf.transpose(crop)[..., None], [size, size, 1])
+
+
+def _axis(start: Any, length: Any, size: int, share: float, pixels: Any) -> tuple[Any, Any]:
+    """Source lines int32 [n] along one axis, and the weights, sparse [size, n], that make the crop of them.
+
+    As data/crops._axis: the filter reads mirrored lines as far as the training crop, context included, leaves the
+    image; weights beyond that are left out and the rest made to sum to 1.
+    """
+    edge = tf.cast(pixels, tf.float64)
+    low = -tf.maximum(_F64(0), tf.math.ceil(length * share - start))
+    high = edge + tf.maximum(_F64(0), tf.math.ceil(start + length * (1 + share) - edge))
+    step = length / size
+    radius = tf.maximum(step, 1)
+    center = start + (tf.range(size, dtype=tf.float64) + 0.5) * step
+    first = tf.maximum(tf.math.ceil(center - radius - 0.5), low)
+    last = tf.minimum(tf.math.floor(center + radius - 0.5), high - 1)
+    taps = tf.range(tf.reduce_max(last - first) + 1)
+    index = tf.minimum(first[:, None] + taps, last[:, None])
+    weight = tf.maximum(_F64(0), 1 - tf.abs(index + 0.5 - center[:, None]) / radius)
+    weight = tf.where(first[:, None] + taps > last[:, None], _F64(0), weight)
+    weight = tf.cast(weight / tf.reduce_sum(weight, axis=1, keepdims=True), tf.float32)
+    lines = tf.range(tf.reduce_min(first), tf.reduce_max(last) + 1)
+    row = tf.repeat(tf.range(size, dtype=tf.int64), tf.size(taps))
+    place = tf.reshape(tf.cast(index - lines[0], tf.int64), [-1])
+    shape = tf.stack([tf.constant(size, tf.int64), tf.size(lines, tf.int64)])
+    matrix = tf.SparseTensor(tf.stack([row, place], axis=1), tf.reshape(weight, [-1]), shape)
+    return _mirrored(tf.cast(lines, tf.int32), pixels), matrix
 
 
 def _square(box: Any, square: str, side: Any) -> tuple[Any, Any]:
-    """Start and length float32 [2] of the region, rows first; data/crops.roi_window."""
+    """Start and length float64 [2] of the region, rows first; data/crops.roi_window."""
     start, length = box[1::-1], box[:1:-1]
     grown = length if square == "stretch" else tf.fill([2], tf.reduce_max(length))
-    grown = grown if side is None else tf.where(tf.math.is_nan(side), grown, side)
+    grown = grown if side is None else tf.where(tf.math.is_nan(side), grown, tf.cast(side, tf.float64))
     return start + (length - grown) / 2, grown
 
 
-def _mirrored(grey: Any, first: Any, count: Any, axis: int) -> Any:
-    """`count` lines from `first` on; beyond the edge the image is mirrored about its outermost line."""
-    last = tf.shape(grey)[axis] - 1
-    period = tf.maximum(2 * last, 1)
-    place = tf.math.floormod(tf.range(count) + tf.cast(first, tf.int32), period)
-    return tf.gather(grey, tf.minimum(place, period - place), axis=axis)
+def _mirrored(index: Any, length: Any) -> Any:
+    """Indices beyond [0, length) reflected at the first and last line, which are not repeated."""
+    period = tf.maximum(2 * (length - 1), 1)
+    place = tf.math.floormod(index, period)
+    return tf.minimum(place, period - place) * tf.cast(length > 1, tf.int32)

@@ -21,6 +21,9 @@ from keras_cwp.serving.decode import OK, UNREADABLE
 from keras_cwp.training.run import ModelContract
 
 BOUND = 1e-5  # largest difference of a probability that is rounding
+# A crop made in the graph differs from the same crop made by SciPy in the last bit of its pixels (1e-7), and a
+# network passes that on magnified: 7e-6 was seen.
+BOUND_CROPPED = 5e-5
 _SCRIPT = Path(__file__).with_name("check_bundle.py")
 _TIMEOUT_S = 600
 _IMAGES = 4
@@ -86,7 +89,7 @@ def _crops(
 ) -> np.ndarray:
     size, margin = contract.image_size, margin_px(contract.image_size, contract.context)
     crops = [
-        crop_roi(image, box, size, margin, contract.square, side) / np.float32(255)  # type: ignore[arg-type]
+        crop_roi(image / np.float32(255), box, size, margin, contract.square, side)  # type: ignore[arg-type]
         for image, box in zip(images, boxes, strict=True)
     ]
     return np.stack(crops)[:, margin : margin + size, margin : margin + size, None]
@@ -112,7 +115,7 @@ def _compare(signature: str, expected: np.ndarray, answer: dict[str, Any]) -> fl
     """Largest difference of the images' probabilities; the row after them must be refused, and alone.
 
     Raises:
-        ServingError: the difference is above BOUND, or the row was not refused.
+        ServingError: the difference is above the bound, or the row was not refused.
     """
     key = {"classify": "scores", "regress": "outputs"}.get(signature, "probabilities")
     found = np.array(answer[key], dtype=float)  # null becomes NaN
@@ -123,10 +126,11 @@ def _compare(signature: str, expected: np.ndarray, answer: dict[str, Any]) -> fl
     if statuses[:images] != [OK] * images or statuses[images:] not in ([], [UNREADABLE]):
         raise ServingError(f"export check: signature {signature} gave the statuses {statuses}")
     difference = float(np.abs(found[:images] - expected).max())
-    if not difference <= BOUND:
+    bound = BOUND if signature == "pixels" else BOUND_CROPPED
+    if not difference <= bound:
         raise ServingError(
             f"export check: signature {signature} differs from the Keras model by {difference:.2g} in a "
-            f"probability, more than {BOUND:g}; nothing was published"
+            f"probability, more than {bound:g}; nothing was published"
         )
     return difference
 
