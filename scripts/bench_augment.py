@@ -168,8 +168,9 @@ def _training_steps() -> dict[str, Contender]:
         settings = TrainConfig()
         trainee.compile(make_optimizer(settings, network, 100), make_loss(settings), jit_compile=False)
         trainee.build((None, CROP, CROP, 1))
-        crops, labels = _crops().numpy(), np.eye(3, dtype=np.float32)[np.arange(BATCH) % 3]
-        return lambda: trainee.train_on_batch(crops, labels)
+        patients = np.arange(BATCH)
+        crops, labels = _crops().numpy(), np.eye(3, dtype=np.float32)[patients % 3]
+        return lambda: trainee.train_on_batch((crops, patients), labels, np.ones(BATCH, np.float32))
 
     return {f"training x0.5 with {policy}": step_with(policy) for policy in ("none", "paper", "strong")}
 
