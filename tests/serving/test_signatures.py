@@ -1,0 +1,95 @@
+"""The signatures' own rules, with a network of one line instead of a trained one."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import cv2
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from keras_cwp.data.crops import crop_roi
+from keras_cwp.serving.decode import OK
+from keras_cwp.serving.signatures import Signatures
+from keras_cwp.training.run import ModelContract
+
+SIZE = 16
+
+
+def brightness(pixels: Any, training: bool) -> Any:
+    """Logits [B, 2]: zero, and the log of the mean brightness; so P(dark) = 1 / (1 + mean)."""
+    assert training is False
+    mean = tf.reduce_mean(pixels, axis=[1, 2, 3])
+    return tf.stack([tf.zeros_like(mean), tf.math.log(mean)], axis=1)
+
+
+def signatures(spacing_mm: float | None = None, square: str = "pad") -> Signatures:
+    contract = ModelContract(("dark", "bright"), SIZE, 0.25, square, spacing_mm, "hash")
+    return Signatures(brightness, contract, "dark")
+
+
+def noise(height: int = 60, width: int = 80) -> np.ndarray:
+    return np.random.default_rng(0).integers(0, 256, (height, width), dtype=np.uint8)
+
+
+def png(image: np.ndarray) -> tf.Tensor:
+    return tf.constant([bytes(cv2.imencode(".png", image)[1])])
+
+
+def test_a_dark_and_a_bright_image_by_hand() -> None:
+    files = tf.concat([png(np.full((20, 20), 51, np.uint8)), png(np.full((9, 30), 255, np.uint8))], 0)
+    answer = signatures().from_bytes(files)
+    np.testing.assert_allclose(answer["probabilities"], [[1 / 1.2, 0.2 / 1.2], [0.5, 0.5]], atol=1e-6)
+    assert answer["label"].numpy()[0] == b"dark"
+    assert answer["classes"].numpy().tolist() == [[b"dark", b"bright"]] * 2
+    assert answer["status"].numpy().tolist() == [OK.encode()] * 2
+
+
+def test_no_rows_give_no_rows() -> None:
+    answer = signatures().from_bytes(tf.zeros([0], tf.string))
+    assert {name: tuple(value.shape) for name, value in answer.items()} == {
+        "probabilities": (0, 2),
+        "label": (0,),
+        "classes": (0, 2),
+        "status": (0,),
+    }
+
+
+@pytest.mark.parametrize("own_mm", [0.2, 0.5])
+def test_a_model_of_one_spacing_takes_a_field_of_view_instead_of_the_box(own_mm: float) -> None:
+    image, box = noise(), (20.0, 10.0, 30.0, 20.0)
+    side = SIZE * 0.4 / own_mm
+    crop = crop_roi(image / np.float32(255), box, SIZE, 4, "pad", side)[4:20, 4:20]
+    answer = signatures(0.4).from_roi(png(image), tf.constant([box]), tf.constant([own_mm]))
+    assert float(answer["probabilities"][0, 0]) == pytest.approx(1 / (1 + crop.mean()), abs=1e-6)
+
+
+@pytest.mark.parametrize("unknown", [0.0, float("nan")])
+def test_without_a_spacing_the_box_counts(unknown: float) -> None:
+    box = tf.constant([[20.0, 10, 30, 20]])
+    stated = signatures(0.4).from_roi(png(noise()), box, tf.constant([unknown]))
+    plain = signatures().from_roi(png(noise()), box)
+    np.testing.assert_array_equal(stated["probabilities"], plain["probabilities"])
+
+
+def test_only_a_model_of_one_spacing_asks_for_it() -> None:
+    names = {key: [spec.name for spec in inputs] for key, (_, inputs) in signatures(0.4).endpoints().items()}
+    assert names["roi_bytes"] == ["image_bytes", "box", "spacing_mm"]
+    plain = signatures().endpoints()
+    assert [spec.name for spec in plain["roi_bytes"][1]] == ["image_bytes", "box"]
+    assert next(iter(plain)) == "serving_default"
+
+
+def test_stretch_and_pad_are_different_crops_of_an_oblong_box() -> None:
+    box = tf.constant([[0.0, 0, 80, 20]])
+    pad, stretch = (signatures(square=rule).from_roi(png(noise()), box) for rule in ("pad", "stretch"))
+    assert abs(float(pad["probabilities"][0, 0] - stretch["probabilities"][0, 0])) > 1e-4
+
+
+def test_regress_is_the_probability_of_anything_but_the_negative_class() -> None:
+    features = {"image_bytes": tf.train.Feature(bytes_list=tf.train.BytesList(value=[png(noise()).numpy()[0]]))}
+    example = tf.train.Example(features=tf.train.Features(feature=features)).SerializeToString()
+    dark, bright = signatures().classify(tf.constant([example]))["scores"].numpy()[0]
+    assert signatures().regress(tf.constant([example]))["outputs"].numpy()[0] == pytest.approx(bright, abs=1e-6)
+    assert dark + bright == pytest.approx(1)
