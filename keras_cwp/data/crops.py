@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Literal
 
 import numpy as np
@@ -94,7 +95,9 @@ def resample(pixels: np.ndarray, window: Window) -> np.ndarray:
         part = part[rows - rows.min()]
     if len(columns) != part.shape[1] or (np.diff(columns) != 1).any():
         part = part[:, columns - columns.min()]
-    return np.ascontiguousarray((across @ (down @ part).T).T)
+    if down is not None:
+        part = down @ part
+    return np.ascontiguousarray(part if across is None else (across @ part.T).T)
 
 
 def mirrored(index: np.ndarray, length: int) -> np.ndarray:
@@ -105,8 +108,11 @@ def mirrored(index: np.ndarray, length: int) -> np.ndarray:
     return length - 1 - np.abs(index % period - (length - 1))
 
 
-def _axis(start: float, extent: float, side_px: int, length: int) -> tuple[np.ndarray, sparse.csr_array]:
-    """Source indices along one axis, and the weights [side_px, indices] that make the crop of them."""
+@lru_cache(maxsize=64)  # whole radiographs of one size ask for the same again and again
+def _axis(start: float, extent: float, side_px: int, length: int) -> tuple[np.ndarray, sparse.csr_array | None]:
+    """Source indices along one axis, and the weights [side_px, indices] that make the crop of them; None for copying."""
+    if extent == side_px and start == int(start):
+        return mirrored(int(start) + np.arange(side_px), length), None
     pad_low = max(0, math.ceil(-start))
     pad_high = max(0, math.ceil(start + extent - length))
     step = extent / side_px
@@ -114,14 +120,12 @@ def _axis(start: float, extent: float, side_px: int, length: int) -> tuple[np.nd
     center = start + (np.arange(side_px) + 0.5) * step
     first = np.maximum(np.ceil(center - radius - 0.5), -pad_low).astype(np.int64)
     last = np.minimum(np.floor(center + radius - 0.5), length - 1 + pad_high).astype(np.int64)
-    taps = np.arange(int((last - first).max()) + 1)
-    index = first[:, None] + taps
+    index = first[:, None] + np.arange(int((last - first).max()) + 1)
     weight = np.maximum(0, 1 - np.abs(index + 0.5 - center[:, None]) / radius)
     weight[index > last[:, None]] = 0
     weight /= weight.sum(axis=1, keepdims=True)
     low, high = int(first.min()), int(last.max())
-    rows = np.repeat(np.arange(side_px), len(taps))
-    used = weight.ravel() > 0
-    entries = (weight.ravel()[used].astype(np.float32), (rows[used], index.ravel()[used] - low))
-    matrix = sparse.csr_array(sparse.coo_array(entries, shape=(side_px, high - low + 1)))
-    return mirrored(np.arange(low, high + 1), length), matrix
+    used = weight > 0
+    ends = np.concatenate([[0], used.sum(axis=1).cumsum()])
+    entries = (weight[used].astype(np.float32), index[used] - low, ends)
+    return mirrored(np.arange(low, high + 1), length), sparse.csr_array(entries, shape=(side_px, high - low + 1))

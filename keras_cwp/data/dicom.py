@@ -187,25 +187,33 @@ def _render(stored: np.ndarray, dataset: pydicom.Dataset, window: int | None) ->
     limits = np.iinfo(stored.dtype)
     every = np.arange(limits.min, limits.max + 1, dtype=stored.dtype)
     padding = _padding(every, dataset)
-    index = stored.astype(np.int32) - limits.min
-    used = np.zeros(len(every), dtype=bool)
-    used[np.unique(index)] = True
-    shown = _voi(apply_modality_lut(every, dataset), used & ~padding, dataset, window)
+    index = stored if limits.min == 0 else stored.astype(np.int32) - limits.min
+    shown = _voi(apply_modality_lut(every, dataset), dataset, window)
+    if shown is None:
+        used = (np.bincount(index.ravel(), minlength=len(every)) > 0) & ~padding
+        shown = _stretched(apply_modality_lut(every, dataset), used)
     if dataset.PhotometricInterpretation == "MONOCHROME1":
         shown = 1 - shown
     shown[padding] = 0
     return shown.astype(np.float32)[index]
 
 
-def _voi(values: np.ndarray, used: np.ndarray, dataset: pydicom.Dataset, window: int | None) -> np.ndarray:
-    """Modality values to [0, 1]; without VOI LUT and window, from the least to the greatest value in use."""
-    if window is not None and dataset.get("VOILUTSequence"):
+def _voi(values: np.ndarray, dataset: pydicom.Dataset, window: int | None) -> np.ndarray | None:
+    """Modality values to [0, 1] by VOI LUT or window; None where there is neither or `window` is None."""
+    if window is None:
+        return None
+    if dataset.get("VOILUTSequence"):
         number = min(window, len(dataset.VOILUTSequence) - 1)
         shown = apply_voi(np.rint(values).astype(np.int64), dataset, index=number)
         return shown / (2 ** int(dataset.VOILUTSequence[number].LUTDescriptor[2]) - 1)
-    if window is not None and dataset.get("WindowCenter") is not None and dataset.get("WindowWidth") is not None:
-        function = str(dataset.get("VOILUTFunction", "") or "LINEAR")
-        return window_values(values, _pick(dataset.WindowCenter, window), _pick(dataset.WindowWidth, window), function)
+    if dataset.get("WindowCenter") is None or dataset.get("WindowWidth") is None:
+        return None
+    function = str(dataset.get("VOILUTFunction", "") or "LINEAR")
+    return window_values(values, _pick(dataset.WindowCenter, window), _pick(dataset.WindowWidth, window), function)
+
+
+def _stretched(values: np.ndarray, used: np.ndarray) -> np.ndarray:
+    """From the least to the greatest value in use."""
     low, high = (float(end(values[used])) if used.any() else 0.0 for end in (np.min, np.max))
     return np.clip((values - low) / max(high - low, 1e-9), 0, 1)
 
