@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import keras
@@ -114,7 +115,7 @@ def _dense(step: Step, x: Any) -> Any:
     return tf.nn.bias_add(tf.matmul(x, step.arrays["kernel"]), step.arrays["bias"])
 
 
-_RUN = {
+_RUN: dict[str, Callable[..., Any]] = {
     "scale": _scale,
     "conv": _conv,
     "depthwise": _depthwise,
