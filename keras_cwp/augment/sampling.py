@@ -1,7 +1,7 @@
 """The sampler: one gather makes the pixels, at any places.
 
-Written as plain tensor arithmetic, which XLA fuses into one loop: on a CPU twice as fast as TensorFlow's own
-projective kernel, which XLA cannot compile and which knows no displacement field.
+Written as plain tensor arithmetic, which XLA fuses into one loop: on a CPU it takes two thirds of the time of
+TensorFlow's own projective kernel, which XLA cannot compile and which knows no displacement field.
 """
 
 from __future__ import annotations
