@@ -65,7 +65,7 @@ class ModelConfig(_Section):
 class AugmentConfig(_Section):
     """What training images go through; never validation, test or export."""
 
-    policy: str = Field("paper", description="a policy of augment/policies.yaml, or a path to a YAML policy")
+    policy: str = Field("light", description="a policy of augment/policies.yaml, or a path to a YAML policy")
     where: Literal["device", "pipeline"] = Field("device", description="in the training step, or in tf.data")
     ramp_epochs: int = Field(0, ge=0, description="epochs over which the magnitude grows to its full value")
 
@@ -73,16 +73,16 @@ class AugmentConfig(_Section):
 class TrainConfig(_Section):
     """How the network is trained."""
 
-    epochs: int = Field(16, ge=1)
+    epochs: int = Field(32, ge=1)
     batch_size: int = Field(32, ge=1, le=1024)
     learning_rate: float = Field(2e-3, gt=0, description="peak of the schedule")
     warmup_epochs: float = Field(1.0, ge=0, description="linear rise before the cosine descent")
-    weight_decay: float = Field(0.02, ge=0, description="decoupled (AdamW); not on biases, gains and ECA kernels")
+    weight_decay: float = Field(0.05, ge=0, description="decoupled (AdamW); not on biases, gains and ECA kernels")
     loss: Literal["cross_entropy", "focal"] = "cross_entropy"
     focal_gamma: float = Field(2.0, ge=0)
-    label_smoothing: float = Field(0.05, ge=0, lt=1)
+    label_smoothing: float = Field(0.1, ge=0, lt=1)
     class_weights: Literal["none", "balanced"] = "none"
-    ema_momentum: float | None = Field(0.99, gt=0, lt=1, description="moving average of the weights; none: off")
+    ema_momentum: float | None = Field(0.995, gt=0, lt=1, description="moving average of the weights; none: off")
     early_stopping: int | None = Field(
         None, ge=1, description="epochs without a better validation macro AUC before it ends; none: never"
     )

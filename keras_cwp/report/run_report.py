@@ -73,7 +73,7 @@ def score_elsewhere(run: RunFolder, data: PreparedData) -> Scores:
         RunError: it is the run's own data set.
         DataError: other classes or crops than the model's.
     """
-    from keras_cwp.training.inference import as_scores, predict_probabilities
+    from keras_cwp.training.inference import as_scores, forward, predict_probabilities
     from keras_cwp.training.run import ModelContract
     from keras_cwp.training.saved import load_network
 
@@ -85,7 +85,7 @@ def score_elsewhere(run: RunFolder, data: PreparedData) -> Scores:
         if getattr(contract, key) != theirs:
             raise DataError(f"{data.path}: {key} is {theirs}, the model of {run.path} has {getattr(contract, key)}")
     rows = np.arange(len(data))
-    each = [predict_probabilities(load_network(folder), data, rows) for folder in folders]
+    each = [predict_probabilities(forward(load_network(folder)), data, rows) for folder in folders]
     return as_scores(data, rows, np.mean(each, axis=0))
 
 

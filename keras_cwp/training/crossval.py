@@ -15,7 +15,7 @@ from keras_cwp.files import write_text
 from keras_cwp.scores import Scores, concatenate
 from keras_cwp.training.device import environment
 from keras_cwp.training.fit import run_info, split_rows
-from keras_cwp.training.inference import as_scores, predict_probabilities
+from keras_cwp.training.inference import as_scores, forward, predict_probabilities
 from keras_cwp.training.network import train_network
 from keras_cwp.training.run import RunFolder, begin_run, finish_run, write_split
 
@@ -86,8 +86,9 @@ def _one_fold(
     folder = run.path / f"fold_{fold}"
     title = f"fold {fold}/{count}"
     network = train_network(data, train, validation, config, fold_seed(config.seed, fold), folder, console, title)
+    ask = forward(network)
     test_scores, validation_scores = (
-        as_scores(data, rows, predict_probabilities(network, data, rows), fold) for rows in (test, validation)
+        as_scores(data, rows, predict_probabilities(ask, data, rows), fold) for rows in (test, validation)
     )
     console.print(f"{title}  done: {len(test)} ROIs of {len(np.unique(data.patients[test]))} patients scored")
     return test_scores, validation_scores

@@ -17,7 +17,7 @@ from keras_cwp.data.manifest import PreparedData
 from keras_cwp.errors import RunError
 from keras_cwp.evaluation.roc import macro_auc
 from keras_cwp.files import write_text
-from keras_cwp.training.inference import predict_probabilities
+from keras_cwp.training.inference import Forward, forward, predict_probabilities
 from keras_cwp.training.resume import Progress, save_state
 
 STATE_FILE = "state.npz"
@@ -45,6 +45,7 @@ class EpochEnd(keras.callbacks.Callback):
     ) -> None:
         super().__init__()
         self.network = network
+        self._ask = forward(network)
         self.data = data
         self.rows = rows
         self.config = config
@@ -63,7 +64,7 @@ class EpochEnd(keras.callbacks.Callback):
         if not np.isfinite(logs["loss"]):
             raise RunError(f"{self.folder}: the loss is {logs['loss']} in epoch {epoch + 1}; lower train.learning_rate")
         self.model.copy_average_to(self.network)
-        figures = validation_figures(self.network, self.data, self.rows)
+        figures = validation_figures(self._ask, self.data, self.rows)
         rate = float(keras.ops.convert_to_numpy(self.model.optimizer.learning_rate))
         row = {"epoch": epoch + 1, "loss": float(logs["loss"]), "accuracy": float(logs["accuracy"])}
         row |= figures | {"learning_rate": rate, "seconds": round(time.monotonic() - self._began, 2)}
@@ -105,9 +106,9 @@ class EpochEnd(keras.callbacks.Callback):
         save_state(self.folder / STATE_FILE, self.model, self.progress)
 
 
-def validation_figures(network: keras.Model, data: PreparedData, rows: np.ndarray) -> dict[str, float]:
+def validation_figures(ask: Forward, data: PreparedData, rows: np.ndarray) -> dict[str, float]:
     """Macro AUC (NaN where a class is missing), accuracy and log loss of un-augmented crops."""
-    probabilities = predict_probabilities(network, data, rows)
+    probabilities = predict_probabilities(ask, data, rows)
     labels = data.labels[rows]
     own = probabilities[np.arange(len(rows)), labels]
     return {

@@ -13,7 +13,7 @@ from keras_cwp.data.manifest import PreparedData
 from keras_cwp.data.splits import assert_disjoint, three_way
 from keras_cwp.files import write_text
 from keras_cwp.training.device import command_line, environment
-from keras_cwp.training.inference import as_scores, predict_probabilities
+from keras_cwp.training.inference import as_scores, forward, predict_probabilities
 from keras_cwp.training.network import train_network
 from keras_cwp.training.run import RunFolder, begin_run, finish_run, write_split
 
@@ -35,8 +35,9 @@ def fit(data: PreparedData, config: Config, out: Path, console: Console) -> RunF
     train, validation, test = (np.flatnonzero(parts == part) for part in ("train", "validation", "test"))
     console.print(f"training on {len(train)} ROIs, {len(validation)} choose the epoch, {len(test)} are held out")
     network = train_network(data, train, validation, config, config.seed, run.path, console, "fit")
+    ask = forward(network)
     scores = {
-        part: as_scores(data, rows, predict_probabilities(network, data, rows))
+        part: as_scores(data, rows, predict_probabilities(ask, data, rows))
         for part, rows in (("validation", validation), ("test", test))
     }
     finish_run(run, run_info(data), scores["test"], scores["validation"])

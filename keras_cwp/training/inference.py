@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import keras
 import numpy as np
 import tensorflow as tf
@@ -10,21 +12,30 @@ from keras_cwp.data.manifest import PreparedData
 from keras_cwp.data.pipeline import batches
 from keras_cwp.scores import Scores
 
+Forward = Callable[[tf.Tensor], tf.Tensor]
 
-def predict_probabilities(
-    network: keras.Model, data: PreparedData, rows: np.ndarray, batch_size: int = 64
-) -> np.ndarray:
+
+def forward(network: keras.Model) -> Forward:
+    """The network's inference as one graph, traced once: images [batch, side, side, 1] → logits [batch, classes].
+
+    It reads the network's weights when it is called, so it follows them.
+    """
+    side, channels = network.input_shape[1], network.input_shape[3]
+    signature = [tf.TensorSpec([None, side, side, channels], tf.float32)]
+    return tf.function(lambda images: network(images, training=False), signature, autograph=False)
+
+
+def predict_probabilities(ask: Forward, data: PreparedData, rows: np.ndarray, batch_size: int = 64) -> np.ndarray:
     """Probabilities float64 [rows, classes] in the order of `rows`, from un-augmented crops.
 
     Args:
-        network: images [batch, image_size, image_size, 1] in [0, 1] → logits [batch, classes].
+        ask: what `forward` made of a network.
         rows: int [n]; indices into the manifest, each at most once.
     """
-    forward = tf.function(lambda images: network(images, training=False), reduce_retracing=True)
     inner = slice(data.margin, data.margin + data.image_size)
     found: dict[int, np.ndarray] = {}
     for crops, _, indices in batches(data, rows, batch_size=batch_size):
-        logits = forward(crops[:, inner, inner]).numpy().astype(np.float64)
+        logits = ask(crops[:, inner, inner]).numpy().astype(np.float64)
         found.update(zip(indices.numpy().tolist(), _softmax(logits), strict=True))
     return np.stack([found[int(row)] for row in rows])
 

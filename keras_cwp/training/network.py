@@ -86,7 +86,6 @@ def _build(data: PreparedData, config: Config, seed: int, steps: int) -> tuple[T
         trainee.compile(
             optimizer=make_optimizer(config.train, learner, steps),
             loss=make_loss(config.train),
-            metrics=[keras.metrics.CategoricalAccuracy(name="accuracy")],
             jit_compile=jit_compile(config.train),
         )
     network = build_model(config.model, classes, data.image_size)

@@ -2,24 +2,53 @@
 
 from __future__ import annotations
 
+import math
+from typing import Any
+
 import keras
+from keras import ops
 
 from keras_cwp.config import TrainConfig
 
 
-def learning_rate_schedule(config: TrainConfig, steps_per_epoch: int) -> keras.optimizers.schedules.CosineDecay:
-    """Linear warm-up to the peak, then half a cosine to zero at the last step.
+@keras.saving.register_keras_serializable(package="keras_cwp")
+class WarmupCosine(keras.optimizers.schedules.LearningRateSchedule):
+    """Linear warm-up from zero to the peak, then half a cosine to zero at the last step.
+
+    Keras' CosineDecay says the same with a conditional, which weight decay repeats in the graph for each variable;
+    this one is arithmetic alone.
+
+    Args:
+        peak: highest rate.
+        warmup_steps, steps: of the rise, and in all.
+
+    Raises:
+        ValueError: not 0 ≤ warmup_steps < steps.
 
     Reference: Loshchilov and Hutter, SGDR, arXiv 1608.03983 (one cycle, no restart).
     """
+
+    def __init__(self, peak: float, warmup_steps: int, steps: int) -> None:
+        if not 0 <= warmup_steps < steps:
+            raise ValueError(f"WarmupCosine: warmup_steps must be from 0 to below {steps}, got {warmup_steps}")
+        self.peak = peak
+        self.warmup_steps = warmup_steps
+        self.steps = steps
+
+    def __call__(self, step: Any) -> Any:
+        step = ops.cast(step, "float32")
+        rise = ops.minimum(step / max(self.warmup_steps, 1), 1.0) if self.warmup_steps else 1.0
+        done = (step - self.warmup_steps) / (self.steps - self.warmup_steps)
+        return self.peak * rise * 0.5 * (1 + ops.cos(math.pi * ops.clip(done, 0.0, 1.0)))
+
+    def get_config(self) -> dict[str, Any]:
+        return {"peak": self.peak, "warmup_steps": self.warmup_steps, "steps": self.steps}
+
+
+def learning_rate_schedule(config: TrainConfig, steps_per_epoch: int) -> WarmupCosine:
+    """The schedule of a training; at least one step is left to fall."""
     steps = config.epochs * steps_per_epoch
-    warmup = min(round(config.warmup_epochs * steps_per_epoch), steps - 1)
-    return keras.optimizers.schedules.CosineDecay(
-        initial_learning_rate=0.0 if warmup else config.learning_rate,
-        decay_steps=steps - warmup,
-        warmup_target=config.learning_rate if warmup else None,
-        warmup_steps=warmup,
-    )
+    return WarmupCosine(config.learning_rate, min(round(config.warmup_epochs * steps_per_epoch), steps - 1), steps)
 
 
 def make_optimizer(config: TrainConfig, network: keras.Model, steps_per_epoch: int) -> keras.optimizers.Optimizer:

@@ -38,6 +38,13 @@ class Trainee(keras.Model):
         self.in_pipeline = in_pipeline
         self.ema_momentum = ema_momentum
         self.average = [] if ema_momentum is None else _copies(network.trainable_variables)
+        # Made here and not by compile: a variable that is first met while the step is traced has it traced twice.
+        self._loss = keras.metrics.Mean(name="loss")
+        self._accuracy = keras.metrics.CategoricalAccuracy(name="accuracy")
+
+    @property
+    def metrics(self) -> list[keras.metrics.Metric]:
+        return [self._loss, self._accuracy]
 
     def build(self, input_shape: tuple[int | None, ...]) -> None:
         self.built = True  # its parts are, before it is made
@@ -52,11 +59,8 @@ class Trainee(keras.Model):
             scaled = self.optimizer.scale_loss(loss)
         self.optimizer.apply(tape.gradient(scaled, variables), variables)
         self._follow(variables)
-        for metric in self.metrics:
-            if metric.name == "loss":
-                metric.update_state(loss, sample_weight=tf.shape(crops)[0])
-            else:
-                metric.update_state(labels, logits)
+        self._loss.update_state(loss, sample_weight=tf.shape(crops)[0])
+        self._accuracy.update_state(labels, logits)
         return self.get_metrics_result()
 
     def copy_average_to(self, network: keras.Model) -> None:

@@ -8,7 +8,7 @@ import pytest
 
 from keras_cwp.config import ModelConfig, TrainConfig
 from keras_cwp.models.build import build_model
-from keras_cwp.training.optim import learning_rate_schedule, make_optimizer
+from keras_cwp.training.optim import WarmupCosine, learning_rate_schedule, make_optimizer
 
 
 def rates(config, steps_per_epoch, steps):
@@ -41,3 +41,14 @@ def test_weight_decay_acts_on_kernels_alone():
         spared = variable.name in ("gamma", "beta", "bias") or "eca" in variable.path
         expected = old if spared else old * (1 - 0.01 * 0.5)
         np.testing.assert_allclose(keras.ops.convert_to_numpy(variable), expected, rtol=1e-5, err_msg=variable.path)
+
+
+def test_an_impossible_warm_up_is_named():
+    with pytest.raises(ValueError, match="warmup_steps must be from 0 to below 3, got 3"):
+        WarmupCosine(0.1, 3, 3)
+
+
+def test_the_schedule_comes_back_from_its_configuration():
+    schedule = WarmupCosine(0.1, 2, 9)
+    again = keras.optimizers.schedules.deserialize(keras.optimizers.schedules.serialize(schedule))
+    assert again.get_config() == schedule.get_config()

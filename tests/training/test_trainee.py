@@ -36,7 +36,6 @@ def compiled(momentum, mixing=None, in_pipeline=False):
     trainee.compile(
         keras.optimizers.SGD(0.5),
         keras.losses.CategoricalCrossentropy(from_logits=True),
-        metrics=[keras.metrics.CategoricalAccuracy(name="accuracy")],
         jit_compile=False,
     )
     return trainee
