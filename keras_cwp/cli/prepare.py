@@ -36,10 +36,12 @@ def command(
     the radiographs are DICOM and name their patient.
     """
     from keras_cwp.cli.progress import progress_bar
+    from keras_cwp.cli.quiet import import_tensorflow
     from keras_cwp.config import load_config
     from keras_cwp.data.prepare import prepare
 
     settings = load_config(config, overrides).data
+    import_tensorflow()  # writes the shards
     with progress_bar("radiographs") as progress:
         data = prepare(
             rois,
