@@ -110,7 +110,7 @@ def mirrored(index: np.ndarray, length: int) -> np.ndarray:
 
 @lru_cache(maxsize=64)  # whole radiographs of one size ask for the same again and again
 def _axis(start: float, extent: float, side_px: int, length: int) -> tuple[np.ndarray, sparse.csr_array | None]:
-    """Source indices along one axis, and the weights [side_px, indices] that make the crop of them; None for copying."""
+    """Source indices along one axis, and the weights [side_px, indices] of the crop; None where it is a copy."""
     if extent == side_px and start == int(start):
         return mirrored(int(start) + np.arange(side_px), length), None
     pad_low = max(0, math.ceil(-start))
