@@ -6,7 +6,6 @@ from collections.abc import Callable
 from typing import Any
 
 import keras
-import numpy as np
 
 from keras_cwp.models.plan import IMAGE, LOGITS, Step, can_plan, plan
 
