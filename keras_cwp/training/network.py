@@ -137,7 +137,7 @@ def _save(network: keras.Model, data: PreparedData, folder: Path) -> None:
     contract = ModelContract(
         data.classes,
         data.image_size,
-        data.meta["context"],
+        data.margin / data.image_size,  # 0 where whole images have nothing around them
         data.meta["square"],
         data.meta["spacing_mm"],
         data.content_hash,
