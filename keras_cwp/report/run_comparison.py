@@ -50,12 +50,15 @@ def run_names(paths: Sequence[Path]) -> list[str]:
 
 def _read(name: str, folder: RunFolder) -> ComparedRun:
     scores, model = folder.scores, folder.config.model
-    return ComparedRun(name, scores, model.arch, _parameters(folder), None, run_history(folder))
+    return ComparedRun(name, scores, model.arch, *_size(folder), run_history(folder))
 
 
-def _parameters(folder: RunFolder) -> int:
+def _size(folder: RunFolder) -> tuple[int, int]:
+    """Parameters and multiply-accumulates of one network of the run."""
     from keras_cwp.models.build import build_model
+    from keras_cwp.models.cost import count_macs
 
     contract = ModelContract.read(folder.model_folders()[0])
     model = folder.config.model.model_copy(update={"weights": None})
-    return int(build_model(model, len(contract.classes), contract.image_size).count_params())
+    network = build_model(model, len(contract.classes), contract.image_size)
+    return int(network.count_params()), count_macs(network)

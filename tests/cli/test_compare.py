@@ -51,6 +51,7 @@ def test_compare_writes_a_page_a_table_and_the_tests(scores: Scores, tmp_path: P
     assert (out / "comparison.html").is_file()
     table = (out / "tables" / "runs.csv").read_text(encoding="utf-8")
     assert "shufflenet_v2_x0_5" in table
+    assert " M," in table  # multiply-accumulates are counted
     assert json.loads((out / "comparison.json").read_text())["runs"] == ["a", "b"]
 
 
