@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import multiprocessing
+import os
+import threading
 from collections import deque
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ProcessPoolExecutor
@@ -132,7 +134,8 @@ def _in_processes(
 ) -> Iterator[list[Crops]]:
     """The same by several processes; spawned, not forked, for a fork of TensorFlow's threads can hang."""
     waiting: deque[tuple[list[Crops | None], Future[list[Crops]]]] = deque()
-    with ProcessPoolExecutor(workers, mp_context=multiprocessing.get_context("spawn")) as pool:
+    context = multiprocessing.get_context("spawn")
+    with ProcessPoolExecutor(workers, mp_context=context, initializer=_leave_with_parent) as pool:
         try:
             for chunk in chunks:
                 tasks = [(picture, [plan.boxes[row] for row in picture.rows]) for picture in chunk]
@@ -149,6 +152,18 @@ def _in_processes(
             ) from None
         finally:
             pool.shutdown(cancel_futures=True)
+
+
+def _leave_with_parent() -> None:
+    """End this process when its parent is gone: one that was killed cannot tell its workers to stop."""
+    parent = multiprocessing.parent_process()
+
+    def wait() -> None:
+        if parent is not None:
+            parent.join()
+            os._exit(1)
+
+    threading.Thread(target=wait, daemon=True).start()
 
 
 def _merged(taken: list[Crops | None], future: Future[list[Crops]]) -> list[Crops]:
