@@ -102,9 +102,9 @@ def keras_step(batch: int, eca: str) -> Callable[[], object]:
     model.compile(keras.optimizers.AdamW(1e-3), loss, jit_compile=False)
     images = tf.constant(np.random.default_rng(0).random((batch, SIDE, SIDE, 1), "float32"))
     labels = tf.zeros((batch,), tf.int32)
-    run = model.make_train_function()
+    model.make_train_function()
     data = iter(tf.data.Dataset.from_tensors((images, labels)).repeat())
-    return lambda: [value.numpy() for value in tf.nest.flatten(run(data))]
+    return lambda: [value.numpy() for value in tf.nest.flatten(model.train_function(data))]
 
 
 def keras_inference(batch: int, eca: str, rewrite: bool) -> Callable[[], object]:

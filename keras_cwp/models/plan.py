@@ -224,16 +224,12 @@ def _places(channels: Iterable[Channel], wanted: list[Channel]) -> np.ndarray:
     return np.array([place[channel] for channel in channels])
 
 
-def _branch(
-    model: keras.Model, unit: str, inputs: str, rows: np.ndarray, runs: _Runs, *, strides: int
-) -> list[Step]:
+def _branch(model: keras.Model, unit: str, inputs: str, rows: np.ndarray, runs: _Runs, *, strides: int) -> list[Step]:
     expand = _conv(model, f"{unit}_expand", (inputs,), rows=rows, relu=True)
     same = np.arange(_width(model, f"{unit}_expand"))
     depthwise, offset = _depthwise(model, f"{unit}_depthwise", expand.outputs, same, strides)
     columns = runs.columns(unit)
-    project = _conv(
-        model, f"{unit}_project", depthwise.outputs, columns=columns, constant=offset, relu=True
-    )
+    project = _conv(model, f"{unit}_project", depthwise.outputs, columns=columns, constant=offset, relu=True)
     steps = [expand, depthwise, project]
     gates = {layer.name: layer for layer in model.layers if isinstance(layer, ECA)}
     if f"{unit}_eca" in gates:

@@ -4,10 +4,10 @@ import keras
 import numpy as np
 import pytest
 import tensorflow as tf
+from contract import check_layer
 from keras import ops
 
 from keras_cwp.layers.batch_norm import FusedBatchNormalization
-from contract import check_layer
 
 OPTIONS = [{}, {"scale": False}, {"center": False}, {"epsilon": 1e-5, "momentum": 0.9}, {"dtype": "mixed_float16"}]
 # float16 holds 11 bits; the float32 sums differ in order only

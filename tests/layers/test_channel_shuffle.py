@@ -2,10 +2,10 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from contract import check_layer
 from keras import ops
 
 from keras_cwp.layers.channel_shuffle import ChannelShuffle
-from contract import check_layer
 
 
 @pytest.mark.parametrize(

@@ -2,10 +2,10 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from contract import check_layer
 from keras import ops
 
 from keras_cwp.layers.channel_split import ChannelSplit
-from contract import check_layer
 
 
 def test_cuts_the_channels_in_order() -> None:

@@ -4,17 +4,34 @@ import math
 
 import numpy as np
 import pytest
+from contract import check_layer
 from keras import ops
 
 from keras_cwp.layers.eca import ECA, eca_kernel_size
-from contract import check_layer
 
 
 @pytest.mark.parametrize(
     ("channels", "taps"),
     # |(log2 C + 1) / 2|, cut to an integer and made odd upwards: 3 up to 64 channels, 5 from 128 (rule of eq. 12)
-    [(1, 1), (8, 3), (24, 3), (48, 3), (58, 3), (64, 3), (96, 3), (116, 3), (122, 3), (127, 3), (128, 5), (232, 5)]
-    + [(488, 5), (512, 5), (1024, 5), (2047, 5), (2048, 7)],
+    [
+        (1, 1),
+        (8, 3),
+        (24, 3),
+        (48, 3),
+        (58, 3),
+        (64, 3),
+        (96, 3),
+        (116, 3),
+        (122, 3),
+        (127, 3),
+        (128, 5),
+        (232, 5),
+        (488, 5),
+        (512, 5),
+        (1024, 5),
+        (2047, 5),
+        (2048, 7),
+    ],
 )
 def test_kernel_size_follows_the_papers_rule(channels: int, taps: int) -> None:
     assert eca_kernel_size(channels) == taps

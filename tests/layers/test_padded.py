@@ -2,10 +2,10 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from contract import check_layer
 from keras import ops
 
 from keras_cwp.layers.padded import PaddedConv2D, PaddedDepthwiseConv2D, PaddedMaxPooling2D
-from contract import check_layer
 
 
 def windows(image: np.ndarray, size: int, stride: int, padding: int, value: float) -> np.ndarray:

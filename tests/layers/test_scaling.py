@@ -2,10 +2,10 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from contract import check_layer
 from keras import ops
 
 from keras_cwp.layers.scaling import Scaling
-from contract import check_layer
 
 
 def test_scales_each_plane_by_hand() -> None:
