@@ -1,4 +1,4 @@
-"""evaluate in a process of its own: nothing but the run's files tells it what layers the model is made of."""
+"""A saved network in a process of its own: nothing but the file tells what layers it is made of."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from keras_cwp.models.build import build_model
 def test_a_saved_network_loads_where_nothing_else_was_imported(tmp_path: Path) -> None:
     build_model(ModelConfig(), 3, 32).save(tmp_path / "model.keras")
     code = (
-        "from pathlib import Path\nfrom keras_cwp.training.inference import load_network\n"
+        "from pathlib import Path\nfrom keras_cwp.training.saved import load_network\n"
         f"print(load_network(Path({str(tmp_path)!r})).output_shape)"
     )
     done = subprocess.run([sys.executable, "-c", code], check=False, capture_output=True, text=True)
