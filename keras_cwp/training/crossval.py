@@ -16,7 +16,7 @@ from keras_cwp.scores import Scores, concatenate
 from keras_cwp.training.device import environment
 from keras_cwp.training.fit import run_info, split_rows
 from keras_cwp.training.inference import as_scores, forward, predict_probabilities
-from keras_cwp.training.network import train_network
+from keras_cwp.training.network import check_buildable, train_network
 from keras_cwp.training.run import RunFolder, begin_run, finish_run, write_split
 
 
@@ -30,6 +30,7 @@ def cross_validate(data: PreparedData, config: Config, out: Path, console: Conso
         SplitError: too few patients for the folds.
     """
     splits = fold_parts(data, config)
+    check_buildable(config, data)
     run = begin_run(out, config, data.content_hash, "cv")
     write_text(run.path / "environment.json", json.dumps(environment(), indent=2) + "\n")
     rows = [row for fold, parts in splits.items() for row in split_rows(data, parts, fold)]

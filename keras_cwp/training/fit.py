@@ -14,7 +14,7 @@ from keras_cwp.data.splits import assert_disjoint, three_way
 from keras_cwp.files import write_text
 from keras_cwp.training.device import command_line, environment
 from keras_cwp.training.inference import as_scores, forward, predict_probabilities
-from keras_cwp.training.network import train_network
+from keras_cwp.training.network import check_buildable, train_network
 from keras_cwp.training.run import RunFolder, begin_run, finish_run, write_split
 
 
@@ -29,6 +29,7 @@ def fit(data: PreparedData, config: Config, out: Path, console: Console) -> RunF
     """
     parts = three_way(data.patients, data.labels, config.split.validation, config.split.test, config.seed)
     assert_disjoint(data.patients, parts)
+    check_buildable(config, data)
     run = begin_run(out, config, data.content_hash, "fit")
     write_text(run.path / "environment.json", json.dumps(environment(), indent=2) + "\n")
     write_split(run.path / "split.csv", split_rows(data, parts, 0))

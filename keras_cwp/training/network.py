@@ -27,6 +27,17 @@ from keras_cwp.training.saved import MODEL_FILE, load_network, save_network
 from keras_cwp.training.trainee import Trainee
 
 
+def check_buildable(config: Config, data: PreparedData) -> None:
+    """Find out before anything is written whether network and policy can be made.
+
+    Raises:
+        ModelError: unknown architecture, or weights that cannot be found, read or matched.
+        ConfigError: unknown or malformed augmentation policy.
+    """
+    load_policy(config.augment.policy)
+    build_model(config.model, len(data.classes), data.image_size)
+
+
 def train_network(
     data: PreparedData,
     train: np.ndarray,
