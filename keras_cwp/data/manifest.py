@@ -172,6 +172,11 @@ class PreparedData:
         return np.array([index[row.label] for row in self.manifest], dtype=np.int64)
 
     @cached_property
+    def label_names(self) -> np.ndarray:
+        """str [rois], the class of each ROI by its name."""
+        return np.array([row.label for row in self.manifest], dtype=str)
+
+    @cached_property
     def patients(self) -> np.ndarray:
         """str [rois], the ids as the ROI table has them."""
         return np.array([row.patient_id for row in self.manifest], dtype=str)

@@ -38,6 +38,19 @@ def three_way(patients: np.ndarray, labels: np.ndarray, validation: float, test:
     return parts
 
 
+def validation_part(patients: np.ndarray, labels: np.ndarray, share: float, seed: int) -> np.ndarray:
+    """Which ROIs of a training part choose epoch and thresholds instead, bool [rois].
+
+    Raises:
+        SplitError: the share is not between 0 and 1, one class only, or a class with fewer than two patients.
+    """
+    if not 0 < share < 1:
+        raise SplitError(f"split: validation {share} must be above 0 and below 1")
+    chosen = _place(patients, labels, np.array([1 - share, share]), seed, "the parts train and validation") == 1
+    assert_disjoint(patients, chosen)
+    return chosen
+
+
 def folds(patients: np.ndarray, labels: np.ndarray, folds: int, seed: int) -> np.ndarray:
     """Fold in which each ROI is held out, int64 [rois] from 0 to `folds` - 1.
 

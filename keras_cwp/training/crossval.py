@@ -10,7 +10,7 @@ from rich.console import Console
 
 from keras_cwp.config import Config
 from keras_cwp.data.manifest import PreparedData
-from keras_cwp.data.splits import assert_disjoint, folds
+from keras_cwp.data.splits import assert_disjoint, folds, validation_part
 from keras_cwp.files import write_text
 from keras_cwp.scores import Scores, concatenate
 from keras_cwp.training.device import environment
@@ -52,7 +52,7 @@ def fold_parts(data: PreparedData, config: Config) -> dict[int, np.ndarray]:
     """
     splits = {}
     for repeat in range(config.split.repeats):
-        outer = folds(data.patients, data.labels, config.split.folds, fold_seed(config.seed, repeat))
+        outer = folds(data.patients, data.label_names, config.split.folds, fold_seed(config.seed, repeat))
         for k in range(config.split.folds):
             number = repeat * config.split.folds + k + 1
             splits[number] = _with_validation(data, outer == k, config, fold_seed(config.seed, number))
@@ -67,8 +67,8 @@ def fold_seed(seed: int, number: int) -> int:
 def _with_validation(data: PreparedData, test: np.ndarray, config: Config, seed: int) -> np.ndarray:
     parts = np.where(test, "test", "train").astype("<U10")
     rest = np.flatnonzero(~test)
-    shares = round(1 / config.split.validation)
-    parts[rest[folds(data.patients[rest], data.labels[rest], shares, seed) == 0]] = "validation"
+    share = config.split.validation
+    parts[rest[validation_part(data.patients[rest], data.label_names[rest], share, seed)]] = "validation"
     assert_disjoint(data.patients, parts)
     return parts
 

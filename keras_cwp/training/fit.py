@@ -27,7 +27,7 @@ def fit(data: PreparedData, config: Config, out: Path, console: Console) -> RunF
         RunError: `out` holds something else, or the training diverged.
         SplitError: too few patients for three parts.
     """
-    parts = three_way(data.patients, data.labels, config.split.validation, config.split.test, config.seed)
+    parts = three_way(data.patients, data.label_names, config.split.validation, config.split.test, config.seed)
     assert_disjoint(data.patients, parts)
     check_buildable(config, data)
     run = begin_run(out, config, data.content_hash, "fit")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from keras_cwp.data.splits import PARTS, assert_disjoint, folds, three_way
+from keras_cwp.data.splits import PARTS, assert_disjoint, folds, three_way, validation_part
 from keras_cwp.errors import SplitError
 
 
@@ -129,3 +129,18 @@ def test_classes_that_share_all_their_patients():
     labels = np.array([0, 1, 0, 1, 2, 2])
     fold = folds(patients, labels, 2, 0)
     assert {tuple(sorted(labels[fold == k])) for k in range(2)} == {(0, 1, 2)}
+
+
+def test_validation_part_takes_its_share_of_every_class_by_patients() -> None:
+    patients = np.repeat([f"p{n}" for n in range(40)], 3)
+    labels = np.repeat(["a", "b"], 60)
+    chosen = validation_part(patients, labels, 0.1, 7)
+    assert {name: int(chosen[labels == name].sum()) for name in ("a", "b")} == {"a": 6, "b": 6}
+    assert not set(patients[chosen]) & set(patients[~chosen])
+
+
+def test_validation_part_needs_two_patients_of_a_class() -> None:
+    with pytest.raises(SplitError, match=r"class 'b' has 1 patient"):
+        validation_part(np.array(["p1", "p2", "p3"]), np.array(["a", "a", "b"]), 0.1, 0)
+    with pytest.raises(SplitError, match="validation 1 must be above 0 and below 1"):
+        validation_part(np.array(["p1", "p2"]), np.array(["a", "b"]), 1, 0)
