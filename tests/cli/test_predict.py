@@ -21,8 +21,9 @@ from keras_cwp.files import write_text
 from keras_cwp.scores import UNKNOWN_LABEL, Scores
 from keras_cwp.serving.card import CARD_FILE, model_card
 from keras_cwp.serving.export import write_saved_model
-from keras_cwp.serving.networks import load_network, load_with_contract
+from keras_cwp.serving.networks import load_with_contract
 from keras_cwp.serving.predict import predict_table
+from keras_cwp.training.saved import load_network
 
 BOXES = [(10, 12, 40, 30), (60, 50, 50, 50), (0, 0, 30, 64), (70, 20, 25, 25)]
 

@@ -17,17 +17,19 @@ from tensorflow.core.protobuf import saved_model_pb2
 from tensorflow_serving.apis import prediction_log_pb2
 from tensorflow_serving.config import model_server_config_pb2
 
+from keras_cwp.config import Config
 from keras_cwp.data.crops import crop_roi
 from keras_cwp.errors import CwpError, RunError, ServingError
 from keras_cwp.serving import export as exporting
 from keras_cwp.serving.bundle import FILES, write_bundle_files
 from keras_cwp.serving.decode import OK, UNREADABLE
 from keras_cwp.serving.export import Exported, export
-from keras_cwp.serving.networks import load_network, load_with_contract
+from keras_cwp.serving.networks import load_with_contract
 from keras_cwp.serving.resample import BAD_BOX
 from keras_cwp.serving.signatures import BAD_PIXELS
 from keras_cwp.serving.verify import verify
 from keras_cwp.serving.warmup import BATCH_SIZES, WARMUP_FILE
+from keras_cwp.training.saved import load_network
 
 SIGNATURES = {"serving_default", "roi_bytes", "pixels", "classify", "regress"}
 
@@ -166,7 +168,7 @@ def test_the_model_card_says_what_a_caller_must_know(exported: Exported) -> None
     assert card["input"]["image_size"] == 64
     assert card["input"]["margin_px"] == 16
     assert card["data_hash"] == "f" * 64
-    assert card["config"]["train"]["epochs"] == 16
+    assert card["config"]["train"]["epochs"] == Config().train.epochs
     assert card["metrics"] is None  # this run was never evaluated
 
 
