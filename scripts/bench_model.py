@@ -1,6 +1,6 @@
 """Speed of the network on this CPU, everything interleaved in one process; PyTorch (extra `bench`) is the reference.
 
-python scripts/bench_model.py [--repeats 9] [--json FILE]
+python scripts/bench_model.py [--repeats 9] [--json FILE] [training inference single growth …]
 """
 
 from __future__ import annotations
@@ -8,9 +8,14 @@ from __future__ import annotations
 import argparse
 import json
 import os
+import resource
 import statistics
+import subprocess
+import sys
+import tempfile
 import time
 from collections.abc import Callable
+from pathlib import Path
 
 os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")  # as the command line has it
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
@@ -19,56 +24,23 @@ import keras
 import numpy as np
 import tensorflow as tf
 import torch
+from reference_networks import keras_network, torch_network
 from torch import nn
 
+from keras_cwp.cli.quiet import import_tensorflow
 from keras_cwp.config import ModelConfig
 from keras_cwp.models.build import build_model
 from keras_cwp.models.deploy import deploy
+from keras_cwp.serving.export import write_saved_model
+from keras_cwp.training.run import ModelContract
 
 SIDE, CLASSES = 224, 3
+PYTORCH = "PyTorch eager, channels last, no ECA"
+Run = Callable[[], object]
 
 
-class Unit(nn.Module):
-    """A plain ShuffleNet V2 unit."""
-
-    def __init__(self, channels_in: int, channels: int, stride: int) -> None:
-        super().__init__()
-        half = channels // 2
-        taken = channels_in if stride == 2 else half
-        self.stride = stride
-        self.branch = nn.Sequential(*pointwise(taken, half), *depthwise(half, stride), *pointwise(half, half))
-        self.side = nn.Sequential(*depthwise(taken, 2), *pointwise(taken, half)) if stride == 2 else nn.Identity()
-
-    def forward(self, x: torch.Tensor) -> torch.Tensor:
-        left, right = (x, x) if self.stride == 2 else x.chunk(2, 1)
-        x = torch.cat([self.side(left), self.branch(right)], 1)
-        batch, channels, height, width = x.shape
-        return x.view(batch, 2, channels // 2, height, width).transpose(1, 2).reshape(batch, channels, height, width)
-
-
-def pointwise(channels_in: int, channels: int) -> list[nn.Module]:
-    return [nn.Conv2d(channels_in, channels, 1, bias=False), nn.BatchNorm2d(channels), nn.ReLU(inplace=True)]
-
-
-def depthwise(channels: int, stride: int) -> list[nn.Module]:
-    return [nn.Conv2d(channels, channels, 3, stride, 1, groups=channels, bias=False), nn.BatchNorm2d(channels)]
-
-
-def reference() -> nn.Module:
-    """ShuffleNet V2 x0.5 without ECA, grey, channels last."""
-    layers: list[nn.Module] = [nn.Conv2d(1, 24, 3, 2, 1, bias=False), nn.BatchNorm2d(24), nn.ReLU(inplace=True)]
-    layers.append(nn.MaxPool2d(3, 2, 1))
-    before = 24
-    for channels, units in ((48, 4), (96, 8), (192, 4)):
-        for number in range(units):
-            layers.append(Unit(before, channels, 2 if number == 0 else 1))
-            before = channels
-    layers += [*pointwise(192, 1024), nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(1024, CLASSES)]
-    return nn.Sequential(*layers).to(memory_format=torch.channels_last)
-
-
-def torch_step(batch: int) -> Callable[[], object]:
-    model, images = reference().train(), torch_images(batch)
+def torch_step(batch: int) -> Run:
+    model, images = torch_network(CLASSES).train(), torch_images(batch)
     labels = torch.randint(0, CLASSES, (batch,))
     optimizer = torch.optim.AdamW(model.parameters(), 1e-3)
 
@@ -86,8 +58,8 @@ def torch_images(batch: int) -> torch.Tensor:
     return torch.rand(batch, 1, SIDE, SIDE).to(memory_format=torch.channels_last)
 
 
-def torch_inference(batch: int) -> Callable[[], object]:
-    model, images = reference().eval(), torch_images(batch)
+def torch_inference(batch: int) -> Run:
+    model, images = torch_network(CLASSES).eval(), torch_images(batch)
 
     def infer() -> object:
         with torch.inference_mode():
@@ -96,26 +68,73 @@ def torch_inference(batch: int) -> Callable[[], object]:
     return infer
 
 
-def keras_step(batch: int, eca: str) -> Callable[[], object]:
-    model = build_model(ModelConfig.model_validate({"eca": eca, "dropout": 0.0}), CLASSES, SIDE)
+def network(eca: str = "unit") -> keras.Model:
+    return build_model(ModelConfig.model_validate({"eca": eca, "dropout": 0.0}), CLASSES, SIDE)
+
+
+def images(batch: int) -> np.ndarray:
+    return np.random.default_rng(0).random((batch, SIDE, SIDE, 1), "float32")
+
+
+def keras_step(model: keras.Model, batch: int, jit_compile: bool | str = False) -> Run:
     loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
-    model.compile(keras.optimizers.AdamW(1e-3), loss, jit_compile=False)
-    images = tf.constant(np.random.default_rng(0).random((batch, SIDE, SIDE, 1), "float32"))
-    labels = tf.zeros((batch,), tf.int32)
+    model.compile(keras.optimizers.AdamW(1e-3), loss, jit_compile=jit_compile)
     model.make_train_function()
-    data = iter(tf.data.Dataset.from_tensors((images, labels)).repeat())
-    return lambda: [value.numpy() for value in tf.nest.flatten(model.train_function(data))]
+    data = tf.data.Dataset.from_tensors((tf.constant(images(batch)), tf.zeros((batch,), tf.int32))).repeat()
+    batches = iter(data)
+    return lambda: [value.numpy() for value in tf.nest.flatten(model.train_function(batches))]
 
 
-def keras_inference(batch: int, eca: str, rewrite: bool) -> Callable[[], object]:
-    model = build_model(ModelConfig.model_validate({"eca": eca}), CLASSES, SIDE)
-    model = deploy(model) if rewrite else model
+def keras_inference(model: keras.Model, batch: int) -> Run:
     run = tf.function(lambda x: model(x, training=False), autograph=False)
-    images = tf.constant(np.random.default_rng(0).random((batch, SIDE, SIDE, 1), "float32"))
-    return lambda: run(images).numpy()
+    pixels = tf.constant(images(batch))
+    return lambda: run(pixels).numpy()
 
 
-def measure(runs: dict[str, Callable[[], object]], repeats: int) -> dict[str, dict[str, float]]:
+def saved_model_inference(folder: Path, eca: str, batch: int) -> Run:
+    """The `pixels` signature of what `keras-cwp export` writes."""
+    place = folder / eca
+    if not place.exists():
+        contract = ModelContract(("a", "b", "c"), SIDE, 0.25, "pad", None, "")
+        write_saved_model(deploy(network(eca)), contract, "a", place)
+    loaded = tf.saved_model.load(str(place))
+    ask, pixels = loaded.signatures["pixels"], tf.constant(images(batch))
+    return lambda: (loaded, ask(pixels=pixels)["probabilities"].numpy())
+
+
+def training(_: Path) -> dict[str, Run]:
+    return {
+        PYTORCH: torch_step(32),
+        "ours, ECA": keras_step(network(), 32),
+        "ours, no ECA": keras_step(network("none"), 32),
+        "plain Keras, ECA, jit off": keras_step(keras_network(CLASSES, SIDE), 32),
+        "plain Keras, ECA, Keras' default": keras_step(keras_network(CLASSES, SIDE), 32, "auto"),
+    }
+
+
+def inference(folder: Path) -> dict[str, Run]:
+    return {
+        PYTORCH: torch_inference(32),
+        "SavedModel, ECA": saved_model_inference(folder, "unit", 32),
+        "SavedModel, no ECA": saved_model_inference(folder, "none", 32),
+        "ours as trained, ECA": keras_inference(network(), 32),
+        "plain Keras, ECA": keras_inference(keras_network(CLASSES, SIDE), 32),
+    }
+
+
+def single(folder: Path) -> dict[str, Run]:
+    return {
+        PYTORCH: torch_inference(1),
+        "SavedModel, ECA": saved_model_inference(folder, "unit", 1),
+        "plain Keras, ECA": keras_inference(keras_network(CLASSES, SIDE), 1),
+    }
+
+
+GROUPS = {"training": training, "inference": inference, "single": single}
+GROWTH = (8, 16, 32, 64, 128)
+
+
+def measure(runs: dict[str, Run], repeats: int) -> dict[str, dict[str, float]]:
     """Seconds of each, one after the other, round after round: median, quartiles."""
     for run in runs.values():
         run(), run()
@@ -133,40 +152,63 @@ def summarise(values: list[float]) -> dict[str, float]:
     return {"median_s": middle, "q1_s": low, "q3_s": high, "least_s": min(values)}
 
 
+def show(title: str, rows: dict[str, dict[str, float]]) -> None:
+    first = next(iter(rows.values()))["median_s"]
+    print(f"\n{title:<40}{'median ms':>10}{'q1':>8}{'q3':>8}{'times the first':>17}")
+    for name, row in rows.items():
+        cells = [1000 * row[key] for key in ("median_s", "q1_s", "q3_s")]
+        print(
+            f"{name:<40}{cells[0]:>10.1f}{cells[1]:>8.1f}{cells[2]:>8.1f}{first / row['median_s']:>17.2f}", flush=True
+        )
+
+
+def growth(repeats: int) -> dict[str, dict[str, float]]:
+    """Time per image and peak memory of training and inference over the batch size; a process for each memory."""
+    rows = {}
+    for kind in ("training", "inference"):
+        runs = {str(batch): _growing(kind, batch) for batch in GROWTH}
+        print(f"\n{kind + ', batch':<12}{'ms an image':>12}{'peak MiB above batch 8':>24}")
+        peaks = {batch: _peak_mib(kind, batch) for batch in GROWTH}
+        for batch, row in measure(runs, repeats).items():
+            extra = {"ms_an_image": 1000 * row["median_s"] / int(batch), "peak_mib": peaks[int(batch)]}
+            rows[f"{kind} {batch}"] = row | extra
+            print(f"{batch:<12}{extra['ms_an_image']:>12.2f}{extra['peak_mib'] - peaks[GROWTH[0]]:>24.0f}", flush=True)
+    return rows
+
+
+def _growing(kind: str, batch: int) -> Run:
+    return keras_step(network(), batch) if kind == "training" else keras_inference(deploy(network()), batch)
+
+
+def _peak_mib(kind: str, batch: int) -> float:
+    command = [sys.executable, __file__, "--peak", kind, str(batch)]
+    return float(subprocess.run(command, check=True, capture_output=True, text=True).stdout.split()[-1])
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("groups", nargs="*", choices=[*GROUPS, "growth", []], help="default: all")
     parser.add_argument("--repeats", type=int, default=9)
-    parser.add_argument("--json")
+    parser.add_argument("--json", type=Path)
+    parser.add_argument("--peak", nargs=2, metavar=("KIND", "BATCH"), help="print the peak memory of this alone, MiB")
     options = parser.parse_args()
+    import_tensorflow()
+    if options.peak:
+        run = _growing(options.peak[0], int(options.peak[1]))
+        run(), run()
+        print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024)
+        return
     torch.set_num_threads(os.cpu_count() or 1)
-    groups = {
-        "training step, batch 32": {
-            "PyTorch eager, channels last, no ECA": torch_step(32),
-            "ours, ECA": keras_step(32, "unit"),
-            "ours, no ECA": keras_step(32, "none"),
-        },
-        "inference, batch 32": {
-            "PyTorch eager, channels last, no ECA": torch_inference(32),
-            "ours as trained, ECA": keras_inference(32, "unit", False),
-            "ours deployed, ECA": keras_inference(32, "unit", True),
-            "ours deployed, no ECA": keras_inference(32, "none", True),
-        },
-        "inference, batch 1": {
-            "PyTorch eager, channels last, no ECA": torch_inference(1),
-            "ours deployed, ECA": keras_inference(1, "unit", True),
-        },
-    }
     results = {}
-    for title, runs in groups.items():
-        results[title] = measure(runs, options.repeats)
-        first = next(iter(results[title].values()))["median_s"]
-        print(f"\n{title:<40}{'median ms':>10}{'q1':>8}{'q3':>8}{'times PyTorch':>15}")
-        for name, row in results[title].items():
-            cells = [1000 * row[key] for key in ("median_s", "q1_s", "q3_s")]
-            print(f"{name:<40}{cells[0]:>10.1f}{cells[1]:>8.1f}{cells[2]:>8.1f}{first / row['median_s']:>15.2f}")
+    with tempfile.TemporaryDirectory() as folder:
+        for name, make in GROUPS.items():
+            if name in (options.groups or GROUPS):
+                results[name] = measure(make(Path(folder)), options.repeats)
+                show(name, results[name])
+    if not options.groups or "growth" in options.groups:
+        results["growth"] = growth(max(options.repeats // 2, 3))
     if options.json:
-        with open(options.json, "w", encoding="utf-8") as file:
-            json.dump(results, file, indent=1)
+        options.json.write_text(json.dumps(results, indent=1), encoding="utf-8")
 
 
 if __name__ == "__main__":
