@@ -103,6 +103,7 @@ class EvaluateConfig(_Section):
     threshold_target: float = Field(0.9, gt=0, lt=1, description="for the rules sensitivity and specificity")
     false_negative_cost: float = Field(1.0, gt=0, description="false alarms that a miss is worth, for the rule cost")
     patient_rule: Literal["max", "mean", "noisy_or"] = "max"
+    tta: int = Field(1, ge=1, le=64, description="views of a crop whose probabilities are averaged; 1: the crop alone")
     examples: int = Field(4, ge=0, le=24, description="ROIs shown per kind of example in the report")
 
 

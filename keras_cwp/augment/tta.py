@@ -13,6 +13,8 @@ from keras_cwp.augment.geometry import central_slice
 from keras_cwp.augment.operations import OPERATIONS
 from keras_cwp.augment.schema import Policy
 
+VIEWS_POLICY = "light"  # whose geometric part makes the views, whatever a network was trained with
+
 
 def mean_probabilities(
     probabilities: Callable[[tf.Tensor], np.ndarray],
@@ -34,7 +36,7 @@ def mean_probabilities(
         views: at least 1; 1 is no augmentation.
 
     Returns:
-        [batch, classes], rows sum to 1 as those of `probabilities` do.
+        float64 [batch, classes], rows sum to 1 as those of `probabilities` do.
 
     Raises:
         ValueError: `views` below 1.
@@ -46,7 +48,7 @@ def mean_probabilities(
     geometry = geometric_part(policy)
     for view in range(1, views):
         total = total + np.asarray(probabilities(_view(crops, geometry, image_size, margin, (seed, view))))
-    return (total / views).astype(np.float32)
+    return total / views
 
 
 def geometric_part(policy: Policy) -> Policy:

@@ -12,8 +12,9 @@ from keras_cwp.cli.options import PATH
 @click.command("evaluate")
 @click.argument("run", type=PATH)
 @click.option("--data", type=PATH, help="Another prepared data set, to be scored by the run's model first.")
-@click.option("--out", type=PATH, help="Folder to write to; without it the run's own, or RUN/on_DATA.")
-def command(run: Path, data: Path | None, out: Path | None) -> None:
+@click.option("--out", type=PATH, help="Folder to write to; else the run's own, RUN/on_DATA or RUN/tta_K.")
+@click.option("--tta", "views", type=click.IntRange(1, 64), help="Views of each crop to average; else the run's own.")
+def command(run: Path, data: Path | None, out: Path | None, views: int | None) -> None:
     """ROC evaluation of RUN's held-out ROIs, or of its model on another data set: metrics.json and report.html."""
     from keras_cwp.cli.quiet import import_tensorflow
     from keras_cwp.data.manifest import PreparedData
@@ -21,5 +22,5 @@ def command(run: Path, data: Path | None, out: Path | None) -> None:
     from keras_cwp.training.run import RunFolder
 
     import_tensorflow()
-    sentence, page = evaluate_run(RunFolder(run), PreparedData.open(data) if data else None, out)
+    sentence, page = evaluate_run(RunFolder(run), PreparedData.open(data) if data else None, out, views)
     click.echo(f"{sentence}\n{page}")

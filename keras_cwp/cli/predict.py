@@ -17,9 +17,11 @@ from keras_cwp.errors import CwpError, DataError
 @click.option("--out", type=PATH, required=True, help="CSV to write.")
 @click.option("--rois", type=PATH, help="ROI table, when it is not an INPUT.")
 @click.option("--images", type=PATH, help="Folder of the ROI table's images; where the table lies if left out.")
-@click.option("--tta", "views", type=click.IntRange(1, 64), default=1, show_default=True, help="Views to average over.")
+@click.option(
+    "--tta", "views", type=click.IntRange(1, 64), help="Views of each crop to average; else as in the run's figures."
+)
 def command(
-    model: Path, inputs: tuple[Path, ...], out: Path, rois: Path | None, images: Path | None, views: int
+    model: Path, inputs: tuple[Path, ...], out: Path, rois: Path | None, images: Path | None, views: int | None
 ) -> None:
     """Score radiographs with MODEL: a RUN, a .keras file or an exported SavedModel.
 

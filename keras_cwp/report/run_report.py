@@ -26,12 +26,15 @@ if TYPE_CHECKING:
 _SUBGROUPS = ("site", "manufacturer", "side", "view", "file_type")  # manifest columns worth a table of their own
 
 
-def evaluate_run(run: RunFolder, data: PreparedData | None = None, out: Path | None = None) -> tuple[str, Path]:
+def evaluate_run(
+    run: RunFolder, data: PreparedData | None = None, out: Path | None = None, views: int | None = None
+) -> tuple[str, Path]:
     """Write metrics.json, report.html, figures and tables.
 
     Args:
         data: None for the ROIs that the run held out; another data set to score it with the run's model first.
-        out: folder to write to; None: the run's own.
+        out: folder to write to; None: the run's own, or one below it for other data or other views.
+        views: of test-time augmentation; None: as many as the run was scored with.
 
     Returns:
         The result in a sentence, and the path of the page.
@@ -41,17 +44,18 @@ def evaluate_run(run: RunFolder, data: PreparedData | None = None, out: Path | N
         DataError: `data` has other classes or crops than the model was trained for.
     """
     config = run.config
-    scores = run.scores if data is None else score_elsewhere(run, data)
-    validation = run.validation_scores if data is None else None
-    out = out or (run.path if data is None else run.path / f"on_{data.path.resolve().name}")
     source = data or _own_data(run)
+    own_views = views in (None, config.evaluate.tta)
+    views = views or config.evaluate.tta
+    scores, validation = _scores(run, data, source, views, own_views)
+    out = out or run.path / _place(data, None if own_views else views)
     subgroups = _subgroups(scores, source) if source else {}
-    metrics = evaluate(scores, config.evaluate, config.seed, validation, subgroups)
+    metrics = evaluate(scores, config.evaluate, config.seed, validation, subgroups) | {"views": views}
     report = ReportInput(
         title=run.path.resolve().name if data is None else f"{run.path.resolve().name} on {data.path.resolve().name}",
         scores=scores,
         metrics=metrics,
-        how=_how_held_out(run) if data is None else _how_elsewhere(run, data),
+        how=_how_held_out(run, views) if data is None else _how_elsewhere(run, data, views),
         validation=validation,
         history=run_history(run),
         config_yaml=(run.path / "config.yaml").read_text(encoding="utf-8"),
@@ -61,32 +65,33 @@ def evaluate_run(run: RunFolder, data: PreparedData | None = None, out: Path | N
         examples=_examples(run, scores, source, config.evaluate.examples) if source else (),
     )
     write_text(out / "metrics.json", json.dumps(metrics, indent=2, allow_nan=False) + "\n")
-    if data is not None:
+    if data is not None or not own_views:
         scores.to_csv(out / "scores.csv")
     return summary(report), write_report(report, out)
 
 
-def score_elsewhere(run: RunFolder, data: PreparedData) -> Scores:
-    """Scores of a whole data set that the run has not seen; cv's fold models are averaged.
+def _scores(
+    run: RunFolder, data: PreparedData | None, source: PreparedData | None, views: int, own_views: bool
+) -> tuple[Scores, Scores | None]:
+    """Scores to report, and those of the validation patients that thresholds come from."""
+    if data is None and own_views:
+        return run.scores, run.validation_scores
+    from keras_cwp.training.rescore import score_elsewhere, score_held_out
 
-    Raises:
-        RunError: it is the run's own data set.
-        DataError: other classes or crops than the model's.
-    """
-    from keras_cwp.training.inference import as_scores, forward, predict_probabilities
-    from keras_cwp.training.run import ModelContract
-    from keras_cwp.training.saved import load_network
+    if data is not None:
+        return score_elsewhere(run, data, views), None
+    if source is None:
+        raise RunError(
+            f"{run.path}: its data set {run.info.get('data')} is gone or was changed; other views of its crops cannot "
+            "be scored without it"
+        )
+    return score_held_out(run, source, views)
 
-    if data.content_hash == run.info["data_hash"]:
-        raise RunError(f"{data.path} is what {run.path} was trained on; leave --data out to see its held-out ROIs")
-    folders = run.model_folders()
-    contract = ModelContract.read(folders[0])
-    for key, theirs in (("classes", data.classes), ("image_size", data.image_size)):
-        if getattr(contract, key) != theirs:
-            raise DataError(f"{data.path}: {key} is {theirs}, the model of {run.path} has {getattr(contract, key)}")
-    rows = np.arange(len(data))
-    each = [predict_probabilities(forward(load_network(folder)), data, rows) for folder in folders]
-    return as_scores(data, rows, np.mean(each, axis=0))
+
+def _place(data: PreparedData | None, views: int | None) -> str:
+    """Folder below the run."""
+    names = [] if data is None else [f"on_{data.path.resolve().name}"]
+    return "_".join(names + ([] if views is None else [f"tta_{views}"])) or "."
 
 
 def _own_data(run: RunFolder) -> PreparedData | None:
@@ -173,14 +178,20 @@ def _cohort(run: RunFolder) -> list[tuple[str, int, int, int]]:
     ]
 
 
-def _how_held_out(run: RunFolder) -> str:
+def _seen(views: int) -> str:
+    if views == 1:
+        return "seen once, without augmentation"
+    return f"seen in {views} views, as it is and mirrored, turned or shifted, whose probabilities were averaged"
+
+
+def _how_held_out(run: RunFolder, views: int) -> str:
     rows = _split(run)
     patients = Counter(part for part, _ in {(row["part"], row["patient_id"]) for row in rows})
     if run.info["kind"] == "fit":
         return (
             f"The patients were divided once, before anything else was done, into {patients['train']} to train on, "
             f"{patients['validation']} to choose epoch and thresholds by, and {patients['test']} held out; no patient "
-            "is in two parts. The figures are of the held-out patients alone, each ROI seen once, without augmentation."
+            f"is in two parts. The figures are of the held-out patients alone, each ROI {_seen(views)}."
         )
     split = run.config.split
     times = f", {split.repeats} times with other folds" if split.repeats > 1 else ""
@@ -188,14 +199,14 @@ def _how_held_out(run: RunFolder) -> str:
         f"{split.folds}-fold cross-validation{times}: the patients were divided into {split.folds} groups, and each "
         "group was scored by a network that was trained without it, so no network saw another image of a patient it "
         f"was judged on. {split.validation:.0%} of each network's own training patients chose its epoch and its "
-        "thresholds and were not trained on. Each ROI was seen without augmentation."
+        f"thresholds and were not trained on. Each ROI was {_seen(views)}."
     )
 
 
-def _how_elsewhere(run: RunFolder, data: PreparedData) -> str:
+def _how_elsewhere(run: RunFolder, data: PreparedData, views: int) -> str:
     models = len(run.model_folders())
     by = "the run's model" if models == 1 else f"the mean of the run's {models} fold models"
     return (
-        f"All {len(data)} ROIs of another data set were scored by {by}, without augmentation and without any fitting "
+        f"All {len(data)} ROIs of another data set were scored by {by}, each {_seen(views)}, and without any fitting "
         "to that data set. That the two data sets share no patient is for whoever collected them to say."
     )

@@ -58,6 +58,7 @@ def contract_of(card: Mapping[str, Any]) -> ModelContract:
         given["square"],
         given["spacing_mm"],
         card["data_hash"],
+        given.get("views", 1),
     )
 
 
@@ -71,6 +72,7 @@ def _input(contract: ModelContract) -> dict[str, Any]:
         "channels": 1,
         "range": [0.0, 1.0],
         "bone": "bright",
+        "views": contract.views,
     }
 
 

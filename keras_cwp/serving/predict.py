@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from keras_cwp.augment.policy import load_policy
-from keras_cwp.augment.tta import mean_probabilities
+from keras_cwp.augment.tta import VIEWS_POLICY, mean_probabilities
 from keras_cwp.data.crops import margin_px
 from keras_cwp.data.roi import Roi
 from keras_cwp.errors import DataError
@@ -18,21 +18,20 @@ from keras_cwp.serving.predictor import Predictor, check_probabilities, open_pre
 from keras_cwp.serving.regions import cut_regions, find_regions
 
 _BATCH = 32
-_VIEWS_POLICY = "light"  # of test-time augmentation; its geometric part
 
 
 def predict(
     predictor: Predictor,
     regions: list[Roi],
     *,
-    views: int = 1,
+    views: int | None = None,
     refuse: Callable[[DataError, int], None],
     progress: Callable[[int, int], None] = lambda *_: None,
 ) -> Scores:
     """Scores of regions, in their order but grouped by radiograph, under the names that the user gave.
 
     Args:
-        views: views of test-time augmentation; 1: the crop as it is.
+        views: of test-time augmentation; 1: the crop as it is; None: as the model's figures were obtained.
         refuse, progress: see `regions.cut_regions`.
 
     Returns:
@@ -43,15 +42,15 @@ def predict(
     """
     contract = predictor.contract
     margin = margin_px(contract.image_size, contract.context)
-    policy = load_policy(_VIEWS_POLICY)
+    policy = load_policy(VIEWS_POLICY)
     crops = cut_regions(regions, contract, refuse, progress)
     kept: list[Roi] = []
     answers = [np.zeros((0, len(contract.classes)))]
     while some := list(islice(crops, _BATCH)):
         kept += [roi for roi, _ in some]
         batch = np.stack([crop for _, crop in some])
-        found = mean_probabilities(predictor.ask, batch, policy, contract.image_size, margin, views)
-        answers.append(check_probabilities(found.astype(np.float64)))
+        found = mean_probabilities(predictor.ask, batch, policy, contract.image_size, margin, views or contract.views)
+        answers.append(check_probabilities(found))
     return _as_scores(kept, contract.classes, np.concatenate(answers))
 
 

@@ -89,7 +89,8 @@ def _one_fold(
     network = train_network(data, train, validation, config, fold_seed(config.seed, fold), folder, console, title)
     ask = forward(network)
     test_scores, validation_scores = (
-        as_scores(data, rows, predict_probabilities(ask, data, rows), fold) for rows in (test, validation)
+        as_scores(data, rows, predict_probabilities(ask, data, rows, config.evaluate.tta), fold)
+        for rows in (test, validation)
     )
     console.print(f"{title}  done: {len(test)} ROIs of {len(np.unique(data.patients[test]))} patients scored")
     return test_scores, validation_scores

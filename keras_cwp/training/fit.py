@@ -38,7 +38,7 @@ def fit(data: PreparedData, config: Config, out: Path, console: Console) -> RunF
     network = train_network(data, train, validation, config, config.seed, run.path, console, "fit")
     ask = forward(network)
     scores = {
-        part: as_scores(data, rows, predict_probabilities(ask, data, rows))
+        part: as_scores(data, rows, predict_probabilities(ask, data, rows, config.evaluate.tta))
         for part, rows in (("validation", validation), ("test", test))
     }
     finish_run(run, run_info(data), scores["test"], scores["validation"])

@@ -8,6 +8,8 @@ import keras
 import numpy as np
 import tensorflow as tf
 
+from keras_cwp.augment.policy import load_policy
+from keras_cwp.augment.tta import VIEWS_POLICY, mean_probabilities
 from keras_cwp.data.manifest import PreparedData
 from keras_cwp.data.pipeline import batches
 from keras_cwp.scores import Scores
@@ -25,18 +27,25 @@ def forward(network: keras.Model) -> Forward:
     return tf.function(lambda images: network(images, training=False), signature, autograph=False)
 
 
-def predict_probabilities(ask: Forward, data: PreparedData, rows: np.ndarray, batch_size: int = 64) -> np.ndarray:
+def predict_probabilities(
+    ask: Forward, data: PreparedData, rows: np.ndarray, views: int = 1, batch_size: int = 64
+) -> np.ndarray:
     """Probabilities float64 [rows, classes] in the order of `rows`, from un-augmented crops.
 
     Args:
         ask: what `forward` made of a network.
         rows: int [n]; indices into the manifest, each at most once.
+        views: of test-time augmentation; 1: the crop as it is.
     """
-    inner = slice(data.margin, data.margin + data.image_size)
+
+    def probabilities(images: tf.Tensor) -> np.ndarray:
+        return _softmax(ask(images).numpy().astype(np.float64))
+
+    policy = load_policy(VIEWS_POLICY)
     found: dict[int, np.ndarray] = {}
     for crops, _, indices in batches(data, rows, batch_size=batch_size):
-        logits = ask(crops[:, inner, inner]).numpy().astype(np.float64)
-        found.update(zip(indices.numpy().tolist(), _softmax(logits), strict=True))
+        answers = mean_probabilities(probabilities, crops, policy, data.image_size, data.margin, views)
+        found.update(zip(indices.numpy().tolist(), answers, strict=True))
     return np.stack([found[int(row)] for row in rows])
 
 

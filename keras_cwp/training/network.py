@@ -83,7 +83,7 @@ def train_network(
         )
     epoch_end.set_model(trainee)
     epoch_end.restore_best()
-    _save(network, data, folder)
+    _save(network, data, config.evaluate.tta, folder)
     return network
 
 
@@ -144,7 +144,7 @@ def class_weights(labels: np.ndarray, classes: int, rule: str) -> np.ndarray:
     return np.divide(len(labels) / np.count_nonzero(counts), counts, out=np.zeros(classes), where=counts > 0)
 
 
-def _save(network: keras.Model, data: PreparedData, folder: Path) -> None:
+def _save(network: keras.Model, data: PreparedData, views: int, folder: Path) -> None:
     contract = ModelContract(
         data.classes,
         data.image_size,
@@ -152,6 +152,7 @@ def _save(network: keras.Model, data: PreparedData, folder: Path) -> None:
         data.meta["square"],
         data.meta["spacing_mm"],
         data.content_hash,
+        views,
     )
     contract.write(folder)
     save_network(network, folder)

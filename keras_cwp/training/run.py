@@ -25,6 +25,7 @@ class ModelContract:
         square: how a box that is not square became one, `pad` or `stretch`.
         spacing_mm: pixel spacing that radiographs were resampled to before cropping; None: their own.
         data_hash: content hash of the data set that the model was trained on.
+        views: of test-time augmentation that the run's figures were obtained with; 1: the crop alone.
     """
 
     classes: tuple[str, ...]
@@ -33,6 +34,7 @@ class ModelContract:
     square: str
     spacing_mm: float | None
     data_hash: str
+    views: int = 1
 
     def write(self, folder: Path) -> None:
         """Write model.json into `folder`."""

@@ -118,6 +118,20 @@ def test_evaluate_scores_another_data_set(fitted, tmp_path):
     assert "another data set" in (tmp_path / "elsewhere" / "report.html").read_text()
 
 
+def test_evaluate_averages_views_of_the_held_out_rois(fitted):
+    invoke("evaluate", fitted, "--tta", 4)
+    before, after = (Scores.from_csv(folder / "scores.csv") for folder in (fitted, fitted / "tta_4"))
+    assert after.roi_id.tolist() == before.roi_id.tolist()
+    assert 1e-6 < np.abs(after.probabilities - before.probabilities).max() < 0.5
+    assert "seen in 4 views" in (fitted / "tta_4" / "report.html").read_text()
+    assert json.loads((fitted / "tta_4" / "metrics.json").read_text())["views"] == 4
+    invoke("evaluate", fitted, "--tta", 1, "--out", fitted / "again")  # the run's own: its scores as they are
+    assert (
+        json.loads((fitted / "again" / "metrics.json").read_text())["auc"]
+        == json.loads((fitted / "metrics.json").read_text())["auc"]
+    )
+
+
 def test_evaluate_refuses_the_runs_own_data(fitted, data):
     with pytest.raises(CwpError, match=r"is what .* was trained on; leave --data out"):
         invoke("evaluate", fitted, "--data", data)

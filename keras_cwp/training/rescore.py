@@ -1,0 +1,54 @@
+"""Score a finished run's models once more: on its own held-out ROIs in other views, or on another data set."""
+
+from __future__ import annotations
+
+import csv
+
+import numpy as np
+
+from keras_cwp.data.manifest import PreparedData
+from keras_cwp.errors import DataError, RunError
+from keras_cwp.scores import Scores, concatenate
+from keras_cwp.training.inference import as_scores, forward, predict_probabilities
+from keras_cwp.training.run import ModelContract, RunFolder
+from keras_cwp.training.saved import load_network
+
+
+def score_held_out(run: RunFolder, data: PreparedData, views: int) -> tuple[Scores, Scores]:
+    """Scores of the run's test and validation rows, each by the network that did not train on it.
+
+    Args:
+        data: the run's own data set.
+        views: of test-time augmentation; 1: the crops as they are.
+    """
+    row_of = {row.roi_key: number for number, row in enumerate(data.manifest)}
+    parts: dict[tuple[int, str], list[int]] = {}
+    with open(run.path / "split.csv", newline="", encoding="utf-8") as file:
+        for line in csv.DictReader(file):
+            parts.setdefault((int(line["fold"]), line["part"]), []).append(row_of[line["roi_id"]])
+    found: dict[str, list[Scores]] = {"test": [], "validation": []}
+    for fold in sorted({fold for fold, _ in parts}):
+        ask = forward(load_network(run.path / f"fold_{fold}" if fold else run.path))
+        for part, scores in found.items():
+            rows = np.array(parts[fold, part])
+            scores.append(as_scores(data, rows, predict_probabilities(ask, data, rows, views), fold))
+    return concatenate(found["test"]), concatenate(found["validation"])
+
+
+def score_elsewhere(run: RunFolder, data: PreparedData, views: int) -> Scores:
+    """Scores of a whole data set that the run has not seen; cv's fold models are averaged.
+
+    Raises:
+        RunError: it is the run's own data set.
+        DataError: other classes or crops than the model's.
+    """
+    if data.content_hash == run.info["data_hash"]:
+        raise RunError(f"{data.path} is what {run.path} was trained on; leave --data out to see its held-out ROIs")
+    folders = run.model_folders()
+    contract = ModelContract.read(folders[0])
+    for key, theirs in (("classes", data.classes), ("image_size", data.image_size)):
+        if getattr(contract, key) != theirs:
+            raise DataError(f"{data.path}: {key} is {theirs}, the model of {run.path} has {getattr(contract, key)}")
+    rows = np.arange(len(data))
+    each = [predict_probabilities(forward(load_network(folder)), data, rows, views) for folder in folders]
+    return as_scores(data, rows, np.mean(each, axis=0))
