@@ -9,6 +9,7 @@ import keras
 from keras import ops
 
 from keras_cwp.config import TrainConfig
+from keras_cwp.training.fused_adamw import FusedAdamW
 
 
 @keras.saving.register_keras_serializable(package="keras_cwp")
@@ -56,7 +57,7 @@ def make_optimizer(config: TrainConfig, network: keras.Model, steps_per_epoch: i
 
     Reference: Loshchilov and Hutter, Decoupled weight decay regularization, arXiv 1711.05101.
     """
-    optimizer = keras.optimizers.AdamW(
+    optimizer = FusedAdamW(
         learning_rate_schedule(config, steps_per_epoch), weight_decay=config.weight_decay, epsilon=1e-7
     )
     spared = [v for v in network.trainable_variables if len(v.shape) < 2 or "eca" in v.path]

@@ -8,6 +8,7 @@ import pytest
 
 from keras_cwp.config import ModelConfig, TrainConfig
 from keras_cwp.models.build import build_model
+from keras_cwp.training.fused_adamw import FusedAdamW
 from keras_cwp.training.optim import WarmupCosine, learning_rate_schedule, make_optimizer
 
 
@@ -52,3 +53,32 @@ def test_the_schedule_comes_back_from_its_configuration():
     schedule = WarmupCosine(0.1, 2, 9)
     again = keras.optimizers.schedules.deserialize(keras.optimizers.schedules.serialize(schedule))
     assert again.get_config() == schedule.get_config()
+
+
+@pytest.mark.parametrize("weight_decay", [0.0, 0.3])
+def test_the_fused_step_is_keras_adamw_up_to_rounding(weight_decay):
+    rng = np.random.default_rng(0)
+    start = [rng.normal(size=shape).astype("float32") for shape in ((3, 3, 2, 4), (4,))]
+    ours, theirs = ([keras.Variable(value) for value in start] for _ in range(2))
+    options = {"weight_decay": weight_decay, "epsilon": 1e-7}
+    schedules = [WarmupCosine(0.1, 2, 9) for _ in range(2)]
+    fused, plain = FusedAdamW(schedules[0], **options), keras.optimizers.AdamW(schedules[1], **options)
+    for optimizer, variables in ((fused, ours), (plain, theirs)):
+        optimizer.build(variables)
+        optimizer.exclude_from_weight_decay(var_list=[variables[1]])
+    for _ in range(6):
+        gradients = [rng.normal(size=value.shape).astype("float32") for value in start]
+        for optimizer, variables in ((fused, ours), (plain, theirs)):
+            optimizer.apply([keras.ops.convert_to_tensor(gradient) for gradient in gradients], variables)
+    for our, their in zip([*ours, *fused.variables], [*theirs, *plain.variables], strict=True):
+        np.testing.assert_allclose(our.numpy(), their.numpy(), rtol=1e-4, atol=5e-6, err_msg=our.path)
+
+
+def test_amsgrad_and_float16_variables_are_left_to_keras():
+    for dtype, amsgrad in (("float32", True), ("float16", False)):
+        ours, theirs = (keras.Variable(np.ones(3), dtype=dtype) for _ in range(2))
+        for kind, variable in ((FusedAdamW, ours), (keras.optimizers.AdamW, theirs)):
+            optimizer = kind(0.1, amsgrad=amsgrad, epsilon=1e-4)
+            optimizer.build([variable])
+            optimizer.apply([keras.ops.cast(keras.ops.arange(3), dtype)], [variable])
+        np.testing.assert_array_equal(ours.numpy(), theirs.numpy())
