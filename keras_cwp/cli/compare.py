@@ -14,6 +14,9 @@ from keras_cwp.cli.options import PATH
 @click.option("--out", type=PATH, required=True, help="Folder for comparison.html, comparison.json, figures, tables.")
 def command(runs: tuple[Path, ...], out: Path) -> None:
     """One table and one ROC figure for several RUNs on the same folds, with paired tests."""
+    from keras_cwp.cli.quiet import import_tensorflow
+
+    import_tensorflow()
     from keras_cwp.report.run_comparison import compare_runs
 
     sentence, page = compare_runs(runs, out)

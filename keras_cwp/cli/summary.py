@@ -18,7 +18,10 @@ def command(arch: tuple[str, ...], classes: int, image_size: int, eca: str, repe
 
     The networks have random weights; ShuffleNet V2 is timed as an export runs it.
     """
+    from keras_cwp.cli.quiet import import_tensorflow
     from keras_cwp.config import ModelConfig
+
+    import_tensorflow()
     from keras_cwp.models.build import build_model
     from keras_cwp.models.cost import measure
     from keras_cwp.models.presets import PRESETS
