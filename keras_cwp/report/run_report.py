@@ -67,6 +67,8 @@ def evaluate_run(
     write_text(out / "metrics.json", json.dumps(metrics, indent=2, allow_nan=False) + "\n")
     if data is not None or not own_views:
         scores.to_csv(out / "scores.csv")
+        if validation is not None:
+            validation.to_csv(out / "validation_scores.csv")
     return summary(report), write_report(report, out)
 
 
