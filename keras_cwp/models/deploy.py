@@ -52,10 +52,10 @@ def _padding(step: Step, kernel_px: int) -> Any:
     return [[0, 0], [padding_px, padding_px], [padding_px, padding_px], [0, 0]]
 
 
-def _scale(step: Step, x: Any) -> Any:
+def _shift(step: Step, x: Any) -> Any:
     import tensorflow as tf
 
-    planes = x * step.arrays["gain"] + step.arrays["offset"]
+    planes = x - step.arrays["mean"]
     return tf.concat([planes, tf.ones_like(x[..., :1])], -1) if step.options["frame"] else planes
 
 
@@ -115,7 +115,7 @@ def _dense(step: Step, x: Any) -> Any:
 
 
 _RUN: dict[str, Callable[..., Any]] = {
-    "scale": _scale,
+    "shift": _shift,
     "conv": _conv,
     "depthwise": _depthwise,
     "max_pool": _max_pool,

@@ -26,10 +26,10 @@ class Step:
     """One operation.
 
     Attributes:
-        kind: scale, conv, depthwise, max_pool, split, concat, gate, pool or dense.
+        kind: shift, conv, depthwise, max_pool, split, concat, gate, pool or dense.
         inputs, outputs: names of tensors.
         arrays: constants: kernel [height, width, in, out], depthwise [height, width, channels, 1], bias [out],
-            a gate's matrix [in, out], a dense kernel [in, out], a scale's gain and offset [planes].
+            a gate's matrix [in, out], a dense kernel [in, out], a shift's mean [planes].
         options: strides, padding_px, relu, sizes, frame.
     """
 
@@ -50,9 +50,10 @@ def can_plan(model: keras.Model) -> bool:
 
 def plan(model: keras.Model) -> list[Step]:
     """The operations from IMAGE [batch, side, side, channels] in [0, 1] to LOGITS [batch, classes]."""
-    steps = [_scale(model.get_layer("scaling"))]
-    steps += [
-        _conv(model, "stem", ("scaled",), strides=2, padding_px=1, relu=True),
+    scaling = model.get_layer("scaling")
+    steps = [
+        _shift(scaling),
+        _conv(model, "stem", ("shifted",), gains=_gains(scaling), strides=2, padding_px=1, relu=True),
         Step("max_pool", ("stem",), ("pooled",), options={"size": 3, "strides": 2, "padding_px": 1}),
     ]
     inputs, order = "pooled", np.arange(_width(model, "stem"))
@@ -75,10 +76,13 @@ def _width(model: keras.Model, name: str) -> int:
     return int(model.get_layer(name).kernel.shape[-1])
 
 
-def _scale(layer: Scaling) -> Step:
-    std = np.asarray(layer.std, "float64")
-    arrays = {"gain": 1 / std, "offset": -np.asarray(layer.mean) / std}
-    return Step("scale", (IMAGE,), ("scaled",), _single(arrays), {"frame": layer.frame})
+def _shift(layer: Scaling) -> Step:
+    """Scaling's subtraction; its division is left to the stem, for zeros beyond the border stay zeros."""
+    return Step("shift", (IMAGE,), ("shifted",), _single({"mean": np.asarray(layer.mean)}), {"frame": layer.frame})
+
+
+def _gains(layer: Scaling) -> np.ndarray:
+    return np.array([1 / value for value in layer.std] + [1.0] * layer.frame)
 
 
 def _single(arrays: Arrays) -> Arrays:
@@ -101,6 +105,7 @@ def _conv(
     rows: np.ndarray | None = None,
     columns: np.ndarray | None = None,
     constant: np.ndarray | None = None,
+    gains: np.ndarray | None = None,
     **options: Any,
 ) -> Step:
     """A convolution and its batch norm.
@@ -111,10 +116,13 @@ def _conv(
         inputs: names of tensors.
         rows, columns: channel that stands at each place of the input, of the output; None: as they were.
         constant: added to every pixel of the input, in the old order.
+        gains: that every channel of the input is multiplied by.
         options: of the step.
     """
     gain, bias = _gain_and_offset(model, name)
     kernel = model.get_layer(name).get_weights()[0].astype("float64") * gain
+    if gains is not None:
+        kernel = kernel * gains[:, None]
     if constant is not None:
         bias = bias + constant @ kernel[0, 0]
     kernel = kernel if rows is None else kernel[:, :, rows]

@@ -48,7 +48,7 @@ def test_no_norm_no_shuffle_and_every_channel_is_cut_once() -> None:
     model = build_model(ModelConfig(), 3, 64)
     steps = plan(model)
     kinds = [step.kind for step in steps]
-    assert set(kinds) == {"scale", "conv", "max_pool", "depthwise", "split", "concat", "gate", "pool", "dense"}
+    assert set(kinds) == {"shift", "conv", "max_pool", "depthwise", "split", "concat", "gate", "pool", "dense"}
     assert kinds.count("gate") == 16
     made = [name for step in steps for name in step.outputs]
     used = [name for step in steps for name in step.inputs]

@@ -1,0 +1,155 @@
+"""A plan as an ONNX graph, channels first, written node by node."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from keras_cwp.models.aligned import align_stem
+from keras_cwp.models.plan import IMAGE, LOGITS, Step
+
+PIXELS, PROBABILITIES = "pixels", "probabilities"
+OPSET = 17  # of 2022: ONNX Runtime 1.12 and later read it; nothing here needs a newer one
+_IR_VERSION = 8  # of the same year
+_PRODUCER = "keras_cwp"
+
+
+def onnx_model(steps: list[Step], side: int, classes: int, notes: dict[str, str]) -> Any:
+    """The ONNX model of a plan whose input has one channel.
+
+    Args:
+        steps: as `plan` gives them.
+        side: of the input, pixels.
+        classes: logits at the end.
+        notes: metadata to store in the model, name: text.
+
+    Shape:
+        PIXELS float32 [batch, side, side, 1] in [0, 1] → PROBABILITIES float32 [batch, classes]; batch is free.
+
+    Raises:
+        onnx.checker.ValidationError: the graph is not valid ONNX; a mistake in this file.
+    """
+    from onnx import TensorProto, checker, helper
+
+    graph = _Graph()
+    # one channel: last or first is the same bytes
+    graph.add("Reshape", PIXELS, graph.constant([0, 1, side, side]), output=IMAGE)
+    for step in align_stem(steps):
+        _ADD[step.kind](graph, step)
+    graph.add("Softmax", LOGITS, output=PROBABILITIES, axis=1)
+    made = helper.make_graph(
+        graph.nodes,
+        "network",
+        [helper.make_tensor_value_info(PIXELS, TensorProto.FLOAT, ["batch", side, side, 1])],
+        [helper.make_tensor_value_info(PROBABILITIES, TensorProto.FLOAT, ["batch", classes])],
+        graph.constants,
+    )
+    opset = [helper.make_opsetid("", OPSET)]
+    model = helper.make_model(made, opset_imports=opset, ir_version=_IR_VERSION, producer_name=_PRODUCER)
+    helper.set_model_props(model, notes)
+    checker.check_model(model, full_check=True)
+    return model
+
+
+class _Graph:
+    """Nodes and constants so far."""
+
+    def __init__(self) -> None:
+        self.nodes: list[Any] = []
+        self.constants: list[Any] = []
+
+    def constant(self, value: Any) -> str:
+        """Name of a new constant: float32 for arrays of numbers with a fraction, int64 for lists of integers."""
+        from onnx import numpy_helper
+
+        array = np.ascontiguousarray(value, np.float32 if isinstance(value, np.ndarray) else np.int64)
+        name = f"constant_{len(self.constants)}"
+        self.constants.append(numpy_helper.from_array(array, name))
+        return name
+
+    def add(self, kind: str, *inputs: str, output: str | None = None, outputs: Any = (), **attributes: Any) -> str:
+        """Append a node; the name of its first output."""
+        from onnx import helper
+
+        outputs = outputs or [output or f"{kind.lower()}_{len(self.nodes)}"]
+        self.nodes.append(helper.make_node(kind, inputs, outputs, name=f"{outputs[0]}_node", **attributes))
+        return outputs[0]
+
+
+def _shift(graph: _Graph, step: Step) -> None:
+    mean = graph.constant(step.arrays["mean"].reshape(1, -1, 1, 1))
+    if not step.options["frame"]:
+        graph.add("Sub", step.inputs[0], mean, output=step.outputs[0])
+        return
+    one, zero = (graph.constant(np.full(1, value)) for value in (1.0, 0.0))
+    ones = graph.add("Add", graph.add("Mul", step.inputs[0], zero), one)
+    graph.add("Concat", graph.add("Sub", step.inputs[0], mean), ones, output=step.outputs[0], axis=1)
+
+
+def _window(step: Step, kernel_px: int) -> dict[str, list[int]]:
+    return {
+        "kernel_shape": [kernel_px] * 2,
+        "strides": [step.options["strides"]] * 2,
+        "pads": [step.options["padding_px"]] * 4,
+    }
+
+
+def _conv(graph: _Graph, step: Step) -> None:
+    kernel = step.arrays["kernel"].transpose(3, 2, 0, 1)  # [out, in, height, width]
+    inputs = step.inputs[0], graph.constant(kernel), graph.constant(step.arrays["bias"])
+    window = _window(step, kernel.shape[-1])
+    if step.options["relu"]:
+        graph.add("Relu", graph.add("Conv", *inputs, **window), output=step.outputs[0])
+    else:
+        graph.add("Conv", *inputs, output=step.outputs[0], **window)
+
+
+def _depthwise(graph: _Graph, step: Step) -> None:
+    kernel = step.arrays["kernel"].transpose(2, 3, 0, 1)  # [channels, 1, height, width]
+    window = _window(step, kernel.shape[-1])
+    graph.add("Conv", step.inputs[0], graph.constant(kernel), output=step.outputs[0], group=len(kernel), **window)
+
+
+def _max_pool(graph: _Graph, step: Step) -> None:
+    graph.add("MaxPool", step.inputs[0], output=step.outputs[0], **_window(step, step.options["size"]))
+
+
+def _split(graph: _Graph, step: Step) -> None:
+    graph.add("Split", step.inputs[0], graph.constant(step.options["sizes"]), outputs=step.outputs, axis=1)
+
+
+def _concat(graph: _Graph, step: Step) -> None:
+    graph.add("Concat", *step.inputs, output=step.outputs[0], axis=1)
+
+
+def _gate(graph: _Graph, step: Step) -> None:
+    matrix = step.arrays["matrix"]
+    means = graph.add("ReduceMean", step.inputs[0], axes=[2, 3], keepdims=0)
+    gate = graph.add("Sigmoid", graph.add("Gemm", means, graph.constant(matrix)))  # ONNX Runtime makes them one
+    columns = graph.add("Reshape", gate, graph.constant([0, len(matrix), 1, 1]))
+    graph.add("Mul", step.inputs[0], columns, output=step.outputs[0])
+
+
+def _pool(graph: _Graph, step: Step) -> None:
+    means = graph.add("GlobalAveragePool", step.inputs[0])
+    graph.add("Flatten", means, output=step.outputs[0], axis=1)
+
+
+def _dense(graph: _Graph, step: Step) -> None:
+    kernel, bias = (graph.constant(step.arrays[name]) for name in ("kernel", "bias"))
+    graph.add("Gemm", step.inputs[0], kernel, bias, output=step.outputs[0])
+
+
+_ADD: dict[str, Callable[[_Graph, Step], None]] = {
+    "shift": _shift,
+    "conv": _conv,
+    "depthwise": _depthwise,
+    "max_pool": _max_pool,
+    "split": _split,
+    "concat": _concat,
+    "gate": _gate,
+    "pool": _pool,
+    "dense": _dense,
+}
