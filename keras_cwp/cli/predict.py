@@ -23,7 +23,7 @@ from keras_cwp.errors import CwpError, DataError
 def command(
     model: Path, inputs: tuple[Path, ...], out: Path, rois: Path | None, images: Path | None, views: int | None
 ) -> None:
-    """Score radiographs with MODEL: a RUN, a .keras file or an exported SavedModel.
+    """Score radiographs with MODEL: a RUN, a .keras file or an exported version.
 
     INPUT is an image (the whole of it is the region), a DICOM file, a folder of them, or a ROI table; its labels and
     patients may be missing. The CSV has your own names. What cannot be read is named on stderr and left out; the
@@ -52,6 +52,7 @@ def command(
     if not len(scores):
         raise CwpError(f"none of {len(regions)} regions could be scored; {out} was not written")
     scores.to_csv(out)
-    click.echo(f"{out}: {len(scores)} regions scored" + (f", {sum(lost)} left out" if lost else ""))
+    left_out = f", {sum(lost)} left out" if lost else ""
+    click.echo(f"{out}: {len(scores)} regions scored{left_out} ({predictor.engine})")
     if lost:
         sys.exit(1)

@@ -23,7 +23,10 @@ def align_stem(steps: list[Step]) -> list[Step]:
         behind = missing.get(step.inputs[0], 0)
         if step.kind == "conv":
             ahead = -len(step.arrays["bias"]) % BLOCK if step.outputs == ("stem",) else 0
-            arrays = {"kernel": _padded(step.arrays["kernel"], behind, ahead), "bias": _padded(step.arrays["bias"], ahead)}
+            arrays = {
+                "kernel": _padded(step.arrays["kernel"], behind, ahead),
+                "bias": _padded(step.arrays["bias"], ahead),
+            }
             step, behind = replace(step, arrays=arrays), ahead
         elif step.kind == "depthwise":
             step = replace(step, arrays={"kernel": _padded(step.arrays["kernel"], behind, 0)})

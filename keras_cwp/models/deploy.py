@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import keras
@@ -10,8 +11,11 @@ import keras
 from keras_cwp.models.plan import IMAGE, LOGITS, Step, can_plan, plan
 
 
-def deploy(model: keras.Model) -> keras.Model:
+def deploy(model: keras.Model, *, portable: bool = False) -> keras.Model:
     """An equivalent of `model` that only infers; `model` itself where no rewriting is known.
+
+    Args:
+        portable: padding of the pool as an operation of its own, for converters that do not know it otherwise.
 
     Rewritten: ShuffleNet V2 without ECA or with ECA at the ends of its units, on the TensorFlow backend.
     Its weights are constants of the graph.
@@ -22,7 +26,8 @@ def deploy(model: keras.Model) -> keras.Model:
     if keras.backend.backend() != "tensorflow" or not can_plan(model):
         return model
     image = keras.Input(model.input_shape[1:], name="image")
-    return keras.Model(image, Planned(plan(model), name=LOGITS)(image), name=model.name)
+    steps = [part for step in plan(model) for part in (_portable(step) if portable else [step])]
+    return keras.Model(image, Planned(steps, name=LOGITS)(image), name=model.name)
 
 
 class Planned(keras.layers.Layer):
@@ -41,6 +46,14 @@ class Planned(keras.layers.Layer):
 
     def compute_output_shape(self, input_shape: tuple[int | None, ...]) -> tuple[int | None, ...]:
         return (input_shape[0], len(self.steps[-1].arrays["bias"]))
+
+
+def _portable(step: Step) -> list[Step]:
+    if step.kind != "max_pool":
+        return [step]
+    padded = (f"{step.inputs[0]}_padded",)
+    pool = replace(step, inputs=padded, options=step.options | {"padding_px": 0})
+    return [Step("pad", step.inputs, padded, options=step.options), pool]
 
 
 def _padding(step: Step, kernel_px: int) -> Any:
@@ -73,6 +86,13 @@ def _depthwise(step: Step, x: Any) -> Any:
 
     kernel, strides = step.arrays["kernel"], step.options["strides"]
     return tf.nn.depthwise_conv2d(x, kernel, (1, strides, strides, 1), _padding(step, kernel.shape[0]))
+
+
+def _pad(step: Step, x: Any) -> Any:
+    import tensorflow as tf
+
+    padding_px = step.options["padding_px"]  # zeros do for a pool, since what is pooled is rectified
+    return tf.pad(x, [[0, 0], [padding_px] * 2, [padding_px] * 2, [0, 0]])
 
 
 def _max_pool(step: Step, x: Any) -> Any:
@@ -118,6 +138,7 @@ _RUN: dict[str, Callable[..., Any]] = {
     "shift": _shift,
     "conv": _conv,
     "depthwise": _depthwise,
+    "pad": _pad,
     "max_pool": _max_pool,
     "split": _split,
     "concat": _concat,

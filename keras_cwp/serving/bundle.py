@@ -63,6 +63,23 @@ def free_version(folder: Path, wanted: int | None) -> int:
     return wanted
 
 
+def check_same_format(folder: Path, file: str) -> None:
+    """Refuse a model's folder that holds versions of another format: a server takes the largest number there.
+
+    Args:
+        file: that every version of this format has.
+
+    Raises:
+        ServingError: a version without it.
+    """
+    for version in versions(folder):
+        if not (folder / str(version) / file).is_file():
+            raise ServingError(
+                f"{folder / str(version)} has no {file}: {folder} holds versions of another format; name another "
+                "folder, one a format"
+            )
+
+
 def _filled(name: str, model: str) -> str:
     text = (_TEMPLATES / f"{name}{_TEMPLATE_SUFFIX}").read_text(encoding="utf-8")
     sizes = "\n".join(f"allowed_batch_sizes: {size}" for size in BATCH_SIZES)

@@ -15,7 +15,7 @@ from tensorflow.core.protobuf import saved_model_pb2
 from keras_cwp.errors import ServingError
 from keras_cwp.files import new_folder, write_text
 from keras_cwp.models.deploy import deploy
-from keras_cwp.serving.bundle import free_version, write_bundle_files
+from keras_cwp.serving.bundle import check_same_format, free_version, write_bundle_files
 from keras_cwp.serving.card import CARD_FILE, model_card
 from keras_cwp.serving.networks import load_with_contract, one_model_folder
 from keras_cwp.serving.signatures import Signatures
@@ -73,6 +73,7 @@ def export(
             f"--out {out}: {out.name!r} cannot name a model; use letters, digits, '_', '-' and '.', such as cwp"
         )
     source = one_model_folder(run, fold)
+    check_same_format(out, "saved_model.pb")
     number = free_version(out, version)
     network, contract = load_with_contract(source)
     negative = negative_class(contract, negative)

@@ -52,6 +52,12 @@ def verify(
     return difference, result["warmup"]
 
 
+def check_crops(contract: ModelContract) -> np.ndarray:
+    """Crops float32 [n, image_size, image_size, 1] in [0, 1] that every kind of export is compared on."""
+    images = _radiographs()
+    return _crops(images, [None] * len(images), contract)
+
+
 def _radiographs() -> list[np.ndarray]:
     """Smooth noise uint8 of four sizes, with detail from coarse to fine; the last one is a single grey."""
     generator = np.random.default_rng(0)
@@ -75,7 +81,7 @@ def _requests(images: list[np.ndarray], boxes: np.ndarray, contract: ModelContra
         "serving_default/image_bytes": _base64(files),
         "roi_bytes/image_bytes": _base64(files),
         "roi_bytes/box": everywhere,
-        "pixels/pixels": _crops(images, [None] * len(images), contract),
+        "pixels/pixels": check_crops(contract),
         "classify/inputs": _base64(examples),
         "regress/inputs": _base64(examples),
     }
@@ -104,7 +110,7 @@ def _expected(
         with tf.device("/CPU:0"):
             return tf.nn.softmax(tf.cast(network(pixels, training=False), tf.float32)).numpy().astype(float)
 
-    whole = probabilities(_crops(images, [None] * len(images), contract))
+    whole = probabilities(check_crops(contract))
     side = contract.image_size * 2.0 if contract.spacing_mm else None  # of a radiograph twice as fine
     rois = probabilities(_crops(images, boxes.tolist(), contract, side))
     positive = 1 - whole[:, contract.classes.index(negative)]

@@ -4,24 +4,13 @@ import keras
 import numpy as np
 import pytest
 from keras import ops
+from trained import as_trained
 
 from keras_cwp.config import ModelConfig
 from keras_cwp.models.build import build_model
 from keras_cwp.models.deploy import deploy
 from keras_cwp.models.plan import plan
 from keras_cwp.models.pretrained import read_network
-
-
-def as_trained(model: keras.Model, rng: np.random.Generator) -> keras.Model:
-    """Statistics, gains and gates as training leaves them: none at its initial value."""
-    for layer in model.layers:
-        if isinstance(layer, keras.layers.BatchNormalization):
-            size = layer.gamma.shape[0]
-            ranges = [(0.5, 1.5), (-0.5, 0.5), (-0.5, 0.5), (0.5, 2)]
-            layer.set_weights([rng.uniform(low, high, size) for low, high in ranges])
-        if layer.name.endswith("_eca"):
-            layer.set_weights([rng.normal(size=layer.kernel.shape)])
-    return model
 
 
 def largest_difference(model: keras.Model, images: np.ndarray) -> float:

@@ -1,0 +1,154 @@
+"""Exports that no server loads: a file that ONNX Runtime or LiteRT runs, checked by them before it has its name."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import tensorflow as tf
+
+from keras_cwp.errors import ModelError, ServingError
+from keras_cwp.files import new_folder, write_bytes, write_text
+from keras_cwp.serving import litert_format, onnx_format
+from keras_cwp.serving.bundle import check_same_format, free_version
+from keras_cwp.serving.card import contract_of, model_card
+from keras_cwp.serving.export import negative_class
+from keras_cwp.serving.networks import load_with_contract, one_model_folder
+from keras_cwp.serving.verify import BOUND, check_crops
+from keras_cwp.training.run import ModelContract
+
+CARD_FILE = "model_card.json"
+# Largest difference of a probability that eight bits a weight may make. 0.002 to 0.014 was seen; more than this, and
+# the network does not bear them.
+BOUND_INT8 = 0.05
+
+Ask = Callable[[Any], np.ndarray]
+
+
+@dataclass(frozen=True)
+class Kind:
+    """A file of an export.
+
+    Args:
+        convert: network and contract → its bytes.
+        run: its bytes → what answers images float32 [B, side, side, 1] with probabilities [B, classes].
+        engine: names what runs it.
+        bound: largest difference of a probability to the Keras model's.
+    """
+
+    convert: Callable[[Any, ModelContract], bytes]
+    run: Callable[[bytes], Ask]
+    engine: Callable[[], str]
+    bound: float
+
+
+_ONNX = Kind(onnx_format.to_onnx, onnx_format.run_onnx, onnx_format.engine_name, BOUND)
+_FLOAT = Kind(litert_format.to_litert, litert_format.run_litert, litert_format.engine_name, BOUND)
+_INT8 = Kind(litert_format.to_litert_int8, litert_format.run_litert, litert_format.engine_name, BOUND_INT8)
+# Files by format; the first is what predict opens.
+FORMATS: dict[str, dict[str, Kind]] = {
+    "onnx": {"model.onnx": _ONNX},
+    "litert": {"model.tflite": _FLOAT, "model_int8.tflite": _INT8},
+}
+
+
+@dataclass(frozen=True)
+class Converted:
+    """What was published: DIR/VERSION, and the largest difference of a probability by file."""
+
+    path: Path
+    difference: dict[str, float]
+
+
+def export_converted(
+    run: Path,
+    out: Path,
+    format_name: str,
+    *,
+    version: int | None = None,
+    fold: int | None = None,
+    negative: str | None = None,
+    note: Callable[[str], None] = lambda _: None,
+) -> Converted:
+    """Write the next version of DIR as `FORMATS[format_name]` and a model card; it appears whole or not at all.
+
+    Args:
+        run, version, fold, negative, note: as `export.export`.
+        out: DIR; not one that holds versions of another format.
+        format_name: key of FORMATS.
+
+    Raises:
+        RunError: not a RUN, or a fold that it does not have.
+        ServingError: a version that exists, a DIR of another format, a network that cannot be converted, or one
+            whose answers differ by more than the bound.
+    """
+    files = FORMATS[format_name]
+    source = one_model_folder(run, fold)
+    check_same_format(out, next(iter(files)))
+    number = free_version(out, version)
+    network, contract = load_with_contract(source)
+    card = model_card(run, contract, negative_class(contract, negative), fold)
+    crops = check_crops(contract)
+    expected = _probabilities(network, crops)
+    with new_folder(out / str(number)) as beside:
+        card["files"] = {}
+        for name, file in files.items():
+            note(f"writing {out / str(number) / name}")
+            content = file.convert(network, contract)
+            card["files"][name] = _checked(name, file, content, crops, expected)
+            write_bytes(beside / name, content)
+        write_text(beside / CARD_FILE, json.dumps(card, indent=2) + "\n")
+    return Converted(out / str(number), {name: each["difference"] for name, each in card["files"].items()})
+
+
+def open_converted(version: Path) -> tuple[ModelContract, Ask, str] | None:
+    """Contract, answers and engine of a version that `export_converted` wrote; None if it is none.
+
+    Raises:
+        ModelError: its files are damaged.
+        ServingError: what runs it is not installed.
+    """
+    first = {next(iter(files)): next(iter(files.values())) for files in FORMATS.values()}
+    for name, kind in first.items():
+        if (version / name).is_file():
+            try:
+                contract = contract_of(json.loads((version / CARD_FILE).read_text(encoding="utf-8")))
+                return contract, kind.run((version / name).read_bytes()), kind.engine()
+            except (OSError, ValueError, KeyError, TypeError) as error:
+                raise ModelError(f"MODEL {version}: its model card or {name} cannot be read: {error}") from None
+    return None
+
+
+def _probabilities(network: Any, crops: np.ndarray) -> np.ndarray:
+    with tf.device("/CPU:0"):
+        logits = tf.cast(network(crops, training=False), tf.float64)
+        return tf.nn.softmax(logits).numpy()
+
+
+def _checked(name: str, kind: Kind, content: bytes, crops: np.ndarray, expected: np.ndarray) -> dict[str, Any]:
+    """The card's entry of a file.
+
+    Raises:
+        ServingError: an answer, of all crops at once or of one alone, differs by more than the bound.
+    """
+    ask = kind.run(content)
+    together, alone = ask(crops), np.concatenate([ask(crop[None]) for crop in crops])
+    difference = float(max(np.abs(found - expected).max() for found in (together, alone)))
+    if not difference <= kind.bound:
+        raise ServingError(
+            f"export check: {name} under {kind.engine()} differs from the Keras model by {difference:.2g} in a "
+            f"probability, more than {kind.bound:g}; nothing was published"
+        )
+    return {
+        "difference": difference,
+        "bound": kind.bound,
+        "images": len(crops),
+        "engine": kind.engine(),
+        "bytes": len(content),
+        "sha256": hashlib.sha256(content).hexdigest(),
+    }
