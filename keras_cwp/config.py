@@ -119,6 +119,37 @@ class Config(_Section):
     evaluate: EvaluateConfig = EvaluateConfig()
 
 
+class SrCode(_Section):
+    """A code of a coding scheme, as DICOM has it."""
+
+    value: str = Field(min_length=1, max_length=16)
+    scheme: str = Field(min_length=1, max_length=16, description="SCT, DCM, RADLEX or a private one that begins 99")
+    meaning: str = Field(min_length=1, max_length=64)
+
+
+class SrConfig(_Section):
+    """What predict --dicom-sr writes besides what the network said; a file of its own, not part of a run's."""
+
+    statement: str = Field(
+        "Research only, not for clinical use.", min_length=1, max_length=64, description="stands in every report"
+    )
+    manufacturer: str = Field("keras_cwp", min_length=1, max_length=64, description="of the software that writes it")
+    series_number: int = Field(9001, ge=1, description="of the report's series in its study")
+    codes: dict[str, SrCode] = Field({}, description="by class; none: SCT for normal, else a private code")
+
+
+def load_sr_config(path: Path | None = None) -> SrConfig:
+    """Read a YAML file of `SrConfig`'s keys; None for the defaults.
+
+    Raises:
+        ConfigError: as `load_config`.
+    """
+    try:
+        return SrConfig.model_validate({} if path is None else _read_yaml(path))
+    except ValidationError as error:
+        raise ConfigError(_explain(error, path, SrConfig)) from None
+
+
 def load_config(path: Path | str | None = None, overrides: Iterable[str] = ()) -> Config:
     """Read a YAML configuration and lay `section.key=value` overrides over it.
 
@@ -174,19 +205,19 @@ def _lay_over(tree: dict[str, Any], item: str) -> None:
         raise ConfigError(f"--set {item!r}: the value is not YAML") from None
 
 
-def _explain(error: ValidationError, path: Path | str | None) -> str:
+def _explain(error: ValidationError, path: Path | str | None, schema: type[BaseModel] = Config) -> str:
     first, *others = error.errors()
     where = f"configuration {path}" if path else "configuration"
     key = ".".join(str(part) for part in first["loc"])
     more = f" ({len(others)} more)" if others else ""
     if first["type"] == "extra_forbidden":
-        return f"{where}: unknown key {key!r}; known here: {', '.join(_keys_beside(first['loc']))}{more}"
+        return f"{where}: unknown key {key!r}; known here: {', '.join(_keys_beside(first['loc'], schema))}{more}"
     return f"{where}: {key}: {first['msg']}, got {first['input']!r}{more}"
 
 
-def _keys_beside(location: tuple[int | str, ...]) -> list[str]:
-    section: Any = Config
+def _keys_beside(location: tuple[int | str, ...], section: Any) -> list[str]:
     for part in location[:-1]:
-        section = section.model_fields[str(part)].annotation
+        known: Mapping[str, Any] = getattr(section, "model_fields", {})
+        section = known[str(part)].annotation if str(part) in known else SrCode  # of the table of codes
     fields: Mapping[str, Any] = section.model_fields
     return sorted(fields)

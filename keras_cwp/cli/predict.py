@@ -8,7 +8,10 @@ from pathlib import Path
 import click
 
 from keras_cwp.cli.options import PATH
+from keras_cwp.config import SrConfig, load_sr_config
+from keras_cwp.data.roi import Roi
 from keras_cwp.errors import CwpError, DataError
+from keras_cwp.scores import Scores
 
 
 @click.command("predict")
@@ -20,20 +23,38 @@ from keras_cwp.errors import CwpError, DataError
 @click.option(
     "--tta", "views", type=click.IntRange(1, 64), help="Views of each crop to average; else as in the run's figures."
 )
+@click.option("--dicom-sr", "reports", type=PATH, help="New folder for DICOM structured reports, one a study.")
+@click.option("--sr-settings", type=PATH, help="YAML for them: statement, manufacturer, series_number, codes by class.")
 def command(
-    model: Path, inputs: tuple[Path, ...], out: Path, rois: Path | None, images: Path | None, views: int | None
+    model: Path,
+    inputs: tuple[Path, ...],
+    out: Path,
+    rois: Path | None,
+    images: Path | None,
+    views: int | None,
+    reports: Path | None,
+    sr_settings: Path | None,
 ) -> None:
     """Score radiographs with MODEL: a RUN, a .keras file or an exported version.
 
     INPUT is an image (the whole of it is the region), a DICOM file, a folder of them, or a ROI table; its labels and
     patients may be missing. The CSV has your own names. What cannot be read is named on stderr and left out; the
     exit code is 1 then.
+
+    A structured report (TID 1500) has a measurement group for every region: its box in pixels, the likeliest class
+    as finding, every class's probability, and that it is not for clinical use. It belongs to its radiograph's study
+    and so names the patient, as the radiograph does.
     """
     from keras_cwp.cli.progress import progress_bar
     from keras_cwp.cli.quiet import import_tensorflow
 
     if not inputs and rois is None:
         raise click.UsageError("name at least one INPUT, or --rois")
+    settings = load_sr_config(sr_settings)
+    if reports:
+        from keras_cwp.serving.dicom_sr import check_reports
+
+        check_reports(reports)
     import_tensorflow()
     from keras_cwp.serving.predict import predict
     from keras_cwp.serving.predictor import open_predictor
@@ -54,5 +75,15 @@ def command(
     scores.to_csv(out)
     left_out = f", {sum(lost)} left out" if lost else ""
     click.echo(f"{out}: {len(scores)} regions scored{left_out} ({predictor.engine})")
+    if reports:
+        _report(reports, regions, scores, (f"training data {predictor.contract.data_hash[:16]}",), settings)
     if lost:
         sys.exit(1)
+
+
+def _report(folder: Path, regions: list[Roi], scores: Scores, parameters: tuple[str, ...], settings: SrConfig) -> None:
+    from keras_cwp.serving.dicom_sr import write_reports
+
+    written = write_reports(folder, regions, scores, parameters, settings)
+    without = f"; {written.without} regions are of no DICOM file and have none" if written.without else ""
+    click.echo(f"{folder}: {written.reports} structured reports{without}")

@@ -88,7 +88,7 @@ def _shift(graph: _Graph, step: Step) -> None:
     graph.add("Concat", graph.add("Sub", step.inputs[0], mean), ones, output=step.outputs[0], axis=1)
 
 
-def _window(step: Step, kernel_px: int) -> dict[str, list[int]]:
+def _window(step: Step, kernel_px: int) -> dict[str, Any]:
     return {
         "kernel_shape": [kernel_px] * 2,
         "strides": [step.options["strides"]] * 2,

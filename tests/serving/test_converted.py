@@ -155,7 +155,7 @@ def test_a_file_that_differs_too_much_is_not_published(
     assert list((tmp_path / "out").iterdir()) == []
 
 
-def test_no_number_is_not_within_a_bound(monkeypatch) -> None:
+def test_no_number_is_not_within_a_bound() -> None:
     kind = replace(FORMATS["litert"]["model.tflite"], run=lambda _: lambda x: np.full((len(x), 3), np.nan))
     with pytest.raises(ServingError, match="by nan in a probability"):
         converting._checked("model.tflite", kind, b"", np.zeros((2, 8, 8, 1)), np.full((2, 3), 1 / 3))
