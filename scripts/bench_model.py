@@ -1,6 +1,6 @@
 """Speed of the network on this CPU, everything interleaved in one process; PyTorch (extra `bench`) is the reference.
 
-python scripts/bench_model.py [--repeats 9] [--json FILE] [training inference single growth …]
+python scripts/bench_model.py [--repeats 9] [--json FILE] [training inference single runtime growth …]
 """
 
 from __future__ import annotations
@@ -31,10 +31,13 @@ from keras_cwp.cli.quiet import import_tensorflow
 from keras_cwp.config import ModelConfig
 from keras_cwp.models.build import build_model
 from keras_cwp.models.deploy import deploy
+from keras_cwp.models.onnx_graph import PIXELS
 from keras_cwp.serving.export import write_saved_model
+from keras_cwp.serving.onnx_format import run_onnx, to_onnx, usable_cpus
 from keras_cwp.training.run import ModelContract
 
 SIDE, CLASSES = 224, 3
+CONTRACT = ModelContract(("a", "b", "c"), SIDE, 0.25, "pad", None, "")
 PYTORCH = "PyTorch eager, channels last, no ECA"
 Run = Callable[[], object]
 
@@ -95,11 +98,28 @@ def saved_model_inference(folder: Path, eca: str, batch: int) -> Run:
     """The `pixels` signature of what `keras-cwp export` writes."""
     place = folder / eca
     if not place.exists():
-        contract = ModelContract(("a", "b", "c"), SIDE, 0.25, "pad", None, "")
-        write_saved_model(deploy(network(eca)), contract, "a", place)
+        write_saved_model(deploy(network(eca)), CONTRACT, "a", place)
     loaded = tf.saved_model.load(str(place))
     ask, pixels = loaded.signatures["pixels"], tf.constant(images(batch))
     return lambda: (loaded, ask(pixels=pixels)["probabilities"].numpy())
+
+
+def onnx_inference(eca: str, batch: int) -> Run:
+    """What `keras-cwp export --format onnx` writes, all images in one request to ONNX Runtime."""
+    import onnxruntime
+
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = usable_cpus()
+    content = to_onnx(network(eca), CONTRACT)
+    session = onnxruntime.InferenceSession(content, options, providers=["CPUExecutionProvider"])
+    pixels = {PIXELS: images(batch)}
+    return lambda: session.run(None, pixels)
+
+
+def predict_inference(eca: str, batch: int) -> Run:
+    """As predict asks ONNX Runtime: a few images at a time."""
+    ask, pixels = run_onnx(to_onnx(network(eca), CONTRACT)), images(batch)
+    return lambda: ask(pixels)
 
 
 def training(_: Path) -> dict[str, Run]:
@@ -130,7 +150,16 @@ def single(folder: Path) -> dict[str, Run]:
     }
 
 
-GROUPS = {"training": training, "inference": inference, "single": single}
+def runtime(folder: Path) -> dict[str, Run]:
+    return {
+        "ONNX Runtime, no ECA": onnx_inference("none", 32),
+        "ONNX Runtime, ECA": onnx_inference("unit", 32),
+        "ONNX Runtime as predict asks it, ECA": predict_inference("unit", 32),
+        "SavedModel, ECA": saved_model_inference(folder, "unit", 32),
+    }
+
+
+GROUPS = {"training": training, "inference": inference, "single": single, "runtime": runtime}
 GROWTH = (8, 16, 32, 64, 128)
 
 
@@ -198,7 +227,7 @@ def main() -> None:
         run(), run()
         print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024)
         return
-    torch.set_num_threads(os.cpu_count() or 1)
+    torch.set_num_threads(usable_cpus())
     results = {}
     with tempfile.TemporaryDirectory() as folder:
         for name, make in GROUPS.items():

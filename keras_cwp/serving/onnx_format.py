@@ -58,7 +58,7 @@ def run_onnx(content: bytes) -> Ask:
 
     options = onnxruntime.SessionOptions()
     options.log_severity_level = _ERRORS_ONLY
-    options.intra_op_num_threads = _usable_cpus()  # stated, or it would bind threads to CPUs that may not be ours
+    options.intra_op_num_threads = usable_cpus()  # stated, or it would bind threads to CPUs that may not be ours
     try:
         session = onnxruntime.InferenceSession(content, options, providers=["CPUExecutionProvider"])
     except Exception as error:  # of classes that its C++ part makes
@@ -79,5 +79,6 @@ def engine_name() -> str:
     return f"ONNX Runtime {onnxruntime.__version__}"
 
 
-def _usable_cpus() -> int:
+def usable_cpus() -> int:
+    """CPUs that this process may use, which are fewer than the machine's under taskset or in a container."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
