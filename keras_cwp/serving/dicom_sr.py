@@ -90,8 +90,8 @@ def write_reports(
         parameters: texts that identify the model, such as its data set's hash.
 
     Raises:
-        DataError: a radiograph without the UIDs that a report refers to, or a study of two patients; nothing is
-            written then.
+        DataError: a radiograph without the UIDs that a report refers to or with those of another, or a study of two
+            patients; nothing is written then.
     """
     by_name = {roi.roi_id: roi for roi in regions}
     headers: dict[Path, Any] = {}
@@ -136,7 +136,8 @@ def _report(findings: list[Finding], classes: Sequence[str], parameters: Sequenc
     from highdicom.sr import ComprehensiveSR
     from pydicom.uid import ExplicitVRLittleEndian, generate_uid
 
-    images = list({finding.image.SOPInstanceUID: finding.image for finding in findings}.values())
+    images = list({finding.image.filename: finding.image for finding in findings}.values())
+    _check_distinct(images)
     identity = _identity(images)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
@@ -160,6 +161,22 @@ def _report(findings: list[Finding], classes: Sequence[str], parameters: Sequenc
         for keyword, value in identity.items():
             setattr(report, keyword, value)
     return report
+
+
+def _check_distinct(images: Sequence[Any]) -> None:
+    """Two files of one UID are one image to an archive, and a region of it could be on either.
+
+    Raises:
+        DataError: there are two.
+    """
+    files: dict[str, Any] = {}
+    for image in images:
+        other = files.setdefault(str(image.SOPInstanceUID), image.filename)
+        if other != image.filename:
+            raise DataError(
+                f"image {image.filename}: it has the SOPInstanceUID of {other}, so a report cannot tell one from the "
+                "other; leave one of them out"
+            )
 
 
 def _identity(images: Sequence[Any]) -> dict[str, str]:

@@ -212,6 +212,13 @@ def test_a_radiograph_that_nothing_can_refer_to_is_refused(tmp_path: Path, keywo
     assert not (tmp_path / "sr").exists()
 
 
+def test_two_files_of_one_instance_are_refused(image: Path, tmp_path: Path) -> None:
+    twin = shutil.copy(image, image.parent / "b.dcm")
+    with pytest.raises(DataError, match=r"b\.dcm: it has the SOPInstanceUID of .*a\.dcm"):
+        write(tmp_path / "sr", [region(image), region(Path(twin))], [[0.1, 0.2, 0.7]] * 2)
+    assert not (tmp_path / "sr").exists()
+
+
 def test_a_study_of_two_patients_is_refused_and_nobody_named(tmp_path: Path) -> None:
     paths = [write_radiograph(tmp_path / f"{n}.dcm", "s", n, PatientID=f"PATIENT{n}") for n in range(2)]
     with pytest.raises(DataError, match="its images name more than one PatientID") as raised:
