@@ -8,10 +8,8 @@ from pathlib import Path
 import click
 
 from keras_cwp.cli.options import PATH
-from keras_cwp.config import SrConfig, load_sr_config
-from keras_cwp.data.roi import Roi
+from keras_cwp.cli.reports import check_report_options, report_options, write_and_tell
 from keras_cwp.errors import CwpError, DataError
-from keras_cwp.scores import Scores
 
 
 @click.command("predict")
@@ -23,8 +21,7 @@ from keras_cwp.scores import Scores
 @click.option(
     "--tta", "views", type=click.IntRange(1, 64), help="Views of each crop to average; else as in the run's figures."
 )
-@click.option("--dicom-sr", "reports", type=PATH, help="New folder for DICOM structured reports, one a study.")
-@click.option("--sr-settings", type=PATH, help="YAML for them: statement, manufacturer, series_number, codes by class.")
+@report_options
 def command(
     model: Path,
     inputs: tuple[Path, ...],
@@ -50,11 +47,7 @@ def command(
 
     if not inputs and rois is None:
         raise click.UsageError("name at least one INPUT, or --rois")
-    settings = load_sr_config(sr_settings)
-    if reports:
-        from keras_cwp.serving.dicom_sr import check_reports
-
-        check_reports(reports)
+    settings = check_report_options(reports, sr_settings)
     import_tensorflow()
     from keras_cwp.serving.predict import predict
     from keras_cwp.serving.predictor import open_predictor
@@ -76,14 +69,7 @@ def command(
     left_out = f", {sum(lost)} left out" if lost else ""
     click.echo(f"{out}: {len(scores)} regions scored{left_out} ({predictor.engine})")
     if reports:
-        _report(reports, regions, scores, (f"training data {predictor.contract.data_hash[:16]}",), settings)
+        identity = f"training data {predictor.contract.data_hash[:16]}"
+        write_and_tell(reports, regions, scores, [identity], settings)
     if lost:
         sys.exit(1)
-
-
-def _report(folder: Path, regions: list[Roi], scores: Scores, parameters: tuple[str, ...], settings: SrConfig) -> None:
-    from keras_cwp.serving.dicom_sr import write_reports
-
-    written = write_reports(folder, regions, scores, parameters, settings)
-    without = f"; {written.without} regions are of no DICOM file and have none" if written.without else ""
-    click.echo(f"{folder}: {written.reports} structured reports{without}")

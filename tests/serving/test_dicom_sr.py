@@ -283,6 +283,10 @@ def test_a_folder_that_exists_or_a_missing_extra_is_told_before_anything_is_scor
     assert isinstance(result.exception, ServingError)
     assert "it exists already" in str(result.exception)
     assert not (tmp_path / "s.csv").exists()
+    (tmp_path / "sr.yaml").touch()
+    alone = predict(fit_run, image, "--out", tmp_path / "s.csv", "--sr-settings", tmp_path / "sr.yaml")
+    assert alone.exit_code == 2
+    assert "--sr-settings is for --dicom-sr" in alone.output
     monkeypatch.setattr(dicom_sr.importlib.util, "find_spec", lambda _: None)
     with pytest.raises(ServingError, match=r"pip install 'keras_cwp\[dicom\]'"):
         check_reports(tmp_path / "sr")
