@@ -93,6 +93,10 @@ def export_converted(
     number = free_version(out, version)
     network, contract = load_with_contract(source)
     card = model_card(run, contract, negative_class(contract, negative), fold)
+    card["tensors"] = {
+        "pixels": ["batch", contract.image_size, contract.image_size, 1],
+        "probabilities": ["batch", len(contract.classes)],
+    }
     crops = check_crops(contract)
     expected = _probabilities(network, crops)
     with new_folder(out / str(number)) as beside:

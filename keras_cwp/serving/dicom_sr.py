@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import importlib.util
 import io
 import re
 import warnings
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -107,23 +108,33 @@ def write_reports(
             findings.append(_finding(header, roi, len(findings) + 1, probabilities))
     with new_folder(folder) as beside:
         for findings in studies.values():
-            report = _report(findings, scores.classes, parameters, settings)
-            write_bytes(beside / f"{report.SOPInstanceUID}.dcm", _encoded(report))
+            name, content = _report(findings, scores.classes, parameters, settings)
+            write_bytes(beside / f"{name}.dcm", content)
     return Written(len(studies), without)
 
 
 def _header(path: Path) -> Any:
     """The file's header as a pydicom Dataset; None if it is no DICOM file."""
-    with open(path, "rb") as file:
-        if not is_dicom(file.read(_HEAD)):
-            return None
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # pydicom's quote the value, which may name the patient
-        header = pydicom.dcmread(path, stop_before_pixels=True)
-        missing = [keyword for keyword in _REFERENCE if not header.get(keyword)]
-        if missing:
-            raise DataError(f"image {path}: no {missing[0]} in its header, so no report can refer to it; leave it out")
-        return header
+    try:
+        with open(path, "rb") as file:
+            if not is_dicom(file.read(_HEAD)):
+                return None
+        with _silence():
+            header = pydicom.dcmread(path, stop_before_pixels=True)
+            missing = [keyword for keyword in _REFERENCE if not header.get(keyword)]
+    except OSError as error:
+        raise DataError(f"image {path}: cannot be read: {error.strerror}") from None
+    if missing:
+        raise DataError(f"image {path}: no {missing[0]} in its header, so no report can refer to it; leave it out")
+    return header
+
+
+@contextlib.contextmanager
+def _silence() -> Iterator[None]:
+    """Have pydicom not judge values: it would quote them, and they may name the patient."""
+    with warnings.catch_warnings(), pydicom.config.disable_value_validation():
+        warnings.simplefilter("ignore")
+        yield
 
 
 def _finding(header: Any, roi: Roi, number: int, probabilities: np.ndarray) -> Finding:
@@ -132,35 +143,50 @@ def _finding(header: Any, roi: Roi, number: int, probabilities: np.ndarray) -> F
     return Finding(header, box, roi.roi_id if marked else f"image {number}", probabilities)
 
 
-def _report(findings: list[Finding], classes: Sequence[str], parameters: Sequence[str], settings: SrConfig) -> Any:
-    from highdicom.sr import ComprehensiveSR
-    from pydicom.uid import ExplicitVRLittleEndian, generate_uid
-
+def _report(
+    findings: list[Finding], classes: Sequence[str], parameters: Sequence[str], settings: SrConfig
+) -> tuple[str, bytes]:
+    """SOP Instance UID of a study's report, and the bytes of its file."""
     images = list({finding.image.filename: finding.image for finding in findings}.values())
     _check_distinct(images)
     identity = _identity(images)
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        report = ComprehensiveSR(
-            evidence=[_nameless(image) for image in images],
-            content=report_content(findings, classes, parameters, settings),
-            series_instance_uid=generate_uid(),
-            series_number=settings.series_number,
-            series_description=f"{ALGORITHM}: {settings.statement}"[:_LONG_STRING],
-            sop_instance_uid=generate_uid(),
-            instance_number=1,
-            manufacturer=settings.manufacturer,
-            manufacturer_model_name=ALGORITHM,
-            device_serial_number="none",
-            software_versions=VERSION,
-            is_complete=True,
-            is_final=False,
-            transfer_syntax_uid=ExplicitVRLittleEndian,
-            specific_character_set="ISO_IR 192",  # UTF-8, which holds every name
-        )
-        for keyword, value in identity.items():
-            setattr(report, keyword, value)
-    return report
+    try:
+        with _silence():
+            content = report_content(findings, classes, parameters, settings)
+            report = _document([_nameless(image) for image in images], content, settings)
+            for keyword, value in identity.items():
+                setattr(report, keyword, value)
+            file = io.BytesIO()
+            report.save_as(file, enforce_file_format=True)
+    except Exception as error:  # of many kinds, and their texts may quote the patient
+        kind = type(error).__name__
+        raise DataError(
+            f"the study of image {images[0].filename}: no report can be made of its header ({kind})"
+        ) from None
+    return str(report.SOPInstanceUID), file.getvalue()
+
+
+def _document(evidence: Sequence[Any], content: Any, settings: SrConfig) -> Any:
+    from highdicom.sr import ComprehensiveSR
+    from pydicom.uid import ExplicitVRLittleEndian, generate_uid
+
+    return ComprehensiveSR(
+        evidence=evidence,
+        content=content,
+        series_instance_uid=generate_uid(),
+        series_number=settings.series_number,
+        series_description=f"{ALGORITHM}: {settings.statement}"[:_LONG_STRING],
+        sop_instance_uid=generate_uid(),
+        instance_number=1,
+        manufacturer=settings.manufacturer,
+        manufacturer_model_name=ALGORITHM,
+        device_serial_number="none",
+        software_versions=VERSION,
+        is_complete=True,
+        is_final=False,
+        transfer_syntax_uid=ExplicitVRLittleEndian,
+        specific_character_set="ISO_IR 192",  # UTF-8, which holds every name
+    )
 
 
 def _check_distinct(images: Sequence[Any]) -> None:
@@ -204,11 +230,3 @@ def _nameless(image: Any) -> pydicom.Dataset:
     for keyword in (*_BLANK, "StudyDate", "StudyTime"):
         setattr(header, keyword, None)
     return header
-
-
-def _encoded(report: Any) -> bytes:
-    file = io.BytesIO()
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        report.save_as(file, enforce_file_format=True)
-    return file.getvalue()

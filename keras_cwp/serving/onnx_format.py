@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import importlib.util
+import importlib
 import json
 import os
 from collections.abc import Callable
@@ -23,8 +23,13 @@ _ERRORS_ONLY = 3  # ONNX Runtime's log severity
 
 
 def is_installed() -> bool:
-    """Whether the extra `onnx` is."""
-    return all(importlib.util.find_spec(name) is not None for name in ("onnx", "onnxruntime"))
+    """Whether the extra `onnx` is there and can be imported."""
+    try:
+        importlib.import_module("onnx")
+        importlib.import_module("onnxruntime")
+    except ImportError:
+        return False
+    return True
 
 
 def to_onnx(network: Any, contract: ModelContract) -> bytes:

@@ -203,6 +203,30 @@ def test_a_header_that_breaks_the_standard_is_left_empty_and_told_to_nobody(
     assert not [text for text in (IDENTIFIER, "1951", "no form", "male") if text in told]
 
 
+def test_values_that_are_too_long_are_kept_and_told_to_nobody(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        image = write_radiograph(tmp_path / "a.dcm", "s", PatientID="4711" * 20, PatientName="x" * 100)
+    caplog.clear()
+    (report,) = write(tmp_path / "sr", [region(image)], [[0.1, 0.2, 0.7]])
+    assert not caplog.records
+    with pydicom.config.disable_value_validation():
+        assert (report.PatientID, report.PatientName) == ("4711" * 20, "x" * 100)
+
+
+def test_an_image_of_no_known_class_is_refused_without_its_values(tmp_path: Path) -> None:
+    image = write_radiograph(tmp_path / "a.dcm", "s", SOPClassUID="1.2.3")
+    with pytest.raises(DataError, match=r"a\.dcm: no report can be made of its header \(KeyError\)"):
+        write(tmp_path / "sr", [region(image)], [[0.1, 0.2, 0.7]])
+    assert not (tmp_path / "sr").exists()
+
+
+def test_an_image_that_went_away_is_named(image: Path, tmp_path: Path) -> None:
+    image.unlink()
+    with pytest.raises(DataError, match=r"a\.dcm: cannot be read: No such file"):
+        write(tmp_path / "sr", [region(image)], [[0.1, 0.2, 0.7]])
+
+
 @pytest.mark.parametrize("keyword", ["SOPInstanceUID", "SeriesInstanceUID", "StudyInstanceUID"])
 def test_a_radiograph_that_nothing_can_refer_to_is_refused(tmp_path: Path, keyword: str) -> None:
     good = write_radiograph(tmp_path / "in" / "a.dcm", "s")
