@@ -92,25 +92,34 @@ def write_reports(
 
     Raises:
         DataError: a radiograph without the UIDs that a report refers to or with those of another, or a study of two
-            patients; nothing is written then.
+            patients, or no DICOM file at all; nothing is written then.
     """
+    with _silence():
+        studies, without = _by_study(regions, scores)
+        if not studies:
+            raise DataError(f"--dicom-sr {folder}: none of {without} regions is of a DICOM file; leave --dicom-sr out")
+        with new_folder(folder) as beside:
+            for findings in studies.values():
+                name, content = _report(findings, scores.classes, parameters, settings)
+                write_bytes(beside / f"{name}.dcm", content)
+    return Written(len(studies), without)
+
+
+def _by_study(regions: Sequence[Roi], scores: Scores) -> tuple[dict[str, list[Finding]], int]:
+    """Findings by Study Instance UID, and the number of regions that are of no DICOM file."""
     by_name = {roi.roi_id: roi for roi in regions}
-    headers: dict[Path, Any] = {}
+    headers = {path: _header(path) for path in {by_name[str(name)].path: None for name in scores.roi_id}}
     studies: dict[str, list[Finding]] = {}
     without = 0
     for name, probabilities in zip(scores.roi_id, scores.probabilities, strict=True):
         roi = by_name[str(name)]
-        header = headers[roi.path] if roi.path in headers else headers.setdefault(roi.path, _header(roi.path))
+        header = headers[roi.path]
         if header is None:
             without += 1
         else:
             findings = studies.setdefault(str(header.StudyInstanceUID), [])
             findings.append(_finding(header, roi, len(findings) + 1, probabilities))
-    with new_folder(folder) as beside:
-        for findings in studies.values():
-            name, content = _report(findings, scores.classes, parameters, settings)
-            write_bytes(beside / f"{name}.dcm", content)
-    return Written(len(studies), without)
+    return studies, without
 
 
 def _header(path: Path) -> Any:
@@ -119,9 +128,8 @@ def _header(path: Path) -> Any:
         with open(path, "rb") as file:
             if not is_dicom(file.read(_HEAD)):
                 return None
-        with _silence():
-            header = pydicom.dcmread(path, stop_before_pixels=True)
-            missing = [keyword for keyword in _REFERENCE if not header.get(keyword)]
+        header = pydicom.dcmread(path, stop_before_pixels=True)
+        missing = [keyword for keyword in _REFERENCE if not header.get(keyword)]
     except OSError as error:
         raise DataError(f"image {path}: cannot be read: {error.strerror}") from None
     if missing:
@@ -151,13 +159,12 @@ def _report(
     _check_distinct(images)
     identity = _identity(images)
     try:
-        with _silence():
-            content = report_content(findings, classes, parameters, settings)
-            report = _document([_nameless(image) for image in images], content, settings)
-            for keyword, value in identity.items():
-                setattr(report, keyword, value)
-            file = io.BytesIO()
-            report.save_as(file, enforce_file_format=True)
+        content = report_content(findings, classes, parameters, settings)
+        report = _document([_nameless(image) for image in images], content, settings)
+        for keyword, value in identity.items():
+            setattr(report, keyword, value)
+        file = io.BytesIO()
+        report.save_as(file, enforce_file_format=True)
     except Exception as error:  # of many kinds, and their texts may quote the patient
         kind = type(error).__name__
         raise DataError(

@@ -256,6 +256,9 @@ def test_other_images_have_no_report(image: Path, tmp_path: Path) -> None:
     regions = [region(image), region(tmp_path / "b.png")]
     written = write_reports(tmp_path / "sr", regions, scores(regions, [[0.1, 0.2, 0.7]] * 2), (), SrConfig())
     assert written == Written(reports=1, without=1)
+    with pytest.raises(DataError, match="none of 1 regions is of a DICOM file"):
+        write(tmp_path / "none", regions[1:], [[0.1, 0.2, 0.7]])
+    assert not (tmp_path / "none").exists()
 
 
 def test_a_disk_that_fills_leaves_nothing(image: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
