@@ -16,11 +16,16 @@ from keras_cwp.training.run import ModelContract
 
 Ask = Callable[[Any], np.ndarray]
 
+_REASON = 200  # characters of the converter's error that are shown
 SIGNATURE, PIXELS, PROBABILITIES = "pixels", "pixels", "probabilities"
 
 
 def to_litert(network: Any, contract: ModelContract) -> bytes:
-    """The network, rewritten for inference, in float32."""
+    """The network, rewritten for inference, in float32.
+
+    Raises:
+        ServingError: it cannot be converted.
+    """
     return _convert(network, contract, [])
 
 
@@ -75,4 +80,8 @@ def _convert(network: Any, contract: ModelContract, optimizations: list[Any]) ->
         archive.write_out(folder, verbose=False)
         converter = tf.lite.TFLiteConverter.from_saved_model(folder, signature_keys=[SIGNATURE])
         converter.optimizations = optimizations
-        return bytes(converter.convert())
+        try:
+            return bytes(converter.convert())
+        except Exception as error:  # of several kinds, some of them hundreds of lines long
+            reason = str(error).strip().split("\n")[0][:_REASON]
+            raise ServingError(f"--format litert: {network.name!r} cannot be converted: {reason}") from None

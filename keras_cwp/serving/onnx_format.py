@@ -43,7 +43,7 @@ def to_onnx(network: Any, contract: ModelContract) -> bytes:
     if not can_plan(network):
         raise ServingError(
             f"--format onnx: {network.name!r} is not a ShuffleNet V2 with ECA at the ends of its units or none, the "
-            "only networks that are written as ONNX; --format savedmodel and litert take every network"
+            "only networks that are written as ONNX; use --format savedmodel"
         )
     notes = {"classes": json.dumps(contract.classes), "input": "crop, bone bright, 0 to 1"}
     model = onnx_model(plan(network), contract.image_size, len(contract.classes), notes)

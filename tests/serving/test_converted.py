@@ -7,6 +7,7 @@ import json
 from dataclasses import replace
 from pathlib import Path
 
+import keras
 import numpy as np
 import pytest
 import tensorflow as tf
@@ -18,7 +19,7 @@ from keras_cwp.config import ModelConfig
 from keras_cwp.errors import ModelError, ServingError
 from keras_cwp.models.build import build_model
 from keras_cwp.serving import converted as converting
-from keras_cwp.serving import onnx_format, predictor
+from keras_cwp.serving import litert_format, onnx_format, predictor
 from keras_cwp.serving.converted import BOUND_INT8, CARD_FILE, FORMATS, Converted, export_converted
 from keras_cwp.serving.predictor import open_predictor
 from keras_cwp.serving.verify import BOUND
@@ -133,6 +134,20 @@ def test_a_network_that_onnx_does_not_know_is_refused() -> None:
     contract = ModelContract(CLASSES, 32, 0.25, "pad", None, "")
     with pytest.raises(ServingError, match="is not a ShuffleNet V2 with ECA at the ends"):
         onnx_format.to_onnx(network, contract)
+
+
+def test_a_network_that_litert_does_not_know_is_named() -> None:
+    network = keras.Sequential([keras.Input((8, 8, 1)), Unknown(), keras.layers.Flatten(), keras.layers.Dense(3)])
+    contract = ModelContract(CLASSES, 8, 0.25, "pad", None, "")
+    with pytest.raises(ServingError, match=r"--format litert: 'sequential.*' cannot be converted: "):
+        litert_format.to_litert(network, contract)
+
+
+class Unknown(keras.layers.Layer):
+    """An operation that LiteRT has not: an incomplete gamma function."""
+
+    def call(self, inputs):
+        return tf.math.igamma(inputs, inputs)
 
 
 def test_without_the_extra_the_error_says_what_to_install(fit_run: Path, tmp_path: Path, monkeypatch) -> None:
