@@ -121,11 +121,15 @@ def _read_patients(path: Path) -> Mapping[str, str]:
     header, rows = read_table(path)
     if sorted(header) != ["image", "patient_id"]:
         raise DataError(f"{path}: expected the columns image, patient_id, got {', '.join(header)}")
-    image, patient = header.index("image"), header.index("patient_id")
+    known: dict[str, str] = {}
     for line, row in rows:
-        if not row[patient]:
+        named = dict(zip(header, row, strict=True))
+        if not named["patient_id"]:
             raise DataError(f"{path}, line {line}: patient_id is empty")
-    return {row[image].replace("\\", "/"): row[patient] for _, row in rows}
+        image = named["image"].replace("\\", "/")
+        if known.setdefault(image, named["patient_id"]) != named["patient_id"]:
+            raise DataError(f"{path}, line {line}: image {image!r} has another patient here than further up")
+    return known
 
 
 def _with_classes(rois: list[Roi], path: Path) -> list[Roi]:

@@ -7,17 +7,20 @@ import multiprocessing
 import os
 import threading
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 
 from keras_cwp.config import DataConfig
 from keras_cwp.data.crops import crop_roi
+from keras_cwp.data.looks import look_of
 from keras_cwp.data.manifest import PreparedData
+from keras_cwp.data.manifest_rows import ManifestRow
 from keras_cwp.data.plan import Picture, Plan
 from keras_cwp.data.radiograph import decode, read_bytes, rules_of
 from keras_cwp.data.records import file_sha256
@@ -29,11 +32,18 @@ _AHEAD = 4  # chunks under way for each process; bounds memory
 _LEAST_FOR_PROCESSES = 64  # below so many radiographs starting processes takes longer than they save
 
 
-@dataclass(frozen=True)
-class Crops:
-    """What one radiograph gave: its file's hash, and crops [rois of it, crop, crop] as they are stored."""
+class Source(NamedTuple):
+    """What tells one radiograph from another: its file's hash, and `looks.look_of` its pixels."""
 
     sha256: str
+    look: str
+
+
+@dataclass(frozen=True)
+class Crops:
+    """What one radiograph gave: crops [rois of it, crop, crop] as they are stored."""
+
+    source: Source
     crops: np.ndarray
 
 
@@ -92,7 +102,7 @@ def cut_picture(picture: Picture, boxes: list[Box], margin: int, dtype: str, con
     for crop, box in zip(crops, boxes, strict=True):
         values = crop_roi(radiograph.pixels, box, config.image_size, margin, config.square, picture.field_px)
         crop[...] = np.rint(values * (white / radiograph.white)).clip(0, white)
-    return Crops(hashlib.sha256(content).hexdigest(), crops)
+    return Crops(Source(hashlib.sha256(content).hexdigest(), look_of(radiograph.pixels)), crops)
 
 
 class _Earlier:
@@ -102,7 +112,7 @@ class _Earlier:
         wanted = geometry(config, plan.crop_size, plan.dtype)
         same = old is not None and all(old.meta.get(name) == value for name, value in wanted.items())
         self._data = old if same else None
-        rows = old.manifest if old is not None and same else []
+        rows: Iterable[ManifestRow] = old.manifest if old is not None and same else ()
         self._rows = {(r.image, r.x, r.y, r.width, r.height, r.spacing_mm): i for i, r in enumerate(rows)}
 
     def take(self, picture: Picture, boxes: list[Box]) -> Crops | None:
@@ -111,10 +121,11 @@ class _Earlier:
         known = [row for row in rows if row is not None]
         if self._data is None or len(known) < len(rows):
             return None
-        sha256 = self._data.manifest[known[0]].file_sha256
-        if any(self._data.manifest[row].file_sha256 != sha256 for row in known) or _hash(picture.path) != sha256:
+        found = [self._data.manifest[row] for row in known]
+        source = Source(found[0].file_sha256, found[0].look)
+        if any(row.file_sha256 != source.sha256 for row in found) or _hash(picture.path) != source.sha256:
             return None
-        return Crops(sha256, self._data.read(np.array(known)).astype(self._data.meta["dtype"]))
+        return Crops(source, self._data.read(np.array(known)).astype(self._data.meta["dtype"]))
 
 
 def _hash(path: Path) -> str:

@@ -2,105 +2,22 @@
 
 from __future__ import annotations
 
-import csv
 import hashlib
-import io
 import json
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, fields
+from collections.abc import Mapping
+from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from keras_cwp.data.records import file_sha256, pixel_offsets, read_pixels
+from keras_cwp.data.manifest_rows import Manifest, read_manifest
+from keras_cwp.data.records import about_shards, file_sha256, pixel_offsets, read_pixels
 from keras_cwp.errors import DataError
 
-FORMAT_VERSION = 1
+FORMAT_VERSION = 2
 DATASET_FILE, MANIFEST_FILE = "dataset.json", "manifest.csv"
-_KEY_DIGITS = 12
-
-
-@dataclass(frozen=True)
-class ManifestRow:
-    """One ROI and where it came from.
-
-    Args:
-        x, y, width, height: the box after clipping, pixels of the full radiograph, 0-based, end-exclusive.
-        image_width, image_height: of the radiograph, pixels.
-        spacing_mm: of the radiograph, None when unknown.
-        file_sha256: of the radiograph's file.
-        roi_key, image_key, patient_key: salted hashes that stand for the names wherever a row leaves DATA.
-        extra: acquisition (file_type, bits, and what DICOM or the ROI table says), text by name.
-    """
-
-    roi_id: str
-    image: str
-    patient_id: str
-    label: str
-    x: float
-    y: float
-    width: float
-    height: float
-    image_width: int
-    image_height: int
-    spacing_mm: float | None
-    file_sha256: str
-    roi_key: str
-    image_key: str
-    patient_key: str
-    extra: Mapping[str, str] = field(default_factory=dict)
-
-
-_COLUMNS = tuple(item.name for item in fields(ManifestRow) if item.name != "extra")
-_READ: dict[str, Callable[[str], Any]] = {
-    **dict.fromkeys(("x", "y", "width", "height"), float),
-    **dict.fromkeys(("image_width", "image_height"), int),
-    "spacing_mm": lambda text: float(text) if text else None,
-}
-
-
-def key_of(salt: str, kind: str, name: str) -> str:
-    """The pseudonym of a name: 12 hexadecimal digits of a salted hash."""
-    return hashlib.sha256(f"{salt}\0{kind}\0{name}".encode()).hexdigest()[:_KEY_DIGITS]
-
-
-def manifest_csv(rows: list[ManifestRow]) -> str:
-    """The manifest as CSV text; `extra` names follow the fixed columns in sorted order."""
-    extra = sorted({name for row in rows for name in row.extra})
-    text = io.StringIO()
-    writer = csv.writer(text, lineterminator="\n")
-    writer.writerow([*_COLUMNS, *extra])
-    for row in rows:
-        values = [getattr(row, name) for name in _COLUMNS]
-        writer.writerow(["" if v is None else v for v in values] + [row.extra.get(name, "") for name in extra])
-    return text.getvalue()
-
-
-def read_manifest(path: Path) -> list[ManifestRow]:
-    """Rows that `manifest_csv` wrote.
-
-    Raises:
-        DataError: unreadable, other columns, or a value of another type.
-    """
-    try:
-        with open(path, newline="", encoding="utf-8") as file:
-            header, *lines = list(csv.reader(file)) or [[]]
-    except (OSError, UnicodeDecodeError, csv.Error) as error:
-        raise DataError(f"manifest {path}: {error}") from None
-    if tuple(header[: len(_COLUMNS)]) != _COLUMNS:
-        raise DataError(f"manifest {path}: the header is {header}, expected {', '.join(_COLUMNS)}")
-    return [_row(header, line, f"manifest {path}, line {number}") for number, line in enumerate(lines, start=2)]
-
-
-def _row(header: list[str], line: list[str], where: str) -> ManifestRow:
-    try:
-        values = dict(zip(header, line, strict=True))
-        known: dict[str, Any] = {name: _READ.get(name, str)(values.pop(name)) for name in _COLUMNS}
-    except ValueError as error:
-        raise DataError(f"{where}: {error}; prepare the data set again") from None
-    return ManifestRow(**known, extra={name: value for name, value in values.items() if value})
 
 
 @dataclass(frozen=True, eq=False)
@@ -119,7 +36,7 @@ class PreparedData:
     classes: tuple[str, ...]
     image_size: int
     margin: int
-    manifest: list[ManifestRow]
+    manifest: Manifest
     meta: Mapping[str, Any]
 
     @classmethod
@@ -169,17 +86,17 @@ class PreparedData:
     def labels(self) -> np.ndarray:
         """int64 [rois], index into `classes`."""
         index = {name: number for number, name in enumerate(self.classes)}
-        return np.array([index[row.label] for row in self.manifest], dtype=np.int64)
+        return np.array([index[name] for name in self.label_names.tolist()], dtype=np.int64)
 
     @cached_property
     def label_names(self) -> np.ndarray:
         """str [rois], the class of each ROI by its name."""
-        return np.array([row.label for row in self.manifest], dtype=str)
+        return self.manifest.texts("label")
 
     @cached_property
     def patients(self) -> np.ndarray:
         """str [rois], the ids as the ROI table has them."""
-        return np.array([row.patient_id for row in self.manifest], dtype=str)
+        return self.manifest.texts("patient_id")
 
     def read(self, rows: np.ndarray) -> np.ndarray:
         """Stored crops [len(rows), crop_size, crop_size] in `dtype`, in the order asked for.
@@ -209,8 +126,9 @@ class PreparedData:
     def _shard_offsets(self) -> list[np.ndarray]:
         pixel_bytes = self.crop_size**2 * self.dtype.itemsize
         ends = [*self._first_rows[1:].tolist(), len(self)]
+        about = len(about_shards(self.meta))
         spans = zip(self._first_rows.tolist(), ends, strict=True)
-        return [pixel_offsets(self.labels[first:end], first, pixel_bytes) for first, end in spans]
+        return [pixel_offsets(self.labels[first:end], first, pixel_bytes, about) for first, end in spans]
 
     def _check(self, verify: bool) -> None:
         if sum(int(shard["rois"]) for shard in self.meta["shards"]) != len(self) or len(self) == 0:
@@ -220,16 +138,16 @@ class PreparedData:
                 raise DataError(f"data set {self.path}: shard {shard['file']!r} is missing; prepare it again")
             if file.stat().st_size != offsets[-1] or (verify and file_sha256(file) != shard["sha256"]):
                 raise DataError(f"data set {self.path}: shard {shard['file']!r} is damaged; prepare it again")
-        if verify and hash_of(self.meta, (self.path / MANIFEST_FILE).read_text(encoding="utf-8")) != self.content_hash:
+        if verify and hash_of(self.meta, self.path / MANIFEST_FILE) != self.content_hash:
             raise DataError(
                 f"data set {self.path}: {DATASET_FILE} or {MANIFEST_FILE} was changed by hand; prepare it again"
             )
 
 
-def hash_of(meta: Mapping[str, Any], manifest_text: str) -> str:
+def hash_of(meta: Mapping[str, Any], manifest: Path) -> str:
     """The `data_hash` of a data set: over everything in it but the salt, and the pixels by their shards' hashes."""
     kept = {name: value for name, value in meta.items() if name not in ("data_hash", "salt")}
-    return hashlib.sha256((json.dumps(kept, sort_keys=True) + manifest_text).encode()).hexdigest()
+    return hashlib.sha256((json.dumps(kept, sort_keys=True) + file_sha256(manifest)).encode()).hexdigest()
 
 
 def is_prepared(path: Path | str) -> bool:

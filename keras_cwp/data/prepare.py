@@ -13,21 +13,13 @@ import numpy as np
 from keras_cwp.config import DataConfig
 from keras_cwp.data import plan as planning
 from keras_cwp.data.annotations import read_rois
-from keras_cwp.data.cut import Crops, cut_all, geometry
-from keras_cwp.data.manifest import (
-    DATASET_FILE,
-    FORMAT_VERSION,
-    MANIFEST_FILE,
-    ManifestRow,
-    PreparedData,
-    hash_of,
-    is_prepared,
-    key_of,
-    manifest_csv,
-)
+from keras_cwp.data.cut import Crops, Source, cut_all, geometry
+from keras_cwp.data.manifest import DATASET_FILE, FORMAT_VERSION, MANIFEST_FILE, PreparedData, hash_of, is_prepared
+from keras_cwp.data.manifest_rows import write_manifest
 from keras_cwp.data.plan import Picture, Plan
 from keras_cwp.data.radiograph import read_bytes
-from keras_cwp.data.records import encode_example, file_sha256, shard_name, write_shard
+from keras_cwp.data.provenance import extra_names, manifest_rows, salt_of
+from keras_cwp.data.records import about_shards, encode_example, file_sha256, shard_name, write_shard
 from keras_cwp.data.replace import replaced_folder
 from keras_cwp.data.roi import Roi
 from keras_cwp.data.spool import Spool
@@ -150,32 +142,34 @@ def _earlier(out: Path) -> PreparedData | None:
 def _write(folder: Path, plan: Plan, cut: Iterator[tuple[Picture, Crops]], config: DataConfig) -> None:
     little = np.dtype(plan.dtype).newbyteorder("<")
     size = config.rois_per_shard
+    meta = _meta(plan, config)
     spool = Spool(folder / "spool", plan.crop_size**2 * little.itemsize, size, len(plan.rois))
-    hashes: dict[str, str] = {}
+    sources: dict[str, Source] = {}
     written: dict[int, dict[str, object]] = {}
     for picture, crops in cut:
-        hashes[picture.image] = crops.sha256
+        sources[picture.image] = crops.source
         for row, crop in zip(picture.rows, crops.crops, strict=True):
-            complete = spool.put(row, crop.astype(little, copy=False))
+            complete = spool.put(row, np.ascontiguousarray(crop, dtype=little))
             if complete is not None:
-                written[complete] = _write_shard(folder, plan, spool, complete, size)
+                written[complete] = _write_shard(folder, plan, spool, complete, meta)
+    meta["shards"] = [written[shard] for shard in sorted(written)]
     spool.close()
-    text = manifest_csv(_manifest(plan, hashes))
-    (folder / MANIFEST_FILE).write_text(text, encoding="utf-8")
-    meta = _meta(plan, config, [written[shard] for shard in sorted(written)])
-    meta |= {"data_hash": hash_of(meta, text), "salt": _salt(plan, hashes)}
+    salt = salt_of(plan, sources)
+    write_manifest(folder / MANIFEST_FILE, manifest_rows(plan, sources, config, salt), extra_names(plan))
+    meta |= {"data_hash": hash_of(meta, folder / MANIFEST_FILE), "salt": salt}
     (folder / DATASET_FILE).write_text(json.dumps(meta, indent=1), encoding="utf-8")
 
 
-def _write_shard(folder: Path, plan: Plan, spool: Spool, shard: int, size: int) -> dict[str, object]:
-    rois = len(plan.rois)
+def _write_shard(folder: Path, plan: Plan, spool: Spool, shard: int, meta: dict[str, object]) -> dict[str, object]:
+    rois, size = len(plan.rois), spool.rows_per_shard
     rows = range(shard * size, min((shard + 1) * size, rois))
     path = folder / shard_name(shard, -(-rois // size))
-    write_shard(path, (encode_example(plan.labels[row], row, spool.get(row)) for row in rows))
+    about = about_shards(meta)
+    write_shard(path, (encode_example(plan.labels[row], row, spool.get(row), about) for row in rows))
     return {"file": path.name, "rois": len(rows), "sha256": file_sha256(path)}
 
 
-def _meta(plan: Plan, config: DataConfig, shards: list[dict[str, object]]) -> dict[str, object]:
+def _meta(plan: Plan, config: DataConfig) -> dict[str, object]:
     return {
         "format_version": FORMAT_VERSION,
         "classes": list(plan.classes),
@@ -185,41 +179,4 @@ def _meta(plan: Plan, config: DataConfig, shards: list[dict[str, object]]) -> di
             "images": len(plan.pictures),
             "patients": len({roi.patient_id for roi in plan.rois}),
         },
-        "shards": shards,
     }
-
-
-def _salt(plan: Plan, hashes: dict[str, str]) -> str:
-    """A salt that the same input gives again, and that nobody can compute who does not hold all of it."""
-    known = sorted((roi.image, roi.patient_id, roi.roi_id) for roi in plan.rois)
-    return hashlib.sha256(("salt" + repr(known) + repr(sorted(hashes.items()))).encode()).hexdigest()[:32]
-
-
-def _manifest(plan: Plan, hashes: dict[str, str]) -> list[ManifestRow]:
-    salt = _salt(plan, hashes)
-    headers = {picture.image: picture for picture in plan.pictures}
-    rows = []
-    for roi, box in zip(plan.rois, plan.boxes, strict=True):
-        picture = headers[roi.image]
-        acquired = {"bits": str(picture.header.bits), **picture.header.metadata, **roi.extra}
-        acquired.pop("spacing_mm", None)
-        if roi.polygon:
-            acquired["polygon"] = " ".join(f"{x:g},{y:g}" for x, y in roi.polygon)
-        rows.append(
-            ManifestRow(
-                roi.roi_id,
-                roi.image,
-                str(roi.patient_id),
-                roi.label,
-                *box,
-                picture.header.width,
-                picture.header.height,
-                picture.spacing_mm,
-                hashes[roi.image],
-                key_of(salt, "roi", roi.roi_id),
-                key_of(salt, "image", roi.image),
-                key_of(salt, "patient", str(roi.patient_id)),
-                acquired,
-            )
-        )
-    return rows

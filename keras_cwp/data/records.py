@@ -1,14 +1,17 @@
 """TFRecord shards of crops. Every record of a data set has its pixels last, so a row's place is known by arithmetic.
 
-A record is a tf.train.Example with `label` (int64), `row` (int64, the row of the manifest) and `pixels` (the raw
-little-endian bytes of the crop): any TFRecord reader reads it. The package itself reads rows by their offset.
+A record is a tf.train.Example with `label` (int64), `row` (int64, the row of the manifest), `about` (JSON: what a
+shard that was parted from its data set needs to be understood) and `pixels` (the raw little-endian bytes of the
+crop): any TFRecord reader reads it. The package itself reads rows by their offset.
 """
 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable
+import json
+from collections.abc import Iterable, Mapping
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -17,17 +20,24 @@ from keras_cwp.errors import DataError
 _HEAD_BYTES = 12  # TFRecord: length (8) and its checksum (4) before the data
 _TAIL_BYTES = 4  # checksum of the data
 _CHUNK_BYTES = 1 << 20
+_ABOUT = ("format_version", "classes", "image_size", "crop_size", "context", "square", "spacing_mm", "dtype")
 
 
 def shard_name(number: int, shards: int) -> str:
     return f"rois-{number:05d}-of-{shards:05d}.tfrecord"
 
 
-def encode_example(label: int, row: int, pixels: bytes) -> bytes:
-    """A serialized tf.train.Example with label, row and pixels, in this order."""
+def about_shards(meta: Mapping[str, Any]) -> bytes:
+    """Version, class order and geometry of a data set as every record repeats them, in JSON."""
+    return json.dumps({name: meta[name] for name in _ABOUT}, separators=(",", ":")).encode()
+
+
+def encode_example(label: int, row: int, pixels: bytes, about: bytes = b"") -> bytes:
+    """A serialized tf.train.Example with label, row, about and pixels, in this order."""
     entries = (
         _entry(b"label", _field(3, _field(1, _varint(label)))),
         _entry(b"row", _field(3, _field(1, _varint(row)))),
+        _entry(b"about", _field(1, _field(1, about))),
         _entry(b"pixels", _field(1, _field(1, pixels))),
     )
     return _field(1, b"".join(_field(1, entry) for entry in entries))
@@ -49,12 +59,13 @@ def write_shard(path: Path, examples: Iterable[bytes]) -> None:
         raise DataError(f"cannot write {path}: {error.message}") from None
 
 
-def pixel_offsets(labels: np.ndarray, first_row: int, pixel_bytes: int) -> np.ndarray:
+def pixel_offsets(labels: np.ndarray, first_row: int, pixel_bytes: int, about_bytes: int = 0) -> np.ndarray:
     """Where each record's pixels begin in its shard, and the shard's size.
 
     Args:
         labels: int [records] of the shard's rows, which are consecutive.
         first_row: row of its first record.
+        about_bytes: length of `about_shards`.
 
     Returns:
         int64 [records + 1]; the last is the size of the file in bytes.
@@ -63,6 +74,7 @@ def pixel_offsets(labels: np.ndarray, first_row: int, pixel_bytes: int) -> np.nd
     sizes = _field_size(
         _entry_size("label", _field_size(_field_size(_varint_size(np.asarray(labels)))))
         + _entry_size("row", _field_size(_field_size(_varint_size(rows))))
+        + _entry_size("about", _field_size(_field_size(np.array([about_bytes]))))
         + _entry_size("pixels", _field_size(_field_size(np.array([pixel_bytes]))))
     )
     ends = np.cumsum(sizes + _HEAD_BYTES + _TAIL_BYTES)

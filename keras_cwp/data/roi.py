@@ -13,7 +13,7 @@ from keras_cwp.errors import DataError
 Box = tuple[float, float, float, float]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Roi:
     """One marked region.
 

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import csv
 import difflib
-import io
 import math
+import sys
+from collections.abc import Iterable, Iterator
+from itertools import chain
 from pathlib import Path
 
 from keras_cwp.data.roi import Box, ImageFolder, Roi
@@ -37,33 +39,48 @@ def read_csv_rois(
             f"{path}: no patient_id column (columns: {', '.join(header)}); add one, for splits must not cut "
             "through a patient, or state --patient-per-image"
         )
-    named = [(dict(zip(header, row, strict=True)), line) for line, row in rows]
-    return [_roi(row, f"{path}, line {line}", images, line, to_predict) for row, line in named]
+    named = ((line, dict(zip(header, row, strict=True))) for line, row in rows)
+    return [_roi(row, f"{path}, line {line}", images, line, to_predict) for line, row in named]
 
 
-def read_table(path: Path) -> tuple[list[str], list[tuple[int, list[str]]]]:
-    """Header and (line number, fields) of a delimited text file; blank lines are left out.
+def read_table(path: Path) -> tuple[list[str], Iterator[tuple[int, list[str]]]]:
+    """Header and (line number, fields) of a delimited text file, row by row; blank lines are left out.
 
     Raises:
-        DataError: unreadable, not UTF-8, empty, a column named twice, or a row of another length.
+        DataError: unreadable, not UTF-8, empty, a column named twice, or a row of another length; what is wrong
+            with a row is raised when that row is reached.
     """
-    try:
-        text = path.read_text(encoding="utf-8-sig")
-        first = text.split("\n", 1)[0]
-        reader = csv.reader(io.StringIO(text, newline=""), delimiter=max(",;\t", key=first.count), strict=True)
-        lines = [(reader.line_num, [field.strip() for field in row]) for row in reader if any(map(str.strip, row))]
-    except (OSError, UnicodeDecodeError, csv.Error) as error:
-        raise DataError(f"{path}: cannot be read as a CSV table: {error}") from None
-    if len(lines) < 2:
-        raise DataError(f"{path}: {'only a header' if lines else 'empty'}; a table needs a header and rows")
-    header = lines[0][1]
+    lines = _lines(path)
+    _, header = next(lines, (0, []))
+    first = next(lines, None)
+    if first is None:
+        raise DataError(f"{path}: {'only a header' if header else 'empty'}; a table needs a header and rows")
     repeated = sorted({name for name in header if header.count(name) > 1})
     if repeated:
         raise DataError(f"{path}: column {repeated[0]!r} stands more than once in the header")
-    for line, row in lines[1:]:
-        if len(row) != len(header):
-            raise DataError(f"{path}, line {line}: {len(row)} fields, the header has {len(header)}")
-    return header, lines[1:]
+    return header, _of_length(len(header), chain([first], lines), path)
+
+
+def _lines(path: Path) -> Iterator[tuple[int, list[str]]]:
+    try:
+        with open(path, newline="", encoding="utf-8-sig") as file:
+            first = file.readline()
+            file.seek(0)
+            reader = csv.reader(file, delimiter=max(",;\t", key=first.count), strict=True)
+            for row in reader:
+                if any(map(str.strip, row)):
+                    yield reader.line_num, [field.strip() for field in row]
+    except (OSError, UnicodeDecodeError, csv.Error) as error:
+        raise DataError(f"{path}: cannot be read as a CSV table: {error}") from None
+
+
+def _of_length(
+    fields: int, lines: Iterable[tuple[int, list[str]]], path: Path
+) -> Iterator[tuple[int, list[str]]]:
+    for line, row in lines:
+        if len(row) != fields:
+            raise DataError(f"{path}, line {line}: {len(row)} fields, the header has {fields}")
+        yield line, row
 
 
 def check_columns(path: Path, header: list[str], needed: tuple[str, ...] = ("image", "label")) -> None:
@@ -90,11 +107,12 @@ def _roi(row: dict[str, str], where: str, images: ImageFolder, line: int, to_pre
         if not row.get(name, "?") and not to_predict:
             raise DataError(f"{where}: {name} is empty")
     image, path = images.find(row["image"], where)
+    patient = row.get("patient_id", None if to_predict else image) or None
     return Roi(
         image=image,
         path=path,
-        patient_id=row.get("patient_id", None if to_predict else image) or None,
-        label=row.get("label", ""),
+        patient_id=patient and sys.intern(patient),
+        label=sys.intern(row.get("label", "")),
         box=_box(row, where),
         roi_id=row.get("roi_id") or f"{line - 1}:{image}",
         where=where,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 from pathlib import Path
 
@@ -19,15 +20,17 @@ class Spool:
     """
 
     def __init__(self, path: Path, crop_bytes: int, rows_per_shard: int, rows: int) -> None:
-        self._path, self._crop_bytes, self._rows_per_shard = path, crop_bytes, rows_per_shard
+        self._path, self._crop_bytes, self.rows_per_shard = path, crop_bytes, rows_per_shard
         self._file = open(path, "w+b", buffering=0)  # noqa: SIM115 - closed by `close`
         starts = range(0, rows, rows_per_shard)
         self._missing = [min(rows_per_shard, rows - start) for start in starts]
 
     def put(self, row: int, crop: np.ndarray) -> int | None:
-        """Keep a crop; returns the number of the shard that this completes, if it does."""
-        os.pwrite(self._file.fileno(), crop.tobytes(), row * self._crop_bytes)
-        shard = row // self._rows_per_shard
+        """Keep a contiguous crop; returns the number of the shard that this completes, if it does."""
+        written = os.pwrite(self._file.fileno(), crop.data, row * self._crop_bytes)
+        if written < self._crop_bytes:  # the disk took a part; asked again, it would say so itself
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        shard = row // self.rows_per_shard
         self._missing[shard] -= 1
         return None if self._missing[shard] else shard
 

@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 
 from keras_cwp.config import DataConfig
-from keras_cwp.data.manifest import PreparedData, key_of, manifest_csv, read_manifest
+from keras_cwp.data.manifest import PreparedData
+from keras_cwp.data.manifest_rows import key_of, read_manifest, write_manifest
 from keras_cwp.data.prepare import prepare
 from keras_cwp.errors import DataError
 
@@ -27,7 +28,7 @@ def test_opens_as_it_was_written(data):
 
 
 def test_manifest_round_trip(data, tmp_path):
-    (tmp_path / "m.csv").write_text(manifest_csv(data.manifest))
+    write_manifest(tmp_path / "m.csv", data.manifest, data.manifest.extra)
     assert read_manifest(tmp_path / "m.csv") == data.manifest
 
 
@@ -50,13 +51,14 @@ def change_meta(data: PreparedData, **changes: object) -> None:
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"format_version": 99}, "format version 99, this program reads 1"),
+        ({"format_version": 99}, "format version 99, this program reads 2"),
         ({"shards": []}, "manifest and shards disagree"),
         ({"shards": None}, "damaged"),
         ({"classes": ["normal"]}, "damaged .*sick"),
         ({"crop_size": 10_000_000}, "is damaged"),
         ({"dtype": "object"}, "damaged"),
-        ({"dtype": "int8"}, r"dataset\.json or manifest\.csv was changed by hand"),
+        ({"dtype": "int8"}, "is damaged"),
+        ({"voi": "ignore"}, r"dataset\.json or manifest\.csv was changed by hand"),
         ({"classes": ["sick", "normal"]}, r"dataset\.json or manifest\.csv was changed by hand"),
     ],
 )

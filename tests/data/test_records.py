@@ -13,11 +13,12 @@ from keras_cwp.errors import DataError
 def test_example_is_what_protocol_buffers_read(label, row):
     import tensorflow as tf
 
-    example = tf.train.Example.FromString(encode_example(label, row, b"\x00\xffpixels"))
+    example = tf.train.Example.FromString(encode_example(label, row, b"\x00\xffpixels", b"{}"))
     feature = example.features.feature
-    assert sorted(feature) == ["label", "pixels", "row"]
+    assert sorted(feature) == ["about", "label", "pixels", "row"]
     assert feature["label"].int64_list.value[:] == [label]
     assert feature["row"].int64_list.value[:] == [row]
+    assert feature["about"].bytes_list.value[:] == [b"{}"]
     assert feature["pixels"].bytes_list.value[:] == [b"\x00\xffpixels"]
 
 
@@ -28,8 +29,8 @@ def test_offsets_lead_to_the_pixels(size, first, tmp_path):
     labels = np.array([0, 1, 127, 128, 5] * 4)
     pixels = np.random.default_rng(size).integers(0, 256, (len(labels), size), dtype=np.uint8)
     path = tmp_path / shard_name(0, 1)
-    write_shard(path, (encode_example(int(x), first + i, pixels[i].tobytes()) for i, x in enumerate(labels)))
-    offsets = pixel_offsets(labels, first, size)
+    write_shard(path, (encode_example(int(x), first + i, pixels[i].tobytes(), bytes(first)) for i, x in enumerate(labels)))
+    offsets = pixel_offsets(labels, first, size, first)
     assert offsets[-1] == path.stat().st_size
     for offset, expected in zip(offsets, pixels, strict=False):
         got = np.empty(size, dtype=np.uint8)
