@@ -40,6 +40,9 @@ class DataConfig(_Section):
     )
     window: int = Field(0, ge=0, description="which of several DICOM windows or VOI LUTs, from 0")
     lateral: bool = Field(False, description="accept DICOM radiographs whose ViewPosition is lateral")
+    link_duplicates: bool = Field(
+        False, description="patients who share a radiograph or a crop count as one, so that no split parts the copies"
+    )
 
 
 class SplitConfig(_Section):

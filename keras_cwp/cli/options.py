@@ -37,8 +37,18 @@ def open_data(data: Path, images: Path | None, patient_per_image: bool, config: 
     """A prepared data set, or a ROI table prepared into the cache; and the configuration with its crop geometry.
 
     Raises:
-        CwpError: neither, or a prepared data set whose crops differ from what the configuration asks for.
+        CwpError: neither, or a prepared data set whose crops differ from what the configuration asks for, or one in
+            which the audit's quick part finds a leak.
     """
+    from keras_cwp.data.audit import refuse_leaks
+
+    opened = _opened(data, images, patient_per_image, config)
+    config = adopt_geometry(config, opened)
+    refuse_leaks(opened)
+    return opened, config
+
+
+def _opened(data: Path, images: Path | None, patient_per_image: bool, config: Config) -> PreparedData:
     from keras_cwp.cli.progress import progress_bar
     from keras_cwp.data.manifest import PreparedData
     from keras_cwp.data.prepare import prepare_cached
@@ -48,10 +58,9 @@ def open_data(data: Path, images: Path | None, patient_per_image: bool, config: 
     if images is None and not data.is_dir():
         raise CwpError(f"--data {data}: a ROI table needs --images, the folder of its radiographs")
     if images is None:
-        opened = PreparedData.open(data)
-        return opened, adopt_geometry(config, opened)
+        return PreparedData.open(data)
     with progress_bar("radiographs") as progress:
-        opened = prepare_cached(
+        return prepare_cached(
             data,
             images,
             config.data,
@@ -59,7 +68,6 @@ def open_data(data: Path, images: Path | None, patient_per_image: bool, config: 
             note=lambda line: click.echo(f"note: {line}", err=True),
             progress=progress,
         )
-    return opened, adopt_geometry(config, opened)
 
 
 def adopt_geometry(config: Config, data: PreparedData) -> Config:
@@ -68,7 +76,7 @@ def adopt_geometry(config: Config, data: PreparedData) -> Config:
     Raises:
         ConfigError: a key that the user set says otherwise.
     """
-    made_by = {key: data.meta[key] for key in ("image_size", "context", "square", "spacing_mm")}
+    made_by = {key: data.meta[key] for key in ("image_size", "context", "square", "spacing_mm", "link_duplicates")}
     made_by["classes"] = data.classes
     for key in config.data.model_fields_set & made_by.keys():
         asked = getattr(config.data, key)

@@ -13,7 +13,8 @@ from typing import Literal
 import numpy as np
 
 from keras_cwp.data.confounds import confound_auc
-from keras_cwp.data.duplicates import crop_digests, near_duplicates, thumbnails
+from keras_cwp.data.duplicates import FLAT, crop_digests, near_duplicates, thumbnails
+from keras_cwp.data.looks import alike
 from keras_cwp.data.manifest import PreparedData
 from keras_cwp.errors import DataError
 
@@ -22,6 +23,7 @@ _IMBALANCE = 10  # patients of the largest class for each of the smallest
 _BLANK_SD = 0.5 / 255
 _EXTREME_MEAN = (0.02, 0.98)
 _ODD_BOX_SHARE = (0.0005, 0.6)  # of the radiograph's area: less is hardly a region, more is hardly one of the lung
+_LUNG_EDGE, _BELOW_LUNGS = 0.04, 0.1  # outer shares of a frontal radiograph in which no lung lies
 _CHANCE_BOUND = 0.6  # a lower bound of the AUC above this says that acquisition gives the label away
 
 
@@ -59,6 +61,7 @@ def audit(data: PreparedData, against: PreparedData | None = None, folds: int = 
         *leaks(data),
         *(_shared(data, against, images) if against is not None else []),
         *_near(data, images),
+        *_alike(data),
         *_patients_and_classes(data, folds),
         *_confound(data, seed),
         *_pixels(images),
@@ -71,7 +74,7 @@ def audit(data: PreparedData, against: PreparedData | None = None, folds: int = 
 def leaks(data: PreparedData) -> list[Finding]:
     """The quick part: the same file or crop under two patients, the same region under two labels."""
     patients = data.patients
-    files = _groups([row.file_sha256 for row in data.manifest])
+    files = _groups(data.manifest.texts("file_sha256").tolist())
     crops = _groups(crop_digests(data))
     crossing_files = [group for group in files if len({patients[i] for i in group}) > 1]
     crossing_crops = [group for group in crops if len({patients[i] for i in group}) > 1]
@@ -87,14 +90,19 @@ def refuse_leaks(data: PreparedData) -> None:
     """What `fit` and `cv` do before they train.
 
     Raises:
-        DataError: an error-level finding of `leaks`.
+        DataError: an error-level finding of `leaks`. The lines that it names are those of DATA/manifest.csv.
     """
-    for finding in leaks(data):
-        rows = ", ".join(str(row + 2) for row in finding.rows[0])
-        raise DataError(
-            f"data set {data.path}: {finding.message}, first at manifest.csv lines {rows}; mend the ROI table "
-            "(see keras-cwp audit)"
-        )
+    found = leaks(data)
+    if not found:
+        return
+    said = []
+    for finding in found:
+        lines = ", ".join(str(row + 2) for row in finding.rows[0])
+        said.append(f"{finding.message} (first: lines {lines} of manifest.csv)")
+    raise DataError(
+        f"data set {data.path}: {'; '.join(said)}; mend the ROI table, or where two ids are one patient prepare again "
+        "with --set data.link_duplicates=true; keras-cwp audit shows them all"
+    )
 
 
 def _groups(keys: list[str]) -> list[tuple[int, ...]]:
@@ -114,7 +122,7 @@ def _found(level: Level, check: str, groups: Sequence[tuple[int, ...]], what: st
 def _relabelled(data: PreparedData) -> list[tuple[int, ...]]:
     """Pairs of almost the same box on one radiograph with different labels."""
     pairs: list[tuple[int, ...]] = []
-    for group in _groups([row.image for row in data.manifest]):
+    for group in _groups(data.manifest.texts("image").tolist()):
         for place, first in enumerate(group):
             for second in group[place + 1 :]:
                 if data.labels[first] != data.labels[second] and _iou(data, first, second) >= _SAME_BOX_IOU:
@@ -132,16 +140,36 @@ def _iou(data: PreparedData, first: int, second: int) -> float:
 
 def _shared(data: PreparedData, against: PreparedData, images: np.ndarray) -> list[Finding]:
     """What two data sets have in common; rows are those of the first."""
-    others = {row.file_sha256 for row in against.manifest}
-    files = [(i,) for i, row in enumerate(data.manifest) if row.file_sha256 in others]
-    known = set(against.patients.tolist())
-    patients = [(i,) for i, name in enumerate(data.patients.tolist()) if name in known]
-    near = [(i,) for i, _ in near_duplicates(images, thumbnails(against))]
+    files, crops, patients = (
+        [(int(i),) for i in np.flatnonzero(np.isin(ours, theirs))]
+        for ours, theirs in (
+            (data.manifest.texts("file_sha256"), against.manifest.texts("file_sha256")),
+            (crop_digests(data), [digest for digest in crop_digests(against) if not digest.startswith(FLAT)]),
+            (data.patients, against.patients),
+        )
+    )
+    near = sorted({(i,) for i, _ in near_duplicates(images, thumbnails(against))})
+    looks, first = np.unique(data.manifest.texts("look"), return_index=True)
+    like = [(int(first[i]),) for i, _ in alike(looks.tolist(), np.unique(against.manifest.texts("look")).tolist())]
     return [
         *_found("error", "same file in both sets", files, "ROIs lie on radiographs that the other set holds too"),
+        *_found("error", "same crop in both sets", crops, "crops are in the other set too"),
         *_found("error", "same patient in both sets", patients, "ROIs are of patients that the other set holds too"),
         *_found("warning", "near-duplicate in both sets", near, "crops look like one of the other set"),
+        *_found("warning", "look-alike in both sets", like, "radiographs look like one of the other set"),
     ]
+
+
+def _alike(data: PreparedData) -> list[Finding]:
+    """Whole radiographs of different patients that look the same: a second export, with other boxes on it."""
+    if data.margin == 0:  # then the crops are the radiographs, and were compared
+        return []
+    _, first = np.unique(data.manifest.texts("image"), return_index=True)
+    looks = data.manifest.texts("look")[first].tolist()
+    rows = [(int(first[i]), int(first[j])) for i, j in alike(looks, looks) if i < j]
+    apart = [pair for pair in rows if data.patients[pair[0]] != data.patients[pair[1]]]
+    what = "pairs of radiographs of different patients look alike"
+    return _found("warning", "look-alike radiographs, two patients", apart, what)
 
 
 def _near(data: PreparedData, images: np.ndarray) -> list[Finding]:
@@ -203,9 +231,16 @@ def _pixels(images: np.ndarray) -> list[Finding]:
 def _boxes(data: PreparedData) -> list[Finding]:
     if data.margin == 0:
         return []
-    share = np.array([r.width * r.height / (r.image_width * r.image_height) for r in data.manifest])
-    odd = np.flatnonzero((share < _ODD_BOX_SHARE[0]) | (share > _ODD_BOX_SHARE[1]))
-    low, high = (f"{100 * bound:g} %" for bound in _ODD_BOX_SHARE)
-    return _found(
-        "warning", "odd box", [(int(i),) for i in odd], f"boxes take less than {low} or more than {high} of it"
+    x, y, width, height, image_width, image_height = (
+        data.manifest.numbers(name) for name in ("x", "y", "width", "height", "image_width", "image_height")
     )
+    share = width * height / (image_width * image_height)
+    odd = np.flatnonzero((share < _ODD_BOX_SHARE[0]) | (share > _ODD_BOX_SHARE[1]))
+    across, down = (x + width / 2) / image_width, (y + height / 2) / image_height
+    beside = np.flatnonzero((np.abs(across - 0.5) > 0.5 - _LUNG_EDGE) | (down < _LUNG_EDGE) | (down > 1 - _BELOW_LUNGS))
+    low, high = (f"{100 * bound:g} %" for bound in _ODD_BOX_SHARE)
+    size, place = f"boxes take less than {low} or more than {high} of it", "boxes have their centre where no lung is"
+    return [
+        *_found("warning", "odd box", [(int(i),) for i in odd], size),
+        *_found("warning", "box beside the lungs", [(int(i),) for i in beside], place),
+    ]

@@ -27,7 +27,7 @@ from keras_cwp.data.records import file_sha256
 from keras_cwp.data.roi import Box
 from keras_cwp.errors import DataError
 
-_CHUNK = 8  # radiographs handed to a process at a time
+_CHUNK, _CHUNK_ROIS = 8, 256  # radiographs handed to a process at a time, fewer where they have many ROIs
 _AHEAD = 4  # chunks under way for each process; bounds memory
 _LEAST_FOR_PROCESSES = 64  # below so many radiographs starting processes takes longer than they save
 
@@ -67,7 +67,7 @@ def cut_all(
     """
     earlier = _Earlier(old, plan, config)
     total = len(plan.pictures)
-    chunks = [plan.pictures[start : start + _CHUNK] for start in range(0, total, _CHUNK)]
+    chunks = _chunks(plan.pictures)
     if workers > 1 and total >= _LEAST_FOR_PROCESSES:
         results = _in_processes(chunks, plan, config, workers, earlier)
     else:
@@ -77,6 +77,18 @@ def cut_all(
         yield from zip(chunk, crops, strict=True)
         done += len(chunk)
         progress(done, total)
+
+
+def _chunks(pictures: list[Picture]) -> list[list[Picture]]:
+    chunks: list[list[Picture]] = [[]]
+    rois = 0
+    for picture in pictures:
+        rois += len(picture.rows)
+        if chunks[-1] and (len(chunks[-1]) == _CHUNK or rois > _CHUNK_ROIS):
+            chunks.append([])
+            rois = len(picture.rows)
+        chunks[-1].append(picture)
+    return chunks
 
 
 def cut_picture(picture: Picture, boxes: list[Box], margin: int, dtype: str, config: DataConfig) -> Crops:

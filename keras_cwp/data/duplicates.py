@@ -9,6 +9,7 @@ import numpy as np
 
 from keras_cwp.data.manifest import PreparedData
 
+FLAT = "flat "  # begins the digest of a crop of one shade
 _SIDE = 33  # thumbnail; neighbours are compared, which gives 32 × 32 bits
 _DIFFERENT_BITS = 0.14  # share of the 1,024 bits; unrelated radiographs differ in about a third
 _CORRELATION = 0.985  # of the thumbnails; needed besides, for flat pictures have bits of noise
@@ -29,14 +30,18 @@ def thumbnails(data: PreparedData) -> np.ndarray:
 
 
 def crop_digests(data: PreparedData) -> list[str]:
-    """A hash of each ROI's own pixels; a crop of one shade gets a hash of its own, for it says nothing."""
-    inner = slice(data.margin, data.margin + data.image_size)
+    """`crop_digest` of each ROI."""
     digests = []
     for start in range(0, len(data), _BATCH):
-        for row, crop in enumerate(data.read(np.arange(start, min(start + _BATCH, len(data)))), start=start):
-            own = crop[inner, inner]
-            digests.append(f"flat {row}" if own.min() == own.max() else hashlib.sha256(own.tobytes()).hexdigest())
+        crops = data.read(np.arange(start, min(start + _BATCH, len(data))))
+        digests += [crop_digest(crop, data.margin, row) for row, crop in enumerate(crops, start=start)]
     return digests
+
+
+def crop_digest(crop: np.ndarray, margin: int, row: int) -> str:
+    """A hash of a ROI's own pixels; a crop of one shade gets a hash of its row, for it says nothing."""
+    own = crop[margin : len(crop) - margin, margin : len(crop) - margin]
+    return f"{FLAT}{row}" if own.min() == own.max() else hashlib.sha256(own.tobytes()).hexdigest()
 
 
 def near_duplicates(images: np.ndarray, others: np.ndarray | None = None) -> list[tuple[int, int]]:

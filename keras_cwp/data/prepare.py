@@ -6,6 +6,7 @@ import hashlib
 import json
 import os
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -14,11 +15,13 @@ from keras_cwp.config import DataConfig
 from keras_cwp.data import plan as planning
 from keras_cwp.data.annotations import read_rois
 from keras_cwp.data.cut import Crops, Source, cut_all, geometry
+from keras_cwp.data.duplicates import crop_digest
+from keras_cwp.data.linked import linked_patients
 from keras_cwp.data.manifest import DATASET_FILE, FORMAT_VERSION, MANIFEST_FILE, PreparedData, hash_of, is_prepared
 from keras_cwp.data.manifest_rows import write_manifest
 from keras_cwp.data.plan import Picture, Plan
-from keras_cwp.data.radiograph import read_bytes
 from keras_cwp.data.provenance import extra_names, manifest_rows, salt_of
+from keras_cwp.data.radiograph import read_bytes
 from keras_cwp.data.records import about_shards, encode_example, file_sha256, shard_name, write_shard
 from keras_cwp.data.replace import replaced_folder
 from keras_cwp.data.roi import Roi
@@ -65,9 +68,14 @@ def prepare(
         DataError: whatever is wrong with table, images, boxes or labels, with file and line.
     """
     _check_target(Path(out))
-    found = read_rois(rois, images, patients=patients, patient_per_image=patient_per_image, labels=labels)
     return prepare_rois(
-        found, Path(out), config or DataConfig(), source=str(rois), workers=workers, note=note, progress=progress
+        read_rois(rois, images, patients=patients, patient_per_image=patient_per_image, labels=labels),
+        Path(out),
+        config or DataConfig(),
+        source=str(rois),
+        workers=workers,
+        note=note,
+        progress=progress,
     )
 
 
@@ -86,10 +94,14 @@ def prepare_rois(
     plan = planning.make_plan(found, config, source)
     for line in plan.notes:
         note(line)
-    cut = cut_all(plan, config, workers, _earlier(out), progress)
+    patients = _counts(plan)["patients"]
     with replaced_folder(out) as folder:
-        _write(folder, plan, cut, config)
-    return PreparedData.open(out, verify=False)
+        _write(folder, plan, cut_all(plan, config, workers, _earlier(out), progress), config)
+    del found, plan  # before as many rows of the manifest take their place
+    data = PreparedData.open(out, verify=False)
+    if linked := patients - data.meta["counts"]["patients"]:
+        note(f"{source}: {linked} patients share a picture with another and count as one with them")
+    return data
 
 
 def prepare_cached(
@@ -145,15 +157,21 @@ def _write(folder: Path, plan: Plan, cut: Iterator[tuple[Picture, Crops]], confi
     meta = _meta(plan, config)
     spool = Spool(folder / "spool", plan.crop_size**2 * little.itemsize, size, len(plan.rois))
     sources: dict[str, Source] = {}
+    digests = [""] * len(plan.rois) if config.link_duplicates else None
     written: dict[int, dict[str, object]] = {}
     for picture, crops in cut:
         sources[picture.image] = crops.source
         for row, crop in zip(picture.rows, crops.crops, strict=True):
+            if digests is not None:
+                digests[row] = crop_digest(crop, plan.margin, row)
             complete = spool.put(row, np.ascontiguousarray(crop, dtype=little))
             if complete is not None:
                 written[complete] = _write_shard(folder, plan, spool, complete, meta)
     meta["shards"] = [written[shard] for shard in sorted(written)]
     spool.close()
+    if digests is not None:
+        plan = _linked(plan, sources, digests)
+    meta["counts"] = _counts(plan)
     salt = salt_of(plan, sources)
     write_manifest(folder / MANIFEST_FILE, manifest_rows(plan, sources, config, salt), extra_names(plan))
     meta |= {"data_hash": hash_of(meta, folder / MANIFEST_FILE), "salt": salt}
@@ -174,9 +192,21 @@ def _meta(plan: Plan, config: DataConfig) -> dict[str, object]:
         "format_version": FORMAT_VERSION,
         "classes": list(plan.classes),
         **geometry(config, plan.crop_size, plan.dtype),
-        "counts": {
-            "rois": len(plan.rois),
-            "images": len(plan.pictures),
-            "patients": len({roi.patient_id for roi in plan.rois}),
-        },
+        "link_duplicates": config.link_duplicates,
     }
+
+
+def _counts(plan: Plan) -> dict[str, int]:
+    return {
+        "rois": len(plan.rois),
+        "images": len(plan.pictures),
+        "patients": len({roi.patient_id for roi in plan.rois}),
+    }
+
+
+def _linked(plan: Plan, sources: dict[str, Source], digests: list[str]) -> Plan:
+    """The plan with one patient where several share a radiograph's file or a crop."""
+    files = [sources[roi.image].sha256 for roi in plan.rois]
+    patients = linked_patients([str(roi.patient_id) for roi in plan.rois], files, digests)
+    rois = [replace(roi, patient_id=name) for roi, name in zip(plan.rois, patients, strict=True)]
+    return replace(plan, rois=rois)

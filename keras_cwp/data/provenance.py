@@ -30,9 +30,7 @@ def extra_names(plan: Plan) -> set[str]:
     return {name for roi in plan.rois for name in _acquired(roi, pictures[roi.image])}
 
 
-def manifest_rows(
-    plan: Plan, sources: Mapping[str, Source], config: DataConfig, salt: str
-) -> Iterator[ManifestRow]:
+def manifest_rows(plan: Plan, sources: Mapping[str, Source], config: DataConfig, salt: str) -> Iterator[ManifestRow]:
     """One row a ROI, in the plan's order.
 
     Args:

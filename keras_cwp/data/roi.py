@@ -10,6 +10,7 @@ from pathlib import Path, PurePosixPath
 
 from keras_cwp.errors import DataError
 
+NOTHING: Mapping[str, str] = {}  # shared by ROIs without further columns
 Box = tuple[float, float, float, float]
 
 
@@ -38,7 +39,7 @@ class Roi:
     roi_id: str
     where: str
     polygon: tuple[tuple[float, float], ...] | None = None
-    extra: Mapping[str, str] = field(default_factory=dict)
+    extra: Mapping[str, str] = field(default_factory=lambda: NOTHING)
 
 
 class ImageFolder:

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator
 from itertools import chain
 from pathlib import Path
 
-from keras_cwp.data.roi import Box, ImageFolder, Roi
+from keras_cwp.data.roi import NOTHING, Box, ImageFolder, Roi
 from keras_cwp.errors import DataError
 
 BOX_COLUMNS = ("x", "y", "width", "height")
@@ -74,9 +74,7 @@ def _lines(path: Path) -> Iterator[tuple[int, list[str]]]:
         raise DataError(f"{path}: cannot be read as a CSV table: {error}") from None
 
 
-def _of_length(
-    fields: int, lines: Iterable[tuple[int, list[str]]], path: Path
-) -> Iterator[tuple[int, list[str]]]:
+def _of_length(fields: int, lines: Iterable[tuple[int, list[str]]], path: Path) -> Iterator[tuple[int, list[str]]]:
     for line, row in lines:
         if len(row) != fields:
             raise DataError(f"{path}, line {line}: {len(row)} fields, the header has {fields}")
@@ -116,7 +114,7 @@ def _roi(row: dict[str, str], where: str, images: ImageFolder, line: int, to_pre
         box=_box(row, where),
         roi_id=row.get("roi_id") or f"{line - 1}:{image}",
         where=where,
-        extra={name: row[name] for name in EXTRA_COLUMNS if row.get(name)},
+        extra={name: row[name] for name in EXTRA_COLUMNS if row.get(name)} or NOTHING,
     )
 
 

@@ -16,8 +16,11 @@ from keras_cwp.config import DataConfig
 from keras_cwp.data.audit import audit, refuse_leaks
 from keras_cwp.data.confounds import confound_auc
 from keras_cwp.data.duplicates import near_duplicates, thumbnails
+from keras_cwp.data.linked import linked_patients
+from keras_cwp.data.looks import alike, look_of
 from keras_cwp.data.manifest import PreparedData
 from keras_cwp.data.prepare import prepare
+from keras_cwp.data.splits import three_way
 from keras_cwp.errors import DataError
 
 PATIENTS = 40
@@ -36,7 +39,10 @@ def make(tmp_path: Path) -> Callable[..., PreparedData]:
     """Prepare 40 patients with a radiograph each, after `spoil(images folder, rows)` had its way with them."""
 
     def run(
-        spoil: Callable[[Path, list[dict]], object] = lambda *_: None, name: str = "data", first: int = 0
+        spoil: Callable[[Path, list[dict]], object] = lambda *_: None,
+        name: str = "data",
+        first: int = 0,
+        **config: object,
     ) -> PreparedData:
         images = tmp_path / f"{name}_images"
         images.mkdir()
@@ -51,7 +57,7 @@ def make(tmp_path: Path) -> Callable[..., PreparedData]:
         table = tmp_path / f"{name}.csv"
         lines = [",".join(rows[0]), *(",".join(str(value) for value in row.values()) for row in rows)]
         table.write_text("\n".join(lines))
-        return prepare(table, images, tmp_path / name, DataConfig(image_size=32))
+        return prepare(table, images, tmp_path / name, DataConfig(image_size=32, **config))
 
     return run
 
@@ -72,8 +78,63 @@ def test_same_file_of_two_patients(make):
     data = make(lambda images, _: (images / "3.png").write_bytes((images / "8.png").read_bytes()))
     errors = said(data, "error")
     assert {"same file, two patients", "same crop, two patients", "same region, two labels"} == set(errors)
-    with pytest.raises(DataError, match=r"1 radiograph files stand under several patients, first at .* lines 5, 10"):
+    with pytest.raises(DataError, match=r"1 radiograph files stand .* \(first: lines 5, 10 of .*prepare again"):
         refuse_leaks(data)
+
+
+def test_linked_duplicates_are_one_patient_and_are_not_refused(make):
+    def spoil(images: Path, _: list[dict]) -> None:
+        (images / "2.png").write_bytes((images / "8.png").read_bytes())  # the same file
+        Image.fromarray(picture(8)).save(images / "4.png", compress_level=1)  # the same pixels in another
+
+    with pytest.raises(DataError, match="identical crops stand under several patients"):
+        refuse_leaks(make(spoil, name="apart"))
+    data = make(spoil, name="linked", link_duplicates=True)
+    refuse_leaks(data)
+    assert set(data.patients[[2, 4, 8]]) == {"P2 + P4 + P8"}
+    assert len({row.patient_key for row in data.manifest}) == data.meta["counts"]["patients"] == PATIENTS - 2
+    parts = three_way(data.patients, data.labels, 0.2, 0.2, seed=1)
+    assert len(set(parts[[2, 4, 8]])) == 1
+
+
+def test_linking_goes_through_others():
+    patients = ["A", "B", "C", "D", "B"]
+    assert linked_patients(patients, ["1", "1", "2", "3", "4"], ["x", "y", "z", "w", "z"]) == [
+        "A + B + C",
+        "A + B + C",
+        "A + B + C",
+        "D",
+        "A + B + C",
+    ]
+
+
+def test_same_radiograph_with_other_boxes_on_it(make):
+    """A second export under another patient: smaller, lighter, marked elsewhere."""
+
+    def spoil(images: Path, rows: list[dict]) -> None:
+        lighter = cv2.resize(picture(9), (80, 80), interpolation=cv2.INTER_AREA) * 0.8 + 20
+        Image.fromarray(lighter.astype(np.uint8)).save(images / "2.png")
+        rows[2] |= {"x": 0, "y": 30, "width": 40, "height": 40}
+
+    warnings = said(make(spoil), "warning")
+    assert "1 pairs of radiographs of different patients" in warnings["look-alike radiographs, two patients"]
+    assert "near-duplicate, two patients" not in warnings
+
+
+def test_look_of_a_radiograph_by_hand():
+    """Brighter to the right in all of 16 × 16 places, in none, and in every second row."""
+    ramp = np.tile(np.arange(17, dtype=np.uint8) * 10, (16, 1))
+    assert look_of(ramp) == look_of(ramp.astype(np.uint16) * 257) == look_of(ramp / np.float32(255)) == "ff" * 32
+    assert look_of(ramp[:, ::-1]) == look_of(np.zeros((40, 40), np.uint8)) == "00" * 32
+    ramp[1::2] = ramp[1::2, ::-1]
+    assert look_of(ramp) == "ffff0000" * 8
+    assert look_of(np.repeat(np.repeat(ramp, 100, axis=0), 100, axis=1)) == "ffff0000" * 8
+
+
+def test_alike_by_hand():
+    far, near = "f" * 61 + "0" * 3, "0" * 61 + "fff"
+    assert alike(["0" * 64, "f" * 64], [near, far]) == [(0, 0), (1, 1)]  # 12 bits
+    assert alike(["0" * 64], ["0" * 60 + "1fff"]) == []  # 13 bits
 
 
 def test_same_pixels_in_another_file(make):
@@ -113,6 +174,16 @@ def test_two_data_sets(make):
     errors = said(data, "error", against=make(name="third", first=30))
     assert "10 ROIs are of patients that the other set holds too" in errors["same patient in both sets"]
     assert "10 ROIs lie on radiographs" in errors["same file in both sets"]
+    assert "10 crops are in the other set too" in errors["same crop in both sets"]
+
+
+def test_second_export_in_another_data_set(make):
+    def spoil(images: Path, rows: list[dict]) -> None:
+        Image.fromarray(cv2.resize(picture(9), (80, 80), interpolation=cv2.INTER_AREA)).save(images / "100.png")
+        rows[0] |= {"x": 0, "y": 30, "width": 40, "height": 40}
+
+    warnings = said(make(), "warning", against=make(spoil, name="other", first=100))
+    assert "1 radiographs look like one of the other set" in warnings["look-alike in both sets"]
 
 
 def test_too_few_patients_and_imbalance(make):
@@ -165,6 +236,14 @@ def test_odd_box(make):
     assert "2 boxes take less than 0.05 %" in said(make(spoil), "warning")["odd box"]
 
 
+def test_box_beside_the_lungs(make):
+    def spoil(_: Path, rows: list[dict]) -> None:
+        rows[0] |= {"x": 0, "y": 20, "width": 6, "height": 6}
+        rows[1] |= {"x": 40, "y": 84, "width": 10, "height": 10}
+
+    assert "2 boxes have their centre where no lung is" in said(make(spoil), "warning")["box beside the lungs"]
+
+
 def test_near_duplicates_equal_the_slow_way(make):
     images = thumbnails(make(spoil_lightly))
 
@@ -209,3 +288,20 @@ def test_command_on_a_bad_set_names_no_patient(make, tmp_path, capsys):
     assert "Smith" not in page + tree + text.out + text.err
     assert "8.png" not in page + tree
     assert json.loads(tree)["findings"][0]["manifest_lines"] == [[5, 10]]
+
+
+@pytest.mark.parametrize("command", ["fit", "cv"])
+def test_training_refuses_leaks_before_it_begins(command, make, tmp_path, capsys):
+    make(lambda images, _: (images / "3.png").write_bytes((images / "8.png").read_bytes()))
+    assert run(command, "--data", tmp_path / "data", "--out", tmp_path / "run") == 1
+    text = capsys.readouterr().err
+    assert text.count("\n") == 1
+    assert "1 radiograph files stand under several patients (first: lines 5, 10 of manifest.csv)" in text
+    assert not (tmp_path / "run").exists()
+
+
+def test_the_data_sets_at_hand_hold_no_leak(shared, tmp_path):
+    folder = shared / "data" / "cwp_sim"
+    data = prepare(folder / "rois.csv", folder / "images", tmp_path / "sim", DataConfig(image_size=32))
+    refuse_leaks(data)
+    assert said(data, "warning") == {}

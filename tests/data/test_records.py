@@ -29,7 +29,9 @@ def test_offsets_lead_to_the_pixels(size, first, tmp_path):
     labels = np.array([0, 1, 127, 128, 5] * 4)
     pixels = np.random.default_rng(size).integers(0, 256, (len(labels), size), dtype=np.uint8)
     path = tmp_path / shard_name(0, 1)
-    write_shard(path, (encode_example(int(x), first + i, pixels[i].tobytes(), bytes(first)) for i, x in enumerate(labels)))
+    write_shard(
+        path, (encode_example(int(x), first + i, pixels[i].tobytes(), bytes(first)) for i, x in enumerate(labels))
+    )
     offsets = pixel_offsets(labels, first, size, first)
     assert offsets[-1] == path.stat().st_size
     for offset, expected in zip(offsets, pixels, strict=False):
