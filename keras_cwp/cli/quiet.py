@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import contextlib
-import ctypes
 import os
 import sys
+
+from keras_cwp.memory import keep_freed_memory
 
 
 def import_tensorflow() -> None:
@@ -14,7 +14,7 @@ def import_tensorflow() -> None:
     TensorFlow's C++ part tells every user without a GPU so, on lines that no setting silences: they are
     written before its log is set up. An error in the import is a Python exception and is not lost.
     """
-    _keep_freed_memory()
+    keep_freed_memory()
     sys.stderr.flush()
     kept = os.dup(2)
     nowhere = os.open(os.devnull, os.O_WRONLY)
@@ -27,18 +27,3 @@ def import_tensorflow() -> None:
         os.dup2(kept, 2)
         os.close(kept)
         os.close(nowhere)
-
-
-def _keep_freed_memory() -> None:
-    """Have glibc keep what it frees: a training step asks for the same large blocks again and again.
-
-    By default each goes back to the kernel, to be faulted in and cleared anew: a fifth of a step's CPU time in a
-    profile. One arena, because those of further threads cannot hold large blocks. Does nothing where the C library
-    is another.
-    """
-    arena_max, mmap_threshold, trim_threshold = -8, -3, -1  # the parameters' numbers in malloc.h
-    with contextlib.suppress(OSError, AttributeError):
-        libc = ctypes.CDLL("libc.so.6")
-        libc.mallopt(arena_max, 1)
-        libc.mallopt(mmap_threshold, 2**30)
-        libc.mallopt(trim_threshold, 2**31 - 1)

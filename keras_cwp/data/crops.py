@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Literal
 
+import cv2
 import numpy as np
 from scipy import sparse
 
@@ -90,14 +91,20 @@ def resample(pixels: np.ndarray, window: Window) -> np.ndarray:
     """float32 [side_px, side_px]: the window, mirrored beyond the edges, through the triangle filter."""
     rows, down = _axis(window.y, window.height, window.side_px, pixels.shape[0])
     columns, across = _axis(window.x, window.width, window.side_px, pixels.shape[1])
-    part = pixels[rows.min() : rows.max() + 1, columns.min() : columns.max() + 1].astype(np.float32)
-    if len(rows) != part.shape[0] or (np.diff(rows) != 1).any():
-        part = part[rows - rows.min()]
-    if len(columns) != part.shape[1] or (np.diff(columns) != 1).any():
-        part = part[:, columns - columns.min()]
+    part = _picked(_picked(pixels, rows, 0), columns, 1).astype(np.float32, copy=False)
     if down is not None:
         part = down @ part
-    return np.ascontiguousarray(part if across is None else (across @ part.T).T)
+    if across is not None:
+        part = cv2.transpose(across @ cv2.transpose(part))
+    return np.ascontiguousarray(part)
+
+
+def _picked(pixels: np.ndarray, index: np.ndarray, axis: int) -> np.ndarray:
+    """The rows or columns of a picture that an index names; a view where they follow each other."""
+    low, high = int(index.min()), int(index.max()) + 1
+    part = pixels[low:high] if axis == 0 else pixels[:, low:high]
+    plain = len(index) == high - low and index[0] == low and (np.diff(index) == 1).all()
+    return part if plain else part.take(index - low, axis=axis)
 
 
 def mirrored(index: np.ndarray, length: int) -> np.ndarray:

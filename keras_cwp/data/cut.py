@@ -26,6 +26,7 @@ from keras_cwp.data.radiograph import decode, read_bytes, rules_of
 from keras_cwp.data.records import file_sha256
 from keras_cwp.data.roi import Box
 from keras_cwp.errors import DataError
+from keras_cwp.memory import keep_freed_memory
 
 _CHUNK, _CHUNK_ROIS = 8, 256  # radiographs handed to a process at a time, fewer where they have many ROIs
 _AHEAD = 4  # chunks under way for each process; bounds memory
@@ -158,7 +159,7 @@ def _in_processes(
     """The same by several processes; spawned, not forked, for a fork of TensorFlow's threads can hang."""
     waiting: deque[tuple[list[Crops | None], Future[list[Crops]]]] = deque()
     context = multiprocessing.get_context("spawn")
-    with ProcessPoolExecutor(workers, mp_context=context, initializer=_leave_with_parent) as pool:
+    with ProcessPoolExecutor(workers, mp_context=context, initializer=_begin) as pool:
         try:
             for chunk in chunks:
                 tasks = [(picture, [plan.boxes[row] for row in picture.rows]) for picture in chunk]
@@ -177,8 +178,9 @@ def _in_processes(
             pool.shutdown(cancel_futures=True)
 
 
-def _leave_with_parent() -> None:
-    """End this process when its parent is gone: one that was killed cannot tell its workers to stop."""
+def _begin() -> None:
+    """In a new process: keep memory for the next radiograph; end when its parent is gone: one that was killed cannot tell its workers to stop."""
+    keep_freed_memory()
     parent = multiprocessing.parent_process()
 
     def wait() -> None:

@@ -14,7 +14,7 @@ import io
 import warnings
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import numpy as np
 import pydicom
@@ -24,7 +24,10 @@ from pydicom.pixels.processing import apply_voi
 
 from keras_cwp.errors import DataError
 
+BEGINNING = 132  # bytes
 LATERAL_VIEWS = ("LL", "RL", "LATERAL", "LAT")
+_NOT_PIXELS = 1 << 16  # bytes; longer values are left in the file when only the header is wanted
+_ROWS = 32  # of a radiograph looked up at a time: their indices stay in the cache
 _SQUARE_TOLERANCE = 0.01  # of row against column spacing
 _GREY = ("MONOCHROME1", "MONOCHROME2")
 _LUMA = np.array([0.299, 0.587, 0.114], dtype=np.float32)  # ITU-R BT.601
@@ -46,11 +49,11 @@ class DicomHeader:
 
 
 def is_dicom(content: bytes) -> bool:
-    """Whether the bytes start as a DICOM file does (128 bytes, then DICM)."""
+    """Whether the bytes, of which BEGINNING suffice, start as a DICOM file does (128 bytes, then DICM)."""
     return content[128:132] == b"DICM"
 
 
-def decode_header(content: bytes, path: Path, max_pixels: int, lateral: bool) -> DicomHeader:
+def decode_header(stream: BinaryIO, path: Path, max_pixels: int, lateral: bool) -> DicomHeader:
     """Size, depth, spacing, patient and acquisition.
 
     Raises:
@@ -59,7 +62,7 @@ def decode_header(content: bytes, path: Path, max_pixels: int, lateral: bool) ->
     """
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # pydicom warns of values that break the standard; many scanners' do
-        return _header(_parse(content, path), path, max_pixels, lateral)
+        return _header(_parse(stream, path, defer_size=_NOT_PIXELS), path, max_pixels, lateral)
 
 
 def decode(
@@ -75,7 +78,7 @@ def decode(
     """
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        dataset = _parse(content, path)
+        dataset = _parse(io.BytesIO(content), path)
         header = _header(dataset, path, max_pixels, lateral)
         stored = _stored(dataset, path)
         try:
@@ -110,9 +113,9 @@ def window_values(values: np.ndarray, center: float, width: float, function: str
     raise DataError(f"window function {function!r}; expected LINEAR, LINEAR_EXACT or SIGMOID")
 
 
-def _parse(content: bytes, path: Path) -> pydicom.Dataset:
+def _parse(stream: BinaryIO, path: Path, defer_size: int | None = None) -> pydicom.Dataset:
     try:
-        return pydicom.dcmread(io.BytesIO(content))
+        return pydicom.dcmread(stream, defer_size=defer_size)
     except Exception as error:  # pydicom raises of many kinds on broken files
         raise DataError(f"image {path}: not a readable DICOM file: {error}") from None
 
@@ -184,18 +187,33 @@ def _stored(dataset: pydicom.Dataset, path: Path) -> np.ndarray:
 def _render(stored: np.ndarray, dataset: pydicom.Dataset, window: int | None) -> np.ndarray:
     if stored.ndim == 3:
         return stored.astype(np.float32) @ (_LUMA / np.float32(2 ** int(dataset.BitsStored) - 1))
-    limits = np.iinfo(stored.dtype)
-    every = np.arange(limits.min, limits.max + 1, dtype=stored.dtype)
+    pattern = stored.view(f"u{stored.itemsize}")
+    every = np.arange(1 << 8 * stored.itemsize, dtype=pattern.dtype).view(stored.dtype)  # value of each bit pattern
     padding = _padding(every, dataset)
-    index = stored if limits.min == 0 else stored.astype(np.int32) - limits.min
     shown = _voi(apply_modality_lut(every, dataset), dataset, window)
     if shown is None:
-        used = (np.bincount(index.ravel(), minlength=len(every)) > 0) & ~padding
-        shown = _stretched(apply_modality_lut(every, dataset), used)
+        shown = _stretched(apply_modality_lut(every, dataset), _used(pattern, len(every)) & ~padding)
     if dataset.PhotometricInterpretation == "MONOCHROME1":
         shown = 1 - shown
     shown[padding] = 0
-    return shown.astype(np.float32)[index]
+    return _looked_up(shown.astype(np.float32), pattern)
+
+
+def _looked_up(table: np.ndarray, pattern: np.ndarray) -> np.ndarray:
+    """`table[pattern]`; a few rows at a time, for NumPy widens indices to 64 bits."""
+    shades = np.empty(pattern.shape, dtype=table.dtype)
+    for start in range(0, len(pattern), _ROWS):
+        rows = slice(start, start + _ROWS)
+        np.take(table, pattern[rows], out=shades[rows], mode="clip")
+    return shades
+
+
+def _used(pattern: np.ndarray, values: int) -> np.ndarray:
+    """bool [values]: which occur."""
+    used = np.zeros(values, dtype=bool)
+    for start in range(0, len(pattern), _ROWS):
+        used[pattern[start : start + _ROWS]] = True
+    return used
 
 
 def _voi(values: np.ndarray, dataset: pydicom.Dataset, window: int | None) -> np.ndarray | None:

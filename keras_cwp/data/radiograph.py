@@ -82,13 +82,22 @@ def rules_of(config: DataConfig) -> Rules:
 
 
 def read_header(path: Path | str, rules: Rules = DEFAULT_RULES) -> Header:
-    """Size, depth and acquisition of a radiograph without decoding it.
+    """Size, depth and acquisition of a radiograph without decoding it, or reading more of the file than that takes.
 
     Raises:
         DataError: unreadable, of another format, too large, several frames, or a lateral view.
     """
     path = Path(path)
-    return decode_header(read_bytes(path, rules.max_pixels), path, rules)
+    _check_size(path, rules.max_pixels)
+    try:
+        with open(path, "rb") as stream:
+            beginning = stream.read(dicom.BEGINNING)
+            stream.seek(0)
+            if dicom.is_dicom(beginning):
+                return Header(*dicom.decode_header(stream, path, rules.max_pixels, rules.lateral))
+            return Header(*raster.decode_header(stream, path, rules.max_pixels))
+    except OSError as error:
+        raise DataError(f"image {path}: cannot be read: {error.strerror}") from None
 
 
 def read_radiograph(path: Path | str, rules: Rules = DEFAULT_RULES) -> Radiograph:
@@ -99,13 +108,6 @@ def read_radiograph(path: Path | str, rules: Rules = DEFAULT_RULES) -> Radiograp
     """
     path = Path(path)
     return decode(read_bytes(path, rules.max_pixels), path, rules)
-
-
-def decode_header(content: bytes, path: Path, rules: Rules = DEFAULT_RULES) -> Header:
-    """`read_header` of bytes that were read already; `path` is for messages."""
-    if dicom.is_dicom(content):
-        return Header(*dicom.decode_header(content, path, rules.max_pixels, rules.lateral))
-    return Header(*raster.decode_header(content, path, rules.max_pixels))
 
 
 def decode(content: bytes, path: Path, rules: Rules = DEFAULT_RULES) -> Radiograph:
@@ -124,13 +126,19 @@ def read_bytes(path: Path, max_pixels: int = MAX_PIXELS) -> bytes:
     Raises:
         DataError: unreadable, empty or too large.
     """
+    _check_size(path, max_pixels)
     try:
-        size = path.stat().st_size
-        content = path.read_bytes() if size <= max_pixels * _BYTES_PER_PIXEL else None
+        return path.read_bytes()
     except OSError as error:
         raise DataError(f"image {path}: cannot be read: {error.strerror}") from None
-    if content is None:
+
+
+def _check_size(path: Path, max_pixels: int) -> None:
+    try:
+        size = path.stat().st_size
+    except OSError as error:
+        raise DataError(f"image {path}: cannot be read: {error.strerror}") from None
+    if size > max_pixels * _BYTES_PER_PIXEL:
         raise DataError(f"image {path}: {size} bytes are more than {max_pixels} pixels can take (data.max_pixels)")
-    if not content:
+    if not size:
         raise DataError(f"image {path}: the file is empty")
-    return content

@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 import warnings
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import numpy as np
 from PIL import Image, ImageOps
@@ -21,13 +21,13 @@ _PHOTOMETRIC = 262  # TIFF tag
 _WHITE_IS_ZERO = 0
 
 
-def decode_header(content: bytes, path: Path, max_pixels: int) -> tuple[int, int, int, None, None, dict[str, str]]:
+def decode_header(stream: BinaryIO, path: Path, max_pixels: int) -> tuple[int, int, int, None, None, dict[str, str]]:
     """width, height, bits, spacing_mm, patient_id, metadata: the fields of `radiograph.Header`.
 
     Raises:
         DataError: not PNG, JPEG or TIFF, broken, several frames, or more than `max_pixels`.
     """
-    with _opened(content, path, max_pixels) as image:
+    with _opened(stream, path, max_pixels) as image:
         width, height = image.size
         turned = image.getexif().get(_ORIENTATION, 1) >= _FIRST_TURNED
         bits = 16 if image.mode in _SIXTEEN_BIT_MODES else 8
@@ -41,11 +41,12 @@ def decode(content: bytes, path: Path, max_pixels: int) -> tuple[np.ndarray, int
     Raises:
         DataError: as `decode_header`, or pixels that are truncated, broken or of more than 16 bits.
     """
-    with _opened(content, path, max_pixels) as image:
+    with _opened(io.BytesIO(content), path, max_pixels) as image:
         kind = {"file_type": str(image.format).lower()}
         inverted = image.format == "TIFF" and image.tag_v2.get(_PHOTOMETRIC) == _WHITE_IS_ZERO
         image.draft("L", image.size)  # JPEG: take the luma channel as stored, skip the colours
-        upright = ImageOps.exif_transpose(image)
+        stands = image.getexif().get(_ORIENTATION, 1) == 1
+        upright = image if stands else ImageOps.exif_transpose(image)
         if image.mode == "F":
             raise DataError(f"image {path}: floating-point values; save it with 8 or 16 bits")
         if image.mode in _SIXTEEN_BIT_MODES:
@@ -57,8 +58,8 @@ def decode(content: bytes, path: Path, max_pixels: int) -> tuple[np.ndarray, int
 class _opened:  # noqa: N801 - used as a with statement only
     """Open an image and turn whatever a decoder raises, here or in the block, into a DataError."""
 
-    def __init__(self, content: bytes, path: Path, max_pixels: int) -> None:
-        self._content, self._path, self._max_pixels = content, path, max_pixels
+    def __init__(self, stream: BinaryIO, path: Path, max_pixels: int) -> None:
+        self._stream, self._path, self._max_pixels = stream, path, max_pixels
         self._warnings = warnings.catch_warnings()
 
     def __enter__(self) -> Any:
@@ -77,7 +78,7 @@ class _opened:  # noqa: N801 - used as a with statement only
 
     def _open(self) -> Any:
         try:
-            image = Image.open(io.BytesIO(self._content), formats=_FORMATS)
+            image = Image.open(self._stream, formats=_FORMATS)
             frames = getattr(image, "n_frames", 1)
         except Exception as error:  # Pillow's plugins raise of every kind on broken input
             if self._path.suffix.lower() in _DICOM_SUFFIXES:
