@@ -34,14 +34,31 @@ KINDS = (
     "coco",
     "labelme",
     "voc",
+    "via",
     "yaml",
     "labels",
+    "patients",
     "data",
+    "shards",
 )
-TEXTS = ("csv", "coco", "labelme", "voc", "yaml", "labels")
+TEXTS = ("csv", "coco", "labelme", "voc", "via", "yaml", "labels", "patients")
 LIMIT_S = 20.0  # one attempt; a hang, not a slow machine
 
-_NUMBERS = ("1e308", "-1", "99999999999999999999", "NaN", "Infinity", "0", "", "1.5", "0x10", "null", "[]", '"1"')
+_NUMBERS = (
+    "1" * 400,
+    "1e308",
+    "-1",
+    "99999999999999999999",
+    "NaN",
+    "Infinity",
+    "0",
+    "",
+    "1.5",
+    "0x10",
+    "null",
+    "[]",
+    '"1"',
+)
 _NAMES = (
     "../../../etc/passwd",
     "/etc/passwd",
@@ -88,12 +105,14 @@ class Fuzzer:
             "coco": "json",
             "labelme": "json",
             "voc": "xml",
+            "via": "json",
+            "patients": "csv",
             "labels": "yaml",
         }
         path = self.folder / f"victim.{suffix.get(kind, kind)}"
         content = self.damaged(kind)
-        if kind == "data":
-            path = self._damaged_data()
+        if kind in ("data", "shards"):
+            path = self._damaged_data("*.tfrecord" if kind == "shards" else "*")
         else:
             path.write_bytes(content)
         start = time.monotonic()
@@ -125,9 +144,11 @@ class Fuzzer:
     def _readers(self) -> dict[str, Callable[[Path], object]]:
         return {
             **dict.fromkeys(("png", "png16", "jpeg", "tiff", "dicom", "dicom_raw"), _read_picture),
-            **dict.fromkeys(("csv", "coco", "labelme", "voc"), self._read_rois),
+            **dict.fromkeys(("csv", "coco", "labelme", "voc", "via"), self._read_rois),
             "yaml": load_config,
             "labels": lambda path: read_rois(self.folder / "good.csv", self.images, labels=path),
+            "patients": lambda path: read_rois(self.folder / "good.csv", self.images, patients=path),
+            "shards": _read_unverified,
             "data": lambda path: PreparedData.open(path).read(np.arange(2)),
         }
 
@@ -157,6 +178,8 @@ class Fuzzer:
             "annotations": boxes,
         }
         corners = "<bndbox><xmin>2</xmin><ymin>3</ymin><xmax>20</xmax><ymax>30</ymax></bndbox>"
+        region = {"shape_attributes": {"name": "rect", "x": 1, "y": 2, "width": 9, "height": 8}}
+        regions = [region | {"region_attributes": {"label": label}} for label in "xy"]
         objects = "".join(f"<object><name>{name}</name>{corners}</object>" for name in "xy")
         prepare(self.folder / "good.csv", self.images, self.folder / "prepared", DataConfig(image_size=32))
         return {
@@ -170,16 +193,19 @@ class Fuzzer:
             "coco": json.dumps(coco).encode(),
             "labelme": json.dumps({"imagePath": "a.png", "shapes": shapes}).encode(),
             "voc": f"<annotation><filename>a.png</filename>{objects}</annotation>".encode(),
+            "via": json.dumps({"a.png9": {"filename": "a.png", "size": 9, "regions": regions}}).encode(),
+            "patients": b"image,patient_id\na.png,P1\nb.png,P2\nc.png,P3\n",
+            "shards": b"",
             "yaml": b"seed: 3\ndata:\n  image_size: 160\n  classes: [x, y]\ntrain: {epochs: 3, ema_momentum: 0.9}\n",
             "labels": b"x: one\ny: two\n",
             "data": b"",
         }
 
-    def _damaged_data(self) -> Path:
+    def _damaged_data(self, pattern: str) -> Path:
         victim = self.folder / "victim.data"
         shutil.rmtree(victim, ignore_errors=True)
         shutil.copytree(self.folder / "prepared", victim)
-        files = sorted(victim.iterdir())
+        files = sorted(victim.glob(pattern))
         path = files[int(self.random.integers(len(files)))]
         content = path.read_bytes()
         damages = [_flip, _cut, _drop, _double, _insert, *([_renumber] if path.suffix != ".tfrecord" else [])]
@@ -191,6 +217,13 @@ def _encoded(image: Image.Image, kind: str) -> bytes:
     stream = io.BytesIO()
     image.save(stream, kind)
     return stream.getvalue()
+
+
+def _read_unverified(path: Path) -> None:
+    """Without comparing hashes, as a run opens its own data: wrong pixels may come, but no fault and no other size."""
+    data = PreparedData.open(path, verify=False)
+    assert data.read(np.arange(len(data))).shape == (len(data), data.crop_size, data.crop_size)
+    PreparedData.open(path)
 
 
 def _read_picture(path: Path) -> None:

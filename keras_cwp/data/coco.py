@@ -1,4 +1,4 @@
-"""COCO JSON: images, annotations with `bbox`, categories; `patient_id` on an image is read if it is there."""
+"""COCO JSON: images, annotations with `bbox` and perhaps a polygon, categories; an image's `patient_id` is read."""
 
 from __future__ import annotations
 
@@ -33,6 +33,7 @@ def read_coco_rois(tree: dict[str, Any], path: Path, images: ImageFolder) -> lis
                 box=_box(item.get("bbox"), where),
                 roi_id=f"{number}:{image}",
                 where=where,
+                polygon=_outline(item.get("segmentation"), where),
             )
         )
     return rois
@@ -68,8 +69,29 @@ def _text(item: dict[str, Any], key: str, where: str) -> str:
     return value
 
 
+def _outline(value: Any, where: str) -> tuple[tuple[float, float], ...] | None:
+    """The corners of a segmentation that is one polygon; None for none, several, or a run-length mask."""
+    if not isinstance(value, list) or len(value) != 1:
+        return None
+    numbers = _numbers(value[0])
+    if numbers is None or len(numbers) < 6 or len(numbers) % 2:
+        raise DataError(f"{where}: segmentation is {value!r:.80}, expected [[x1, y1, x2, y2, …]]")
+    return tuple(zip(numbers[::2], numbers[1::2], strict=True))
+
+
 def _box(value: Any, where: str) -> Box:
-    if not isinstance(value, list) or len(value) != 4 or not all(isinstance(v, int | float) for v in value):
-        raise DataError(f"{where}: bbox is {value!r}, expected [x, y, width, height]")
-    x, y, width, height = map(float, value)
+    numbers = _numbers(value)
+    if numbers is None or len(numbers) != 4:
+        raise DataError(f"{where}: bbox is {value!r:.80}, expected [x, y, width, height]")
+    x, y, width, height = numbers
     return checked_box((x, y, width, height), where)
+
+
+def _numbers(value: Any) -> list[float] | None:
+    """A list of numbers as floats; None for anything else."""
+    if not isinstance(value, list) or not all(isinstance(v, int | float) for v in value):
+        return None
+    try:
+        return [float(v) for v in value]
+    except OverflowError:  # an integer of hundreds of digits
+        return None

@@ -179,7 +179,7 @@ def _in_processes(
 
 
 def _begin() -> None:
-    """In a new process: keep memory for the next radiograph; end when its parent is gone: one that was killed cannot tell its workers to stop."""
+    """In a new process: keep memory for the next radiograph, and end with the parent, which, killed, cannot say so."""
     keep_freed_memory()
     parent = multiprocessing.parent_process()
 

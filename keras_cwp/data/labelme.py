@@ -61,7 +61,7 @@ def _points(shape: Any, where: str) -> list[tuple[float, float]]:
         raise DataError(f"{where}: shape_type {kind!r}; only rectangle and polygon mark a region")
     try:
         points = [(float(x), float(y)) for x, y in shape["points"]]
-    except (KeyError, TypeError, ValueError):
+    except (KeyError, TypeError, ValueError, OverflowError):
         raise DataError(f"{where}: points must be a list of x, y pairs") from None
     if len(points) < _LEAST_POINTS[kind]:
         raise DataError(f"{where}: a {kind} needs {_LEAST_POINTS[kind]} points, got {len(points)}")

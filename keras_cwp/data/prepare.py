@@ -155,20 +155,19 @@ def _write(folder: Path, plan: Plan, cut: Iterator[tuple[Picture, Crops]], confi
     little = np.dtype(plan.dtype).newbyteorder("<")
     size = config.rois_per_shard
     meta = _meta(plan, config)
-    spool = Spool(folder / "spool", plan.crop_size**2 * little.itemsize, size, len(plan.rois))
     sources: dict[str, Source] = {}
     digests = [""] * len(plan.rois) if config.link_duplicates else None
     written: dict[int, dict[str, object]] = {}
-    for picture, crops in cut:
-        sources[picture.image] = crops.source
-        for row, crop in zip(picture.rows, crops.crops, strict=True):
-            if digests is not None:
-                digests[row] = crop_digest(crop, plan.margin, row)
-            complete = spool.put(row, np.ascontiguousarray(crop, dtype=little))
-            if complete is not None:
-                written[complete] = _write_shard(folder, plan, spool, complete, meta)
+    with Spool(folder / "spool", plan.crop_size**2 * little.itemsize, size, len(plan.rois)) as spool:
+        for picture, crops in cut:
+            sources[picture.image] = crops.source
+            for row, crop in zip(picture.rows, crops.crops, strict=True):
+                if digests is not None:
+                    digests[row] = crop_digest(crop, plan.margin, row)
+                complete = spool.put(row, np.ascontiguousarray(crop, dtype=little))
+                if complete is not None:
+                    written[complete] = _write_shard(folder, plan, spool, complete, meta)
     meta["shards"] = [written[shard] for shard in sorted(written)]
-    spool.close()
     if digests is not None:
         plan = _linked(plan, sources, digests)
     meta["counts"] = _counts(plan)

@@ -17,6 +17,7 @@ _DICOM_SUFFIXES = (".dcm", ".dicom")
 _SIXTEEN_BIT_MODES = ("I;16", "I;16L", "I;16B", "I;16N", "I")  # "I": 32-bit integers, which may hold 16-bit values
 _ORIENTATION = 0x0112  # EXIF tag; values from 5 exchange rows and columns
 _FIRST_TURNED = 5
+_PNG_EXIF = {"exif", "Raw profile type exif", "XML:com.adobe.xmp"}  # in Pillow's info when it stands before the pixels
 _PHOTOMETRIC = 262  # TIFF tag
 _WHITE_IS_ZERO = 0
 
@@ -29,7 +30,7 @@ def decode_header(stream: BinaryIO, path: Path, max_pixels: int) -> tuple[int, i
     """
     with _opened(stream, path, max_pixels) as image:
         width, height = image.size
-        turned = image.getexif().get(_ORIENTATION, 1) >= _FIRST_TURNED
+        turned = _orientation(image, stream) >= _FIRST_TURNED
         bits = 16 if image.mode in _SIXTEEN_BIT_MODES else 8
         kind = {"file_type": str(image.format).lower()}
         return (height, width, bits, None, None, kind) if turned else (width, height, bits, None, None, kind)
@@ -41,18 +42,35 @@ def decode(content: bytes, path: Path, max_pixels: int) -> tuple[np.ndarray, int
     Raises:
         DataError: as `decode_header`, or pixels that are truncated, broken or of more than 16 bits.
     """
-    with _opened(io.BytesIO(content), path, max_pixels) as image:
+    stream = io.BytesIO(content)
+    with _opened(stream, path, max_pixels) as image:
         kind = {"file_type": str(image.format).lower()}
         inverted = image.format == "TIFF" and image.tag_v2.get(_PHOTOMETRIC) == _WHITE_IS_ZERO
         image.draft("L", image.size)  # JPEG: take the luma channel as stored, skip the colours
-        stands = image.getexif().get(_ORIENTATION, 1) == 1
-        upright = image if stands else ImageOps.exif_transpose(image)
+        upright = image if _orientation(image, stream) == 1 else ImageOps.exif_transpose(image)
         if image.mode == "F":
             raise DataError(f"image {path}: floating-point values; save it with 8 or 16 bits")
         if image.mode in _SIXTEEN_BIT_MODES:
             pixels = _sixteen_bit(np.asarray(upright), path)
             return (65535 - pixels if inverted else pixels), 16, kind
         return np.asarray(upright if upright.mode == "L" else upright.convert("L")), 8, kind
+
+
+def _orientation(image: Image.Image, stream: BinaryIO) -> int:
+    """As the file asks for, 1 if it does not; a PNG is not decoded for that, as Pillow would."""
+    if image.format == "PNG" and not _PNG_EXIF & image.info.keys() and not _has_exif_chunk(stream):
+        return 1
+    return int(image.getexif().get(_ORIENTATION, 1))
+
+
+def _has_exif_chunk(stream: BinaryIO) -> bool:
+    """Whether a PNG has an eXIf chunk, which may stand behind the pixels; the stream is left where it was."""
+    place = stream.tell()
+    stream.seek(len(b"\x89PNG\r\n\x1a\n"))
+    while len(head := stream.read(8)) == 8 and head[4:] not in (b"eXIf", b"IEND"):
+        stream.seek(int.from_bytes(head[:4], "big") + 4, io.SEEK_CUR)  # its content and checksum
+    stream.seek(place)
+    return head[4:] == b"eXIf"
 
 
 class _opened:  # noqa: N801 - used as a with statement only

@@ -13,7 +13,7 @@ class Spool:
     """A scratch file with a place for each crop: a table need not be sorted by radiograph, memory stays small.
 
     Args:
-        path: of a new file; it is removed by `close`.
+        path: of a new file; it is removed at the end of the `with` block.
         crop_bytes: of one crop.
         rows_per_shard: rows that are wanted together.
         rows: in all.
@@ -21,7 +21,7 @@ class Spool:
 
     def __init__(self, path: Path, crop_bytes: int, rows_per_shard: int, rows: int) -> None:
         self._path, self._crop_bytes, self.rows_per_shard = path, crop_bytes, rows_per_shard
-        self._file = open(path, "w+b", buffering=0)  # noqa: SIM115 - closed by `close`
+        self._file = open(path, "w+b", buffering=0)  # noqa: SIM115 - closed by __exit__
         starts = range(0, rows, rows_per_shard)
         self._missing = [min(rows_per_shard, rows - start) for start in starts]
 
@@ -38,6 +38,9 @@ class Spool:
         """The bytes of a crop that was put."""
         return os.pread(self._file.fileno(), self._crop_bytes, row * self._crop_bytes)
 
-    def close(self) -> None:
+    def __enter__(self) -> Spool:
+        return self
+
+    def __exit__(self, *_: object) -> None:
         self._file.close()
         self._path.unlink()

@@ -68,6 +68,6 @@ def _shape(shape: dict[str, Any], where: str) -> tuple[Box, tuple[tuple[float, f
             xs, ys = ([float(value) for value in shape[f"all_points_{axis}"]] for axis in "xy")
             outline = tuple(zip(xs, ys, strict=True))
             return checked_box((min(xs), min(ys), max(xs) - min(xs), max(ys) - min(ys)), where), outline
-    except (KeyError, TypeError, ValueError) as error:
+    except (KeyError, TypeError, ValueError, OverflowError) as error:
         raise DataError(f"{where}: the coordinates of its {shape['name']} cannot be used: {error!r}") from None
     raise DataError(f"{where}: shape {shape.get('name')!r}; only rect and polygon mark a region")

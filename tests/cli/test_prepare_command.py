@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import numpy as np
@@ -52,3 +53,27 @@ def test_prepare_error_is_one_line(table, tmp_path, capsys):
 def test_prepare_wants_its_options(capsys):
     assert run("prepare") == 2
     assert "--rois" in capsys.readouterr().err
+
+
+@pytest.mark.usefixtures("table")
+def test_polygons_patients_and_labels(tmp_path, capsys):
+    """LabelMe polygons of any names, with patients and classes from files of their own."""
+    marks = tmp_path / "marks"
+    marks.mkdir()
+    for name, label in (("a", "PMF"), ("b", "nodule"), ("b", "artefact")):
+        shape = {"label": label, "points": [[2, 3], [9, 3], [5, 12.5]], "shape_type": "polygon"}
+        path = marks / f"{name}.json"
+        shapes = json.loads(path.read_text())["shapes"] if path.exists() else []
+        path.write_text(json.dumps({"imagePath": f"{name}.png", "shapes": [*shapes, shape]}))
+    (tmp_path / "patients.csv").write_text("image,patient_id\na.png,Q1\nb.png,Q2\n")
+    (tmp_path / "labels.yaml").write_text("PMF: large\nnodule: small\nartefact: null\n")
+    given = ("--rois", marks, "--images", tmp_path / "images", "--out", tmp_path / "data")
+    assert run("prepare", *given) == 1
+    assert "no patient is known of image 'a.png'; give --patients" in capsys.readouterr().err
+    files = ("--patients", tmp_path / "patients.csv", "--labels", tmp_path / "labels.yaml")
+    assert run("prepare", *given, *files, "--set", "data.image_size=32") == 0
+    rows = list(PreparedData.open(tmp_path / "data").manifest)
+    assert [(row.patient_id, row.label) for row in rows] == [("Q1", "large"), ("Q2", "small")]
+    assert [(row.x, row.y, row.width, row.height) for row in rows] == [(2, 3, 7, 9.5)] * 2
+    assert {row.extra["polygon"] for row in rows} == {"2,3 9,3 5,12.5"}
+    assert [row.scale_x for row in rows] == [32 / 9.5] * 2

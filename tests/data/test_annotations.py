@@ -152,6 +152,15 @@ def test_coco(tmp_path, images):
     ]
 
 
+def test_coco_polygon_is_kept(tmp_path, images):
+    tree = coco()
+    tree["annotations"][0]["segmentation"] = [[1, 2.5, 4, 2.5, 4, 6.5]]
+    tree["annotations"][1]["segmentation"] = {"counts": "run lengths", "size": [48, 64]}
+    (tmp_path / "c.json").write_text(json.dumps(tree))
+    rois = read_rois(tmp_path / "c.json", images)
+    assert [roi.polygon for roi in rois] == [((1, 2.5), (4, 2.5), (4, 6.5)), None]
+
+
 def spoil(path: list, value: object) -> str:
     tree = coco()
     place: object = tree
@@ -165,6 +174,8 @@ BAD_COCO = {
     "unknown image": (["annotations", 0, "image_id"], 9, "annotation 1: image_id 9 is not among"),
     "unknown category": (["annotations", 1, "category_id"], [5], r"annotation 2: category_id \[5\]"),
     "no box": (["annotations", 0, "bbox"], [], r"annotation 1: bbox is \[\]"),
+    "two corners": (["annotations", 0, "segmentation"], [[1, 2, 3, 4]], r"segmentation is \[\[1, 2, 3, 4\]\]"),
+    "endless number": (["annotations", 0, "bbox"], [10**400, 2, 3, 4], r"bbox is \[1000"),
     "box of text": (["annotations", 0, "bbox"], ["1", 2, 3, 4], "bbox is"),
     "no area": (["annotations", 0, "bbox"], [1, 2, 0, 4], "annotation 1: the box .* has no area"),
     "infinite": (["annotations", 0, "bbox"], [1, 2, float("inf"), 4], "no finite number"),
@@ -388,6 +399,7 @@ def test_bad_label_map(text, message, good_table, images, tmp_path):
 BAD_PATIENTS = {
     "other columns": ("image,patient\na.png,1\n", "expected the columns image, patient_id, got image, patient"),
     "image missing": ("image,patient_id\nb.png,1\n", r"no patient for image 'a\.png', which .*line 2 uses"),
+    "two patients": ("image,patient_id\na.png,1\na.png,2\n", r"line 3: image 'a\.png' has another patient here"),
     "empty id": ("image,patient_id\na.png,\n", "line 2: patient_id is empty"),
 }
 

@@ -2,16 +2,12 @@
 
 from __future__ import annotations
 
-import os
-import random
-import signal
-import subprocess
 import sys
-import time
 from pathlib import Path
 
 import numpy as np
 import pytest
+from kill_prepare import kill_prepare
 from PIL import Image
 
 from keras_cwp.config import DataConfig
@@ -100,21 +96,6 @@ def test_a_damaged_data_set_is_not_taken_over(many, tmp_path):
 @pytest.mark.slow
 @pytest.mark.skipif(sys.platform == "win32", reason="SIGKILL is of POSIX")
 def test_killed_at_any_moment_the_next_run_ends_with_the_same_bytes(many, tmp_path):
-    """Some kills here; scripts/kill_prepare does the twenty of the acceptance test."""
-    before = read_all(make(many, tmp_path / "fresh").path)
-    moments = random.Random(0)
-    out = tmp_path / "data"
-    for _ in range(4):
-        code = (
-            "from keras_cwp.data.prepare import prepare; from keras_cwp.config import DataConfig; import sys;"
-            "prepare(sys.argv[1], sys.argv[2], sys.argv[3], DataConfig(image_size=32, rois_per_shard=16))"
-        )
-        command = [sys.executable, "-c", code, str(many / "rois.csv"), str(many / "images"), str(out)]
-        running = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-        time.sleep(moments.uniform(0.5, 6))
-        os.kill(running.pid, signal.SIGKILL)
-        running.wait()
-        if out.exists():
-            assert read_all(out) == before
-    assert read_all(make(many, out).path) == before
-    assert not [entry.name for entry in tmp_path.iterdir() if "preparing" in entry.name]
+    """Two moments here; scripts/kill_prepare.py does the twenty of the acceptance test."""
+    killed = kill_prepare(many / "rois.csv", many / "images", tmp_path, moments=2, seed=0)
+    assert killed >= 1

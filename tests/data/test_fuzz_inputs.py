@@ -31,7 +31,7 @@ def test_undamaged_input_is_read(tmp_path, shared):
     """Else the attempts above would prove nothing."""
     fuzzer = Fuzzer(tmp_path, shared, seed=0)
     fuzzer.damaged = lambda kind: fuzzer.good[kind]  # type: ignore[method-assign]
-    fuzzer._damaged_data = lambda: fuzzer.folder / "prepared"  # type: ignore[method-assign]
+    fuzzer._damaged_data = lambda _: fuzzer.folder / "prepared"  # type: ignore[method-assign]
     for kind in KINDS:
         fuzzer.try_once(kind)
         assert fuzzer.refused == 0, kind

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import json
+import os
 import pathlib
 import shutil
 
@@ -262,6 +263,52 @@ def test_full_disk_leaves_the_old_data_set(good_table, images, tmp_path, monkeyp
     monkeypatch.undo()
     assert read_all(tmp_path / "data") == before
     assert not [entry for entry in tmp_path.iterdir() if "preparing" in entry.name]
+
+
+def test_disk_that_takes_a_part_of_a_crop(good_table, images, tmp_path, monkeypatch):
+    really = os.pwrite
+    monkeypatch.setattr(os, "pwrite", lambda file, crop, place: really(file, bytes(crop)[:100], place))
+    with pytest.raises(CwpError, match=r"cannot write .*data: No space left on device"):
+        prepare(good_table, images, tmp_path / "data", CONFIG)
+    assert not (tmp_path / "data").exists()
+
+
+def test_full_disk_under_a_shard(good_table, images, tmp_path, monkeypatch):
+    import tensorflow as tf
+
+    def refuse(*_: object) -> None:
+        raise tf.errors.ResourceExhaustedError(None, None, "rois.tfrecord; No space left on device")
+
+    monkeypatch.setattr(tf.io, "TFRecordWriter", refuse)
+    with pytest.raises(CwpError, match=r"cannot write .*tfrecord: .*No space left on device"):
+        prepare(good_table, images, tmp_path / "data", CONFIG)
+    assert not (tmp_path / "data").exists()
+
+
+def test_a_shard_by_itself_says_what_it_is(good_table, images, tmp_path):
+    import tensorflow as tf
+
+    data = prepare(good_table, images, tmp_path / "data", CONFIG)
+    for record in tf.data.TFRecordDataset(sorted(map(str, data.path.glob("*.tfrecord")))):
+        about = tf.train.Example.FromString(record.numpy()).features.feature["about"].bytes_list.value[0]
+        assert json.loads(about) == {
+            "format_version": 2,
+            "classes": ["normal", "sick"],
+            "image_size": 32,
+            "crop_size": 48,
+            "context": 0.25,
+            "square": "pad",
+            "spacing_mm": None,
+            "dtype": "uint8",
+        }
+
+
+def test_scale_of_a_stretched_box(table, images, tmp_path):
+    path = table("a.png,P1,x,0,0,16,8", "b.png,P2,y,2,2,10,20")
+    stretched = prepare(path, images, tmp_path / "data", DataConfig(image_size=32, square="stretch")).manifest
+    assert [(row.scale_x, row.scale_y) for row in stretched] == [(2, 4), (3.2, 1.6)]
+    padded = prepare(path, images, tmp_path / "data", CONFIG).manifest
+    assert [(row.scale_x, row.scale_y) for row in padded] == [(2, 2), (1.6, 1.6)]
 
 
 def test_cache_is_used_and_mended(good_table, images, tmp_path, monkeypatch):

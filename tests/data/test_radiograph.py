@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import io
+import subprocess
+import sys
 
 import numpy as np
 import pytest
+from dicom_file import dicom
 from PIL import Image
 
 from keras_cwp.data.radiograph import Rules, read_header, read_radiograph
@@ -91,6 +94,66 @@ def test_exif_orientation(orientation, tmp_path):
     np.testing.assert_array_equal(read_radiograph(path).pixels, upright)
     header = read_header(path)
     assert (header.height, header.width) == upright.shape
+
+
+def test_exif_behind_the_pixels_of_a_png(tmp_path):
+    """Where PNG allows it and Pillow's header does not look."""
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    content = save(tmp_path / "a.png", RAMP, exif=exif).read_bytes()
+    start = content.index(b"eXIf") - 4
+    end = start + 12 + int.from_bytes(content[start : start + 4], "big")
+    (tmp_path / "b.png").write_bytes(content[:start] + content[end:-12] + content[start:end] + content[-12:])
+    for name in "ab":
+        header = read_header(tmp_path / f"{name}.png")
+        assert (header.width, header.height) == (3, 4)
+        np.testing.assert_array_equal(read_radiograph(tmp_path / f"{name}.png").pixels, np.rot90(RAMP, -1))
+
+
+@pytest.mark.parametrize("name", ["a.png", "a.dcm"])
+def test_a_header_is_read_without_the_pixels(name, tmp_path, monkeypatch):
+    """Neither Pillow's decoder nor the pixel data of a DICOM file is asked for."""
+    pixels = np.random.default_rng(0).integers(0, 4096, (400, 300), dtype=np.uint16)
+    path = dicom(tmp_path / name, pixels) if name == "a.dcm" else save(tmp_path / name, pixels)
+    content = path.read_bytes()
+    path.write_bytes(content[:2000] + bytes(len(content) - 2012) + content[-12:])
+    if name == "a.png":
+        monkeypatch.setattr(Image.Image, "load", lambda *_: pytest.fail("decoded"))
+    header = read_header(path)
+    assert (header.width, header.height) == (300, 400)
+
+
+BIG = """
+import resource, sys
+from keras_cwp.data.crops import crop_roi
+from keras_cwp.data.radiograph import read_header, read_radiograph
+def peak(): return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
+def read(path):
+    header = read_header(path)
+    picture = read_radiograph(path)
+    assert picture.pixels.shape == (header.height, header.width)
+    crop_roi(picture.pixels, None, 224, 0)
+for path in sys.argv[1::2]: read(path)
+for small, big in zip(sys.argv[1::2], sys.argv[2::2]):
+    before = peak()
+    read(big)
+    print(peak() - before)
+"""
+
+
+@pytest.mark.slow
+def test_a_huge_radiograph_takes_a_bounded_share_of_memory(tmp_path):
+    """4,000 × 5,000 pixels of 16 bits: file, stored values and shades, 16 bytes a pixel at most."""
+    huge = np.tile(np.arange(4000, dtype=np.uint16), (5000, 1))
+    paths = []
+    for name, pixels in (("small", huge[:50, :40]), ("huge", huge)):
+        paths += [dicom(tmp_path / f"{name}.dcm", np.ascontiguousarray(pixels))]
+    for name, pixels in (("small", huge[:50, :40]), ("huge", huge)):
+        paths += [save(tmp_path / f"{name}.png", np.ascontiguousarray(pixels), compress_level=1)]
+    command = [sys.executable, "-c", BIG, *map(str, paths)]
+    grown = subprocess.run(command, check=True, capture_output=True, text=True).stdout.split()
+    assert len(grown) == 2
+    assert max(map(int, grown)) < 16 * huge.size
 
 
 def test_exif_orientation_of_jpeg(tmp_path):
