@@ -78,11 +78,13 @@ def leaks(data: PreparedData) -> list[Finding]:
     crops = _groups(crop_digests(data))
     crossing_files = [group for group in files if len({patients[i] for i in group}) > 1]
     crossing_crops = [group for group in crops if len({patients[i] for i in group}) > 1]
-    two_labels = [group for group in crops if len({int(data.labels[i]) for i in group}) > 1] + _relabelled(data)
+    two_labels = {group for group in crops if len({int(data.labels[i]) for i in group}) > 1} | _relabelled(data)
     return [
         *_found("error", "same file, two patients", crossing_files, "radiograph files stand under several patients"),
         *_found("error", "same crop, two patients", crossing_crops, "identical crops stand under several patients"),
-        *_found("error", "same region, two labels", two_labels, "regions are marked twice, with different labels"),
+        *_found(
+            "error", "same region, two labels", sorted(two_labels), "regions are marked twice, with different labels"
+        ),
     ]
 
 
@@ -119,14 +121,14 @@ def _found(level: Level, check: str, groups: Sequence[tuple[int, ...]], what: st
     return [Finding(level, check, f"{len(groups)} {what}", len(groups), tuple(groups[:_SHOWN]))]
 
 
-def _relabelled(data: PreparedData) -> list[tuple[int, ...]]:
+def _relabelled(data: PreparedData) -> set[tuple[int, ...]]:
     """Pairs of almost the same box on one radiograph with different labels."""
-    pairs: list[tuple[int, ...]] = []
+    pairs: set[tuple[int, ...]] = set()
     for group in _groups(data.manifest.texts("image").tolist()):
         for place, first in enumerate(group):
             for second in group[place + 1 :]:
                 if data.labels[first] != data.labels[second] and _iou(data, first, second) >= _SAME_BOX_IOU:
-                    pairs.append((first, second))
+                    pairs.add((first, second))
     return pairs
 
 
@@ -239,7 +241,10 @@ def _boxes(data: PreparedData) -> list[Finding]:
     across, down = (x + width / 2) / image_width, (y + height / 2) / image_height
     beside = np.flatnonzero((np.abs(across - 0.5) > 0.5 - _LUNG_EDGE) | (down < _LUNG_EDGE) | (down > 1 - _BELOW_LUNGS))
     low, high = (f"{100 * bound:g} %" for bound in _ODD_BOX_SHARE)
-    size, place = f"boxes take less than {low} or more than {high} of it", "boxes have their centre where no lung is"
+    size, place = (
+        f"boxes take less than {low} or more than {high} of their radiograph",
+        "boxes have their centre where no lung is",
+    )
     return [
         *_found("warning", "odd box", [(int(i),) for i in odd], size),
         *_found("warning", "box beside the lungs", [(int(i),) for i in beside], place),

@@ -145,6 +145,8 @@ def test_same_pixels_in_another_file(make):
 def test_region_marked_twice_with_two_labels(make):
     data = make(lambda _, rows: rows.append({**rows[0], "x": 21, "label": "b"}))
     assert set(said(data, "error")) == {"same region, two labels"}
+    twice = make(lambda _, rows: rows.append({**rows[0], "label": "b"}), name="twice")
+    assert "1 regions are marked twice" in said(twice, "error")["same region, two labels"]
 
 
 def spoil_lightly(images: Path, _: list[dict]) -> None:
@@ -285,6 +287,8 @@ def test_command_on_a_bad_set_names_no_patient(make, tmp_path, capsys):
     assert "3 error-level findings (same file, two patients" in text.err
     page, tree = ((tmp_path / "page" / f"audit.{kind}").read_text() for kind in ("html", "json"))
     assert page.count("<img") >= 6
+    assert 'href="#f0"' in page
+    assert 'id="f0"' in page
     assert "Smith" not in page + tree + text.out + text.err
     assert "8.png" not in page + tree
     assert json.loads(tree)["findings"][0]["manifest_lines"] == [[5, 10]]
