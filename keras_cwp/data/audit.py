@@ -123,21 +123,23 @@ def _found(level: Level, check: str, groups: Sequence[tuple[int, ...]], what: st
 
 def _relabelled(data: PreparedData) -> set[tuple[int, ...]]:
     """Pairs of almost the same box on one radiograph with different labels."""
+    x, y, width, height = (data.manifest.numbers(name) for name in ("x", "y", "width", "height"))
+    corners = np.column_stack([x, y, x + width, y + height])
     pairs: set[tuple[int, ...]] = set()
     for group in _groups(data.manifest.texts("image").tolist()):
+        rows = np.array(group)
         for place, first in enumerate(group):
-            for second in group[place + 1 :]:
-                if data.labels[first] != data.labels[second] and _iou(data, first, second) >= _SAME_BOX_IOU:
-                    pairs.add((first, second))
+            rest = rows[place + 1 :]
+            rest = rest[data.labels[rest] != data.labels[first]]
+            pairs |= {(first, int(second)) for second in rest[_iou(corners[first], corners[rest]) >= _SAME_BOX_IOU]}
     return pairs
 
 
-def _iou(data: PreparedData, first: int, second: int) -> float:
-    a, b = data.manifest[first], data.manifest[second]
-    width = min(a.x + a.width, b.x + b.width) - max(a.x, b.x)
-    height = min(a.y + a.height, b.y + b.height) - max(a.y, b.y)
-    shared = max(width, 0) * max(height, 0)
-    return shared / (a.width * a.height + b.width * b.height - shared)
+def _iou(one: np.ndarray, others: np.ndarray) -> np.ndarray:
+    """Intersection over union [n] of a box [4] and others [n, 4], as left, top, right, bottom."""
+    sides = np.minimum(one[2:], others[:, 2:]) - np.maximum(one[:2], others[:, :2])
+    shared = np.maximum(sides, 0).prod(axis=1)
+    return shared / ((one[2:] - one[:2]).prod() + (others[:, 2:] - others[:, :2]).prod(axis=1) - shared)
 
 
 def _shared(data: PreparedData, against: PreparedData, images: np.ndarray) -> list[Finding]:
