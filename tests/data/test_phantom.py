@@ -19,9 +19,12 @@ from keras_cwp.data.thorax import FIELD_MM, Anatomy, draw_thorax
 from keras_cwp.errors import CwpError, DataError
 
 
+SIDE = 128  # pixels; the least that there is
+
+
 @pytest.fixture(scope="module")
 def table(tmp_path_factory):
-    return draw_phantoms(tmp_path_factory.mktemp("phantoms") / "set", patients=15, seed=1, side_px=192)
+    return draw_phantoms(tmp_path_factory.mktemp("phantoms") / "set", patients=15, seed=1, side_px=SIDE)
 
 
 @pytest.fixture(scope="module")
@@ -33,7 +36,7 @@ def rows(table):
 def test_set_prepares_and_splits(table, tmp_path):
     data = prepare(table, table.parent / "images", tmp_path / "data", DataConfig(image_size=32, classes=CLASSES))
     assert data.meta["counts"]["patients"] == 15
-    assert all(row.spacing_mm == pytest.approx(FIELD_MM / 192) for row in data.manifest)
+    assert all(row.spacing_mm == pytest.approx(FIELD_MM / SIDE) for row in data.manifest)
     folds(data.patients, data.labels, 5, 0)  # every class has five patients
 
 
@@ -51,7 +54,7 @@ def test_boxes_lie_apart_on_the_picture(rows):
         x, y, width, height = (int(row[name]) for name in ("x", "y", "width", "height"))
         assert x >= 0
         assert y >= 0
-        assert max(x + width, y + height) <= 192
+        assert max(x + width, y + height) <= SIDE
         for other_x, other_y, other_width, other_height in boxes[row["image"]]:
             assert (
                 x >= other_x + other_width
@@ -63,8 +66,8 @@ def test_boxes_lie_apart_on_the_picture(rows):
 
 
 def test_seed_decides(table, tmp_path):
-    again = draw_phantoms(tmp_path / "again", patients=6, seed=1, side_px=192)
-    other = draw_phantoms(tmp_path / "other", patients=6, seed=2, side_px=192)
+    again = draw_phantoms(tmp_path / "again", patients=6, seed=1, side_px=SIDE)
+    other = draw_phantoms(tmp_path / "other", patients=6, seed=2, side_px=SIDE)
     first = sorted((again.parent / "images").iterdir())[0]
     assert first.read_bytes() == (table.parent / "images" / first.name).read_bytes()
     assert first.read_bytes() != (other.parent / "images" / first.name).read_bytes()
