@@ -92,7 +92,7 @@ DECODED: tuple[tuple[str, Callable[[Path, int, int], None], int, int, int], ...]
     ("JPEG, 224 px", draw_jpegs, 224, 500, 10),
     ("JPEG, 1024 px", draw_jpegs, 1024, 60, 20),
     ("DICOM 12 bit, 2048 px, uncompressed", draw_dicoms, 2048, 30, 10),
-    ("DICOM 12 bit, 2048 px, JPEG 2000", draw_jpeg2000, 2048, 20, 5),
+    ("DICOM 12 bit, 2048 px, JPEG 2000", draw_jpeg2000, 2048, 16, 4),
 )
 
 
