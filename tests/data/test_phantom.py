@@ -18,7 +18,6 @@ from keras_cwp.data.splits import folds
 from keras_cwp.data.thorax import FIELD_MM, Anatomy, draw_thorax
 from keras_cwp.errors import CwpError, DataError
 
-
 SIDE = 128  # pixels; the least that there is
 
 
