@@ -22,6 +22,9 @@ images_option = click.option("--images", type=PATH, help="Folder of the radiogra
 patient_per_image_option = click.option(
     "--patient-per-image", is_flag=True, help="The ROI table names no patient; each image is one."
 )
+split_option = click.option(
+    "--split", type=PATH, help="split.csv of another run on the same data set: divide the patients as it did."
+)
 
 
 def training_options(function: Callable[..., Any]) -> Callable[..., Any]:

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import multiprocessing
-import os
-import threading
 from collections import deque
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ProcessPoolExecutor
@@ -16,6 +14,7 @@ from pathlib import Path
 import numpy as np
 
 from keras_cwp.config import DataConfig
+from keras_cwp.data.child import leave_with_parent
 from keras_cwp.data.crops import crop_roi
 from keras_cwp.data.manifest import PreparedData
 from keras_cwp.data.plan import Picture, Plan
@@ -135,7 +134,7 @@ def _in_processes(
     """The same by several processes; spawned, not forked, for a fork of TensorFlow's threads can hang."""
     waiting: deque[tuple[list[Crops | None], Future[list[Crops]]]] = deque()
     context = multiprocessing.get_context("spawn")
-    with ProcessPoolExecutor(workers, mp_context=context, initializer=_leave_with_parent) as pool:
+    with ProcessPoolExecutor(workers, mp_context=context, initializer=leave_with_parent) as pool:
         try:
             for chunk in chunks:
                 tasks = [(picture, [plan.boxes[row] for row in picture.rows]) for picture in chunk]
@@ -152,18 +151,6 @@ def _in_processes(
             ) from None
         finally:
             pool.shutdown(cancel_futures=True)
-
-
-def _leave_with_parent() -> None:
-    """End this process when its parent is gone: one that was killed cannot tell its workers to stop."""
-    parent = multiprocessing.parent_process()
-
-    def wait() -> None:
-        if parent is not None:
-            parent.join()
-            os._exit(1)
-
-    threading.Thread(target=wait, daemon=True).start()
 
 
 def _merged(taken: list[Crops | None], future: Future[list[Crops]]) -> list[Crops]:
