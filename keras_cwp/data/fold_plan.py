@@ -57,7 +57,7 @@ def _by_site(data: PreparedData, config: Config) -> list[np.ndarray]:
     if len(names) < 2:
         raise SplitError(f"split: one site only in {data.path}; leave-one-site-out needs at least two")
     assert_disjoint(data.patients, site)
-    for name in names:
+    for name in names.tolist():
         for label in data.classes:
             if not (data.label_names[site != name] == label).any():
                 raise SplitError(f"split: class {label!r} is at site {name!r} only; held out, nothing teaches it")

@@ -98,7 +98,7 @@ class EpochEnd(keras.callbacks.Callback):
             return {}
         probabilities = predict_probabilities(self._ask, self.data, self.rows)
         if self.keep:
-            _write_array(self.folder / _VALIDATION_FILE.format(epoch + 1), probabilities)
+            keep_validation(self.folder, epoch, probabilities)
         return validation_figures(self.data.labels[self.rows], probabilities)
 
     def _remember(self, epoch: int, figures: dict[str, float]) -> None:
@@ -131,6 +131,13 @@ def validation_figures(labels: np.ndarray, probabilities: np.ndarray) -> dict[st
     }
 
 
+def keep_validation(folder: Path, epoch: int, probabilities: np.ndarray) -> None:
+    """Leave validation probabilities float64 [rows, classes] of an epoch, from 0, in a training's folder."""
+    buffer = io.BytesIO()
+    np.save(buffer, probabilities, allow_pickle=False)
+    write_bytes(folder / _VALIDATION_FILE.format(epoch + 1), buffer.getvalue())
+
+
 def kept_validation(folder: Path, epochs: int) -> np.ndarray:
     """Validation probabilities float64 [epochs, rows, classes] that a training with `keep` left."""
     files = [folder / _VALIDATION_FILE.format(epoch) for epoch in range(1, epochs + 1)]
@@ -144,9 +151,3 @@ def write_history(path: Path, history: list[dict[str, Any]]) -> None:
     writer.writeheader()
     writer.writerows(history)
     write_text(path, text.getvalue())
-
-
-def _write_array(path: Path, values: np.ndarray) -> None:
-    buffer = io.BytesIO()
-    np.save(buffer, values, allow_pickle=False)
-    write_bytes(path, buffer.getvalue())

@@ -66,14 +66,12 @@ def run_fold(job: FoldJob) -> None:
     data = PreparedData.open(job.data, verify=False)
     if data.content_hash != job.data_hash:
         raise RunError(f"fold {job.fold}: {job.data} holds another data set here than where the run was begun")
-    if job.config.split.inner is None:
-        network, validation = _plain(data, job)
-    else:
-        network, probabilities = train_nested(data, job.rows("train"), job.config, _seed(job), job.folder)
-        validation = as_scores(data, job.rows("train"), probabilities, job.fold)
-    test = job.rows("test")
-    held_out = as_scores(data, test, predict_probabilities(forward(network), data, test), job.fold)
-    validation.to_csv(job.folder / _VALIDATION)
+    network, rows, chosen = _train(data, job)
+    ask, test = forward(network), job.rows("test")
+    if chosen is None:
+        chosen = predict_probabilities(ask, data, rows)
+    as_scores(data, rows, chosen, job.fold).to_csv(job.folder / _VALIDATION)
+    held_out = as_scores(data, test, predict_probabilities(ask, data, test), job.fold)
     held_out.to_csv(job.folder / _SCORES)  # last: it says that the fold is done
 
 
@@ -82,12 +80,12 @@ def fold_scores(job: FoldJob) -> tuple[Scores, Scores]:
     return Scores.from_csv(job.folder / _SCORES), Scores.from_csv(job.folder / _VALIDATION)
 
 
-def _plain(data: PreparedData, job: FoldJob) -> tuple[keras.Model, Scores]:
-    train, rows = job.rows("train"), job.rows("validation")
+def _train(data: PreparedData, job: FoldJob) -> tuple[keras.Model, np.ndarray, np.ndarray | None]:
+    """The fold's network, the rows that choose thresholds, and their probabilities where it is not the one to ask."""
+    train, validation, seed = job.rows("train"), job.rows("validation"), fold_seed(job.config.seed, job.fold)
+    if job.config.split.inner is not None:
+        network, out_of_fold = train_nested(data, train, job.config, seed, job.folder)
+        return network, train, out_of_fold
     silent = Console(quiet=True)  # fold_progress.py shows how far all folds are
-    network = train_network(data, train, rows, job.config, _seed(job), job.folder, silent, f"fold {job.fold}")
-    return network, as_scores(data, rows, predict_probabilities(forward(network), data, rows), job.fold)
-
-
-def _seed(job: FoldJob) -> int:
-    return fold_seed(job.config.seed, job.fold)
+    network = train_network(data, train, validation, job.config, seed, job.folder, silent, f"fold {job.fold}")
+    return network, validation, None

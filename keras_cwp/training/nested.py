@@ -100,7 +100,7 @@ def _out_of_fold(
         own, held_out = folder / f"inner_{k + 1}", inner == k
         train_network(
             data, rows[~held_out], rows[held_out], config, fold_seed(seed, k + 1), own, _SILENT, own.name,
-            keep_validation=True,
+            keep=True,
         )  # fmt: skip
         found[:, held_out] = kept_validation(own, config.train.epochs)
     return found

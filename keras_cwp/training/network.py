@@ -48,7 +48,7 @@ def train_network(
     console: Console,
     title: str,
     stop_after: int | None = None,
-    keep_validation: bool = False,
+    keep: bool = False,
 ) -> keras.Model:
     """Train, or continue, or only load when this folder's training had ended.
 
@@ -58,7 +58,7 @@ def train_network(
         seed: of the initial weights, the order of the images, dropout and augmentation.
         folder: receives model.keras, model.json, history.csv and the TensorBoard log.
         stop_after: epochs to train of a schedule made for `train.epochs`; None: all.
-        keep_validation: keep each epoch's validation probabilities; see `epochs.kept_validation`.
+        keep: leave each epoch's validation probabilities there; see `epochs.kept_validation`.
 
     Returns:
         The network with the weights to keep: images [batch, image_size, image_size, 1] → logits, float32.
@@ -71,7 +71,7 @@ def train_network(
     trainee, network = _build(data, config, seed, steps)
     progress = load_state(folder / STATE_FILE, trainee) if (folder / STATE_FILE).is_file() else Progress()
     done, last = len(progress.history), stop_after or config.train.epochs
-    epoch_end = EpochEnd(network, data, validation, config.train, folder, progress, keep_validation)
+    epoch_end = EpochEnd(network, data, validation, config.train, folder, progress, keep)
     if done < last and not epoch_end.patience_is_over:
         trainee.fit(
             _batches(data, train, config, seed, done, trainee.augment),

@@ -7,11 +7,9 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
 
-from keras_cwp.data.child import leave_with_parent
 from keras_cwp.errors import RunError
+from keras_cwp.training.child import start_child
 from keras_cwp.training.fold import FoldJob, run_fold
-from keras_cwp.training.quiet import import_tensorflow
-from keras_cwp.training.threads import use_threads
 
 
 def in_processes(
@@ -37,7 +35,7 @@ def in_processes(
     context = multiprocessing.get_context("spawn")
     threads = jobs[0].config.train.threads
     count = min(processes, len(jobs))
-    with ProcessPoolExecutor(count, mp_context=context, initializer=_start, initargs=(threads,)) as pool:
+    with ProcessPoolExecutor(count, mp_context=context, initializer=start_child, initargs=(threads,)) as pool:
         futures = {pool.submit(work, job): job for job in jobs}
         try:
             for future in as_completed(futures):
@@ -50,9 +48,3 @@ def in_processes(
             ) from None
         finally:
             pool.shutdown(cancel_futures=True)
-
-
-def _start(threads: int | None) -> None:
-    leave_with_parent()
-    import_tensorflow()
-    use_threads(threads)
