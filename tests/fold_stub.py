@@ -30,8 +30,9 @@ def small_data(path: Path, sites: tuple[str, ...] = ("",), patients: int = 12) -
                 (("roi", "roi_id"), ("image", "image"), ("patient", "patient_id"))}  # fmt: skip
         site = sites[patient % len(sites)]
         label = CLASSES[patient // len(sites) % 2]
-        rows.append(ManifestRow(**names, label=label, x=0, y=0, width=8, height=8, image_width=8, image_height=8,
-                                spacing_mm=None, file_sha256="", **keys, extra={"site": site} if site else {}))  # fmt: skip
+        extra = {"site": site} if site else {}
+        box = {"x": 0, "y": 0, "width": 8, "height": 8, "image_width": 8, "image_height": 8}
+        rows.append(ManifestRow(**names, label=label, **box, spacing_mm=None, file_sha256="", **keys, extra=extra))
     return PreparedData(path, CLASSES, 32, 8, rows, {"data_hash": "h", "square": "pad", "spacing_mm": None})
 
 

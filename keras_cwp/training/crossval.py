@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from rich.console import Console
@@ -56,6 +57,14 @@ def cross_validate(
         ConfigError: a candidate of nested cross-validation that is no configuration.
     """
     use_threads(config.train.threads)
+    run, jobs = begin_cv(data, config, out, split)
+    run_jobs(jobs, console, run_folds)
+    finish_cv(run, jobs, run_info(data, split))
+    return run
+
+
+def begin_cv(data: PreparedData, config: Config, out: Path, split: Path | None) -> tuple[RunFolder, list[FoldJob]]:
+    """Make or take up the RUN folder, and say what is to be run; raises as `cross_validate`."""
     splits = given_parts(split, data, config) if split else fold_parts(data, config)
     for candidate in candidate_configs(config).values():
         check_buildable(candidate, data)
@@ -63,12 +72,21 @@ def cross_validate(
     write_text(run.path / "environment.json", json.dumps(environment(), indent=2) + "\n")
     keep_split(run, split_csv(data, splits))
     home = data.path.resolve()
-    jobs = [FoldJob(home, data.content_hash, config, run.path.resolve(), fold, parts) for fold, parts in splits.items()]
+    return run, [
+        FoldJob(home, data.content_hash, config, run.path.resolve(), fold, parts) for fold, parts in splits.items()
+    ]
+
+
+def run_jobs(jobs: Sequence[FoldJob], console: Console, run_folds: RunFolds) -> None:
+    """Run the folds that are not done, of one run or of several, and show how far they are."""
     with FoldProgress(console, jobs) as progress:
         run_folds([job for job in jobs if not job.done], progress.done)
+
+
+def finish_cv(run: RunFolder, jobs: Sequence[FoldJob], info: dict[str, Any]) -> None:
+    """Join the folds' Scores and mark the run complete."""
     held_out, validation = zip(*(fold_scores(job) for job in jobs), strict=True)
-    finish_run(run, run_info(data, split), concatenate(list(held_out)), concatenate(list(validation)))
-    return run
+    finish_run(run, info, concatenate(list(held_out)), concatenate(list(validation)))
 
 
 def given_parts(path: Path, data: PreparedData, config: Config) -> dict[int, np.ndarray]:

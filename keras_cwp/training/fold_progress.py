@@ -26,12 +26,13 @@ class FoldProgress:
     """A context in which `done` is called once a fold.
 
     Args:
-        jobs: all folds, those that an earlier run finished too.
+        jobs: all folds, those that an earlier run finished too; of one run, or of several.
     """
 
     def __init__(self, console: Console, jobs: Sequence[FoldJob]) -> None:
         self.console = console
         self.jobs = jobs
+        self.runs = len({job.run for job in jobs})
         self.began = time.monotonic()
         self.bar = Progress(
             TextColumn("{task.description}"),
@@ -66,11 +67,11 @@ class FoldProgress:
     def done(self, job: FoldJob) -> None:
         """Say that a fold is finished, and what it found."""
         scores, _ = fold_scores(job)
-        minutes = (time.monotonic() - self.began) / 60
+        run = f"{job.run.name} " if self.runs > 1 else ""
+        patients, area = len(np.unique(scores.patient_id)), macro_auc(scores.label, scores.probabilities)
         self.console.print(
-            f"fold {job.fold}/{len(self.jobs)}  done: {len(scores)} ROIs of {len(np.unique(scores.patient_id))} "
-            f"patients scored, macro AUC {macro_auc(scores.label, scores.probabilities):.3f}, "
-            f"{minutes:.1f} min since the start",
+            f"{run}fold {job.fold}/{len(self.jobs) // self.runs}  done: {len(scores)} ROIs of {patients} patients "
+            f"scored, macro AUC {area:.3f}, {(time.monotonic() - self.began) / 60:.1f} min since the start",
             soft_wrap=True,
         )
         self._show()

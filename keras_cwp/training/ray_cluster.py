@@ -48,9 +48,8 @@ def on_ray(
     threads = jobs[0].config.train.threads or cores()
     began = _connect(ray, address)
     task = ray.remote(num_cpus=cpus or threads, num_gpus=gpus, max_retries=RETRIES)(fold_on_node)
-    mark = (jobs[0].run / _MARK).read_text(encoding="utf-8")
     try:
-        waiting = {task.remote(job, mark, threads, work): job for job in jobs}
+        waiting = {task.remote(job, _mark(job), threads, work): job for job in jobs}
         while waiting:
             for reference in ray.wait(list(waiting))[0]:
                 job = waiting.pop(reference)
@@ -72,8 +71,7 @@ def fold_on_node(job: FoldJob, mark: str, threads: int, work: Callable[[FoldJob]
     """
     import_tensorflow()
     use_threads(threads)
-    here = job.run / _MARK
-    if here.is_file() and here.read_text(encoding="utf-8") == mark:
+    if (job.run / _MARK).is_file() and _mark(job) == mark:
         work(job)
         return {}
     with tempfile.TemporaryDirectory(prefix="keras_cwp_") as folder:
@@ -81,6 +79,10 @@ def fold_on_node(job: FoldJob, mark: str, threads: int, work: Callable[[FoldJob]
         work(own)
         files = sorted(path for path in own.folder.rglob("*") if path.is_file())
         return {path.relative_to(own.folder).as_posix(): path.read_bytes() for path in files}
+
+
+def _mark(job: FoldJob) -> str:
+    return (job.run / _MARK).read_text(encoding="utf-8")
 
 
 def unpack(job: FoldJob, files: dict[str, bytes]) -> None:
@@ -123,6 +125,11 @@ def _answer(ray: Any, reference: Any, job: FoldJob) -> dict[str, bytes]:
     except ray.exceptions.RayTaskError as error:
         if isinstance(error.cause, CwpError):
             raise type(error.cause)(str(error.cause)) from None
+        if isinstance(error.cause, ray.exceptions.RayError):
+            reason = str(error.cause).strip().split("\n")[-1]
+            raise RunError(
+                f"fold {job.fold}: a node could not begin it ({reason}); is keras_cwp installed there?"
+            ) from None
         raise
     except ray.exceptions.RayError as error:
         reason = str(error).strip().split("\n")[0]

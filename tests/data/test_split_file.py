@@ -46,7 +46,7 @@ def test_of_another_data_set(data, text):
 
 def test_of_fewer_rois(data, text):
     other = small_data(data.path, patients=13)
-    with pytest.raises(SplitError, match="fold 1: 2 of the 26 ROIs of .* are missing"):
+    with pytest.raises(SplitError, match=r"fold 1: 2 of the 26 ROIs of .* are missing"):
         given(other, text)
 
 
@@ -57,7 +57,7 @@ def test_a_patient_on_both_sides(data, text):
 
 
 def test_a_roi_twice(data, text):
-    with pytest.raises(SplitError, match="line 74: ROI .* stands in fold 1 twice"):
+    with pytest.raises(SplitError, match=r"line 74: ROI .* stands in fold 1 twice"):
         given(data, text + text.splitlines()[1] + "\n")
 
 

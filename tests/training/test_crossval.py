@@ -11,7 +11,7 @@ import pytest
 from fold_stub import refuse_fold, score_fold, score_fold_after_a_death, small_config, small_data
 from rich.console import Console
 
-from keras_cwp.errors import RunError, ScoresError, SplitError
+from keras_cwp.errors import ConfigError, RunError, ScoresError, SplitError
 from keras_cwp.evaluation.comparison import align
 from keras_cwp.training import crossval
 from keras_cwp.training.crossval import cross_validate, given_parts
@@ -20,11 +20,12 @@ from keras_cwp.training.fold import FoldJob
 from keras_cwp.training.fold_progress import FoldProgress, fold_epochs
 from keras_cwp.training.parallel import in_processes
 from keras_cwp.training.ray_cluster import fold_on_node, unpack
+from keras_cwp.training.sweep import sweep
 
 
 @pytest.fixture(autouse=True)
 def no_network_is_built(monkeypatch):
-    monkeypatch.setattr(crossval, "check_buildable", lambda config, data: None)
+    monkeypatch.setattr(crossval, "check_buildable", lambda *_: None)
 
 
 def stub_folds(jobs, done):
@@ -79,7 +80,7 @@ def test_a_given_split_gives_two_models_the_same_folds(tmp_path):
 def test_an_unfinished_run_with_another_split_is_not_continued(tmp_path):
     other = validate(tmp_path / "other", seed=1)
 
-    def killed(jobs, done):
+    def killed(*_):
         raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
@@ -110,6 +111,37 @@ def test_fit_and_cv_do_not_take_each_others_splits(tmp_path):
     assert (_given(one, data) == given_parts(path, data, small_config())[1]).all()
     with pytest.raises(SplitError, match=r"has the folds \[0\]; cv wants"):
         given_parts(one, data, small_config())
+
+
+def sweep_of(folder, learning_rate=0.1, seeds=2, said=None):
+    configs = {"a": small_config(), "b": small_config()}
+    train = configs["b"].train.model_copy(update={"learning_rate": learning_rate})
+    configs["b"] = configs["b"].model_copy(update={"train": train})
+    console = Console(file=said or io.StringIO(), width=200)
+    return sweep(small_data(folder / "data"), configs, seeds, folder / "runs", console, run_folds=stub_folds)
+
+
+def test_configurations_and_seeds_are_compared_on_the_folds_of_the_first(tmp_path):
+    said = io.StringIO()
+    runs = sweep_of(tmp_path, said=said)
+    assert [run.path.name for run in runs] == ["a_seed_0", "a_seed_1", "b_seed_0", "b_seed_1"]
+    align({run.path.name: run.scores for run in runs})
+    assert (runs[0].scores.probabilities != runs[1].scores.probabilities).any()
+    assert [run.info["split_given"] for run in runs] == [False, True, True, True]
+    lines = said.getvalue().splitlines()
+    assert len(lines) == 12
+    assert lines[-1].startswith("b_seed_1 fold 3/3  done")
+    sweep_of(tmp_path)
+    assert all(len(pids) == 1 for run in runs for pids in made_by(run))  # all were kept
+    with pytest.raises(RunError, match="b_seed_0 holds a completed run of another configuration"):
+        sweep_of(tmp_path, learning_rate=0.2)
+
+
+def test_configurations_with_other_threads_are_not_compared(tmp_path):
+    one = small_config()
+    other = one.model_copy(update={"train": one.train.model_copy(update={"threads": 1})})
+    with pytest.raises(ConfigError, match=r"train.threads is .*; give all of them the same"):
+        sweep(small_data(tmp_path), {"a": one, "b": other}, 1, tmp_path, Console(quiet=True))
 
 
 def test_a_line_a_fold_where_there_is_no_terminal(tmp_path):
