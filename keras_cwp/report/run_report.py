@@ -17,13 +17,12 @@ from keras_cwp.report.examples import Example, choose_examples
 from keras_cwp.report.held_out import how_held_out, seen, split_rows
 from keras_cwp.report.html import write_report
 from keras_cwp.report.run_input import ReportInput
+from keras_cwp.report.subgroup_columns import subgroup_columns
 from keras_cwp.report.summary import summary
 from keras_cwp.scores import Scores
 
 if TYPE_CHECKING:
     from keras_cwp.training.run import RunFolder
-
-_SUBGROUPS = ("site", "manufacturer", "side", "view", "file_type")  # manifest columns worth a table of their own
 
 
 def evaluate_run(
@@ -49,7 +48,7 @@ def evaluate_run(
     views = views or config.evaluate.tta
     scores, validation = _scores(run, data, source, views, own_views)
     out = out or run.path / _place(data, None if own_views else views)
-    subgroups = _subgroups(scores, source) if source else {}
+    subgroups = subgroup_columns(scores, source) if source else {}
     metrics = evaluate(scores, config.evaluate, config.seed, validation, subgroups) | {"views": views}
     report = ReportInput(
         title=run.path.resolve().name if data is None else f"{run.path.resolve().name} on {data.path.resolve().name}",
@@ -142,13 +141,6 @@ def _inner_crops(data: PreparedData, rows: np.ndarray) -> np.ndarray:
     inner = slice(data.margin, data.margin + data.image_size)
     stored = data.read(rows)[:, inner, inner]
     return stored.astype(np.float32) / np.float32(np.iinfo(data.dtype).max)
-
-
-def _subgroups(scores: Scores, data: PreparedData) -> dict[str, np.ndarray]:
-    """Columns of the manifest with more than one value among the scored ROIs, str [rois]."""
-    extra = {row.roi_key: row.extra for row in data.manifest}
-    columns = {name: np.array([extra[str(roi)].get(name, "") for roi in scores.roi_id]) for name in _SUBGROUPS}
-    return {name: values for name, values in columns.items() if len(np.unique(values)) > 1}
 
 
 def run_history(run: RunFolder) -> list[dict[str, float]]:

@@ -33,7 +33,7 @@ class EpochEnd(keras.callbacks.Callback):
         data, rows: validation crops.
         folder: where history.csv, the TensorBoard log and the state go.
         progress: of an earlier part of this training, or a fresh one.
-        keep: leave the validation probabilities of each epoch in `folder`, for `kept_validation`.
+        keep_views: leave each epoch's validation probabilities, of so many views, in `folder` for `kept_validation`.
     """
 
     def __init__(
@@ -44,7 +44,7 @@ class EpochEnd(keras.callbacks.Callback):
         config: TrainConfig,
         folder: Path,
         progress: Progress,
-        keep: bool = False,
+        keep_views: int | None = None,
     ) -> None:
         super().__init__()
         self.network = network
@@ -54,7 +54,7 @@ class EpochEnd(keras.callbacks.Callback):
         self.config = config
         self.folder = folder
         self.progress = progress
-        self.keep = keep
+        self.keep_views = keep_views
         self._began = 0.0
 
     def on_train_begin(self, logs: Any = None) -> None:
@@ -96,8 +96,8 @@ class EpochEnd(keras.callbacks.Callback):
         """No figures where there are no rows to choose by."""
         if len(self.rows) == 0:
             return {}
-        probabilities = predict_probabilities(self._ask, self.data, self.rows)
-        if self.keep:
+        probabilities = predict_probabilities(self._ask, self.data, self.rows, self.keep_views or 1)
+        if self.keep_views:
             keep_validation(self.folder, epoch, probabilities)
         return validation_figures(self.data.labels[self.rows], probabilities)
 

@@ -67,11 +67,11 @@ def run_fold(job: FoldJob) -> None:
     if data.content_hash != job.data_hash:
         raise RunError(f"fold {job.fold}: {job.data} holds another data set here than where the run was begun")
     network, rows, chosen = _train(data, job)
-    ask, test = forward(network), job.rows("test")
+    ask, test, views = forward(network), job.rows("test"), job.config.evaluate.tta
     if chosen is None:
-        chosen = predict_probabilities(ask, data, rows)
+        chosen = predict_probabilities(ask, data, rows, views)
     as_scores(data, rows, chosen, job.fold).to_csv(job.folder / _VALIDATION)
-    held_out = as_scores(data, test, predict_probabilities(ask, data, test), job.fold)
+    held_out = as_scores(data, test, predict_probabilities(ask, data, test, views), job.fold)
     held_out.to_csv(job.folder / _SCORES)  # last: it says that the fold is done
 
 

@@ -71,7 +71,8 @@ def train_network(
     trainee, network = _build(data, config, seed, steps)
     progress = load_state(folder / STATE_FILE, trainee) if (folder / STATE_FILE).is_file() else Progress()
     done, last = len(progress.history), stop_after or config.train.epochs
-    epoch_end = EpochEnd(network, data, validation, config.train, folder, progress, keep)
+    keep_views = config.evaluate.tta if keep else None
+    epoch_end = EpochEnd(network, data, validation, config.train, folder, progress, keep_views)
     if done < last and not epoch_end.patience_is_over:
         trainee.fit(
             _batches(data, train, config, seed, done, trainee.augment),
