@@ -15,7 +15,8 @@ from keras_cwp.scores import Scores
 @pytest.mark.parametrize(
     ("size_mm", "name"),
     [
-        ("0.4", "p/s"), ("1.5", "p/s"), ("1.6", "q/t"), ("3", "q/t"), ("10", "r/u"), ("10.1", "A"), ("50", "A"), ("80", "B/C"),
+        ("0.4", "p/s"), ("1.5", "p/s"), ("1.6", "q/t"), ("3", "q/t"),
+        ("10", "r/u"), ("10.1", "A"), ("50", "A"), ("80", "B/C"),
     ],
 )  # fmt: skip
 def test_limits_belong_to_the_smaller_class(size_mm, name):
