@@ -30,7 +30,7 @@ def test_dump_holds_every_key_and_reads_back_equal(tmp_path):
     ("override", "message"),
     [
         ("train.epoch=5", r"unknown key 'train.epoch'; known here: .*epochs"),
-        ("trian.epochs=5", r"unknown key 'trian'; known here: augment, data"),
+        ("trian.epochs=5", r"unknown key 'trian'; known here: augment, candidates, data"),
         ("train.epochs=many", r"train.epochs: .*integer.*, got 'many'"),
         ("train.epochs=0", r"train.epochs: .*greater than or equal to 1, got 0"),
         ("data.square=round", r"data.square: .*'pad' or 'stretch', got 'round'"),
