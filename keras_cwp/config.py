@@ -207,9 +207,11 @@ def candidate_configs(config: Config) -> dict[str, Config]:
         where = f"candidate {name}"
         if not _CANDIDATE_NAME.fullmatch(name):
             raise ConfigError(f"{where}: a name is made of letters, digits, _ and -, for it names a folder")
-        for section in overlay:
-            if section not in _CANDIDATE_SECTIONS:
-                raise ConfigError(f"{where}: section {section!r}; candidates differ in {_CANDIDATE_SECTIONS} only")
+        for section, values in overlay.items():
+            if section not in _CANDIDATE_SECTIONS or not isinstance(values, dict):
+                raise ConfigError(
+                    f"{where}: {section!r} is {values!r}; candidates have sections, {', '.join(_CANDIDATE_SECTIONS)}"
+                )
         tree = base.model_dump(mode="json")
         for section, values in overlay.items():
             tree[section] |= values

@@ -96,7 +96,8 @@ def test_too_few_patients_for_inner_folds(tmp_path):
     ("inner", "candidates", "message"),
     [
         (None, CANDIDATES, r"candidates \['flat', 'steep'\]: inner folds choose among them; give split.inner"),
-        (2, {"a": {"data": {"image_size": 64}}}, "candidate a: section 'data'; candidates differ in"),
+        (2, {"a": {"data": {"image_size": 64}}}, "candidate a: 'data' is .*; candidates have sections, model, augment"),
+        (2, {"a": {"train": 5}}, "candidate a: 'train' is 5; candidates have sections"),
         (2, {"a": {"train": {"epoch": 1}}}, "candidate a: unknown key 'train.epoch'"),
         (2, {"../a": {}}, "candidate ../a: a name is made of letters"),
     ],
