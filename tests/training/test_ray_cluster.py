@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import functools
 import os
+import sys
 
 import fold_stub
 import pytest
 from fold_stub import refuse_fold, score_fold, score_fold_after_a_death, small_config, small_data
 from rich.console import Console
 
-from keras_cwp.errors import RunError
+from keras_cwp.errors import CwpError, RunError
 from keras_cwp.training import crossval
 from keras_cwp.training.crossval import cross_validate
 from keras_cwp.training.ray_cluster import on_ray
@@ -32,6 +33,13 @@ def address():
 def validate(folder, run_folds):
     data = small_data(folder.parent / "data")
     return cross_validate(data, small_config(), folder, Console(quiet=True), None, run_folds)
+
+
+def test_without_ray_it_is_one_error(tmp_path, monkeypatch):
+    monkeypatch.setattr(crossval, "check_buildable", lambda *_: None)
+    monkeypatch.setitem(sys.modules, "ray", None)
+    with pytest.raises(CwpError, match=r"Ray is not installed; pip install 'keras_cwp\[cluster\]'"):
+        validate(tmp_path / "run", on_ray)
 
 
 @pytest.mark.slow
