@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any, Literal
@@ -10,6 +11,9 @@ import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from keras_cwp.errors import ConfigError
+
+_CANDIDATE_SECTIONS = ("model", "augment", "train")
+_CANDIDATE_NAME = re.compile(r"[A-Za-z0-9_-]+")
 
 
 class _Section(BaseModel):
@@ -50,8 +54,12 @@ class SplitConfig(_Section):
 
     validation: float = Field(0.1, gt=0, lt=0.5, description="share of patients that choose epoch and threshold")
     test: float = Field(0.15, gt=0, lt=0.5, description="share of patients held out by fit")
-    folds: int = Field(5, ge=2, description="folds of cv")
+    by: Literal["patient", "site"] = Field("patient", description="what cv holds out: patients in folds, or each site")
+    folds: int = Field(5, ge=2, description="folds of cv by patient")
     repeats: int = Field(1, ge=1, description="times that cv is repeated with other folds")
+    inner: int | None = Field(
+        None, ge=2, description="nested cv: folds within a fold's training patients that choose; none: `validation`"
+    )
 
 
 class ModelConfig(_Section):
@@ -92,6 +100,9 @@ class TrainConfig(_Section):
     mixed_precision: Literal["auto", "on", "off"] = Field("auto", description="auto: on a GPU only")
     jit_compile: Literal["auto", "on", "off"] = Field("auto", description="auto: on a GPU only")
     shuffle_buffer: int = Field(4096, ge=1, description="crops held in memory to shuffle")
+    threads: int | None = Field(
+        None, ge=1, description="that an operation is divided among, which decides the last digits; none: all cores"
+    )
 
 
 class EvaluateConfig(_Section):
@@ -120,6 +131,9 @@ class Config(_Section):
     augment: AugmentConfig = AugmentConfig()
     train: TrainConfig = TrainConfig()
     evaluate: EvaluateConfig = EvaluateConfig()
+    candidates: dict[str, dict[str, dict[str, Any]]] = Field(
+        {}, description="nested cv chooses among these: name → what differs in the sections model, augment, train"
+    )
 
 
 class SrCode(_Section):
@@ -170,6 +184,45 @@ def load_config(path: Path | str | None = None, overrides: Iterable[str] = ()) -
         return Config.model_validate(tree)
     except ValidationError as error:
         raise ConfigError(_explain(error, path)) from None
+
+
+def read_candidate(path: Path | str) -> dict[str, Any]:
+    """One entry of `candidates` from a YAML file.
+
+    Raises:
+        ConfigError: no such file, or not YAML.
+    """
+    return _read_yaml(Path(path))
+
+
+def candidate_configs(config: Config) -> dict[str, Config]:
+    """What nested cross-validation chooses among: each candidate laid over the configuration; that alone without any.
+
+    Raises:
+        ConfigError: a section other than model, augment and train, an unknown key, a value out of range, or
+            candidates without inner folds.
+    """
+    if config.candidates and config.split.inner is None:
+        raise ConfigError(f"candidates {sorted(config.candidates)}: inner folds choose among them; give split.inner")
+    base = config.model_copy(update={"candidates": {}})
+    found = {}
+    for name, overlay in config.candidates.items():
+        where = f"candidate {name}"
+        if not _CANDIDATE_NAME.fullmatch(name):
+            raise ConfigError(f"{where}: a name is made of letters, digits, _ and -, for it names a folder")
+        for section, values in overlay.items():
+            if section not in _CANDIDATE_SECTIONS or not isinstance(values, dict):
+                raise ConfigError(
+                    f"{where}: {section!r} is {values!r}; candidates have sections, {', '.join(_CANDIDATE_SECTIONS)}"
+                )
+        tree = base.model_dump(mode="json")
+        for section, values in overlay.items():
+            tree[section] |= values
+        try:
+            found[name] = Config.model_validate(tree)
+        except ValidationError as error:
+            raise ConfigError(_explain(error, where)) from None
+    return found or {"only": base}
 
 
 def dump_config(config: Config) -> str:

@@ -27,13 +27,13 @@ import torch
 from reference_networks import keras_network, torch_network
 from torch import nn
 
-from keras_cwp.cli.quiet import import_tensorflow
 from keras_cwp.config import ModelConfig
 from keras_cwp.models.build import build_model
 from keras_cwp.models.deploy import deploy
 from keras_cwp.models.onnx_graph import PIXELS
 from keras_cwp.serving.export import write_saved_model
 from keras_cwp.serving.onnx_format import run_onnx, to_onnx, usable_cpus
+from keras_cwp.training.quiet import import_tensorflow
 from keras_cwp.training.run import ModelContract
 
 SIDE, CLASSES = 224, 3

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 import yaml
 
-from keras_cwp.config import Config, dump_config, load_config
+from keras_cwp.config import Config, candidate_configs, dump_config, load_config
 from keras_cwp.errors import ConfigError
+from keras_cwp.models.presets import PRESETS
+
+ROOT = Path(__file__).parents[1]
 
 
 def test_overrides_lie_over_the_file_and_the_file_over_the_defaults(tmp_path):
@@ -16,6 +21,13 @@ def test_overrides_lie_over_the_file_and_the_file_over_the_defaults(tmp_path):
     assert (config.train.epochs, config.train.batch_size, config.augment.policy) == (5, 8, "none")
     assert config.train.learning_rate == 0.001
     assert config.train.weight_decay == Config().train.weight_decay
+
+
+@pytest.mark.parametrize("path", sorted((ROOT / "configs").rglob("*.yaml")), ids=lambda path: path.stem)
+def test_every_configuration_that_is_shipped_is_one(path):
+    for config in candidate_configs(load_config(path)).values():
+        assert config.model.arch in PRESETS
+    assert path.read_text().startswith("# ")
 
 
 def test_dump_holds_every_key_and_reads_back_equal(tmp_path):
@@ -30,7 +42,7 @@ def test_dump_holds_every_key_and_reads_back_equal(tmp_path):
     ("override", "message"),
     [
         ("train.epoch=5", r"unknown key 'train.epoch'; known here: .*epochs"),
-        ("trian.epochs=5", r"unknown key 'trian'; known here: augment, data"),
+        ("trian.epochs=5", r"unknown key 'trian'; known here: augment, candidates, data"),
         ("train.epochs=many", r"train.epochs: .*integer.*, got 'many'"),
         ("train.epochs=0", r"train.epochs: .*greater than or equal to 1, got 0"),
         ("data.square=round", r"data.square: .*'pad' or 'stretch', got 'round'"),

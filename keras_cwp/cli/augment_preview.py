@@ -21,7 +21,7 @@ def command(data: Path, policy: str, out: Path, gif: Path | None, rois: int, dra
     """Draw a contact sheet of an augmentation policy: each ROI as it is, then as training would see it."""
     if out.suffix.lower() != ".png":
         raise ConfigError(f"--out {out}: the contact sheet is a PNG; end its name in .png")
-    from keras_cwp.cli.quiet import import_tensorflow
+    from keras_cwp.training.quiet import import_tensorflow
 
     import_tensorflow()
     from keras_cwp.augment.policy import Augment

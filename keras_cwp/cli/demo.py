@@ -33,8 +33,8 @@ def command(out: Path, overrides: tuple[str, ...], patients: int) -> None:
     """
     from rich.console import Console
 
-    from keras_cwp.cli.quiet import import_tensorflow
     from keras_cwp.config import load_config
+    from keras_cwp.training.quiet import import_tensorflow
 
     config = load_config(None, [*SETTINGS, *overrides])
     import_tensorflow()

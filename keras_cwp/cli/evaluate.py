@@ -16,9 +16,9 @@ from keras_cwp.cli.options import PATH
 @click.option("--tta", "views", type=click.IntRange(1, 64), help="Views of each crop to average; else the run's own.")
 def command(run: Path, data: Path | None, out: Path | None, views: int | None) -> None:
     """ROC evaluation of RUN's held-out ROIs, or of its model on another data set: metrics.json and report.html."""
-    from keras_cwp.cli.quiet import import_tensorflow
     from keras_cwp.data.manifest import PreparedData
     from keras_cwp.report.run_report import evaluate_run
+    from keras_cwp.training.quiet import import_tensorflow
     from keras_cwp.training.run import RunFolder
 
     import_tensorflow()

@@ -37,7 +37,7 @@ def command(
     A map shows what raised the score of the class, which is not the same as where disease is.
     """
     from keras_cwp.cli.progress import progress_bar
-    from keras_cwp.cli.quiet import import_tensorflow
+    from keras_cwp.training.quiet import import_tensorflow
 
     if not inputs and rois is None:
         raise click.UsageError("name at least one INPUT, or --rois")

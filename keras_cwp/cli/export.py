@@ -38,7 +38,7 @@ def command(run: Path, out: Path, kind: str, version: int | None, fold: int | No
 
     Each is compared with the Keras model before the version gets its name; one that exists is never overwritten.
     """
-    from keras_cwp.cli.quiet import import_tensorflow
+    from keras_cwp.training.quiet import import_tensorflow
 
     import_tensorflow()
     options = {"version": version, "fold": fold, "negative": negative, "note": lambda line: click.echo(line, err=True)}

@@ -6,11 +6,12 @@ from pathlib import Path
 
 import click
 
-from keras_cwp.cli.options import open_data, training_options
+from keras_cwp.cli.options import open_data, split_option, training_options
 
 
 @click.command("fit")
 @training_options
+@split_option
 def command(
     data: Path,
     images: Path | None,
@@ -18,6 +19,7 @@ def command(
     out: Path,
     config_path: Path | None,
     overrides: tuple[str, ...],
+    split: Path | None,
 ) -> None:
     """Train on one patient-grouped split, evaluate on its held-out patients, write RUN with report.html.
 
@@ -25,9 +27,9 @@ def command(
     """
     from rich.console import Console
 
-    from keras_cwp.cli.quiet import import_tensorflow
     from keras_cwp.config import load_config
     from keras_cwp.report.run_report import evaluate_run
+    from keras_cwp.training.quiet import import_tensorflow
 
     config = load_config(config_path, overrides)
     import_tensorflow()
@@ -35,6 +37,6 @@ def command(
 
     console = Console(stderr=True)
     opened, config = open_data(data, images, patient_per_image, config)
-    run = fit(opened, config, out, console)
+    run = fit(opened, config, out, console, split)
     sentence, page = evaluate_run(run)
     click.echo(f"{sentence}\n{page}")

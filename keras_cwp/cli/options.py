@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -13,6 +14,7 @@ from keras_cwp.errors import ConfigError, CwpError, DataError
 if TYPE_CHECKING:
     from keras_cwp.config import Config
     from keras_cwp.data.manifest import PreparedData
+    from keras_cwp.training.crossval import RunFolds
 
 PATH = click.Path(path_type=Path)
 
@@ -21,6 +23,9 @@ set_option = click.option("--set", "overrides", multiple=True, metavar="KEY=VALU
 images_option = click.option("--images", type=PATH, help="Folder of the radiographs, when --data is a ROI table.")
 patient_per_image_option = click.option(
     "--patient-per-image", is_flag=True, help="The ROI table names no patient; each image is one."
+)
+split_option = click.option(
+    "--split", type=PATH, help="split.csv of another run on the same data set: divide the patients as it did."
 )
 
 
@@ -31,6 +36,40 @@ def training_options(function: Callable[..., Any]) -> Callable[..., Any]:
     for option in (set_option, config_option, out, patient_per_image_option, images_option, data):
         function = option(function)
     return function
+
+
+def running_options(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Where folds are trained: --jobs, or --cluster with what a fold takes; `fold_runner` reads them."""
+    for option in (
+        click.option(
+            "--gpus-per-fold", type=click.FloatRange(min=0), default=0, help="GPUs of a Ray node a fold takes."
+        ),
+        click.option("--cpus-per-fold", type=click.IntRange(min=1), help="Cores of a Ray node that a fold takes."),
+        click.option("--cluster", metavar="ray[:ADDRESS]", help="Train folds on a Ray cluster (extra: cluster)."),
+        click.option("--jobs", type=click.IntRange(min=1), default=1, show_default=True, help="Processes for folds."),
+    ):
+        function = option(function)
+    return function
+
+
+def fold_runner(jobs: int, cluster: str | None, cpus_per_fold: int | None, gpus_per_fold: float) -> RunFolds:
+    """What runs the folds, as `cross_validate` wants it. Imports TensorFlow.
+
+    Raises:
+        CwpError: another kind of cluster than Ray, or --jobs beside it.
+    """
+    from keras_cwp.training.crossval import one_by_one
+    from keras_cwp.training.parallel import in_processes
+    from keras_cwp.training.ray_cluster import on_ray
+
+    if cluster is None:
+        return one_by_one if jobs == 1 else functools.partial(in_processes, processes=jobs)
+    kind, _, address = cluster.partition(":")
+    if kind != "ray":
+        raise CwpError(f"--cluster {cluster}: expected ray, or ray:ADDRESS")
+    if jobs > 1:
+        raise CwpError(f"--jobs {jobs} is for this machine; with --cluster the cluster decides how many folds run")
+    return functools.partial(on_ray, address=address, cpus=cpus_per_fold, gpus=gpus_per_fold)
 
 
 def open_data(data: Path, images: Path | None, patient_per_image: bool, config: Config) -> tuple[PreparedData, Config]:

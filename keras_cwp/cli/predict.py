@@ -43,7 +43,7 @@ def command(
     and so names the patient, as the radiograph does.
     """
     from keras_cwp.cli.progress import progress_bar
-    from keras_cwp.cli.quiet import import_tensorflow
+    from keras_cwp.training.quiet import import_tensorflow
 
     if not inputs and rois is None:
         raise click.UsageError("name at least one INPUT, or --rois")

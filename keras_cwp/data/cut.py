@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import multiprocessing
-import os
-import threading
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ProcessPoolExecutor
@@ -17,6 +15,7 @@ from typing import NamedTuple
 import numpy as np
 
 from keras_cwp.config import DataConfig
+from keras_cwp.data.child import leave_with_parent
 from keras_cwp.data.crops import crop_roi
 from keras_cwp.data.looks import look_of
 from keras_cwp.data.manifest import PreparedData
@@ -179,16 +178,9 @@ def _in_processes(
 
 
 def _begin() -> None:
-    """In a new process: keep memory for the next radiograph, and end with the parent, which, killed, cannot say so."""
+    """In a new process: keep memory for the next radiograph, and end with the parent."""
     keep_freed_memory()
-    parent = multiprocessing.parent_process()
-
-    def wait() -> None:
-        if parent is not None:
-            parent.join()
-            os._exit(1)
-
-    threading.Thread(target=wait, daemon=True).start()
+    leave_with_parent()
 
 
 def _merged(taken: list[Crops | None], future: Future[list[Crops]]) -> list[Crops]:

@@ -38,14 +38,22 @@ class Planned(keras.layers.Layer):
         self.steps = tuple(steps)
 
     def call(self, inputs: Any) -> Any:
+        return self._carry_out(inputs)[LOGITS]
+
+    def with_features(self, inputs: Any) -> tuple[Any, Any]:
+        """Activations before the global pooling [batch, h, w, channels], in the plan's order, and the logits."""
+        tensors = self._carry_out(inputs)
+        return tensors[next(step.inputs[0] for step in self.steps if step.kind == "pool")], tensors[LOGITS]
+
+    def compute_output_shape(self, input_shape: tuple[int | None, ...]) -> tuple[int | None, ...]:
+        return (input_shape[0], len(self.steps[-1].arrays["bias"]))
+
+    def _carry_out(self, inputs: Any) -> dict[str, Any]:
         tensors = {IMAGE: inputs}
         for step in self.steps:
             outputs = _RUN[step.kind](step, *(tensors[name] for name in step.inputs))
             tensors.update(zip(step.outputs, outputs if step.kind == "split" else [outputs], strict=True))
-        return tensors[LOGITS]
-
-    def compute_output_shape(self, input_shape: tuple[int | None, ...]) -> tuple[int | None, ...]:
-        return (input_shape[0], len(self.steps[-1].arrays["bias"]))
+        return tensors
 
 
 def _portable(step: Step) -> list[Step]:

@@ -5,6 +5,7 @@ A map says what raised the score, not what is ill; it is a check on the network,
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import cv2
@@ -13,6 +14,7 @@ import numpy as np
 import tensorflow as tf
 
 from keras_cwp.errors import ModelError
+from keras_cwp.models.deploy import Planned
 
 FEATURES = "features"  # the layer before the global pooling in every network of models/
 METHODS = ("gradcam", "gradcam++", "occlusion")
@@ -25,7 +27,7 @@ def heat_maps(
     """Map of what speaks for a class, one for each image.
 
     Args:
-        model: float32 [B, H, W, 1] in [0, 1] → logits [B, classes].
+        model: float32 [B, H, W, 1] in [0, 1] → logits [B, classes]; as trained, or what `deploy` made of it.
         images: float32 [B, H, W, 1] in [0, 1].
         class_index: int [B]; the class that each map is of.
         method: `gradcam` (weights: mean gradient of a channel), `gradcam++` (positive gradients, weighted per
@@ -81,21 +83,28 @@ def occlusion_maps(
     )
 
 
-def _probe(model: Any, layer: str) -> Any:
+def _probe(model: Any, layer: str) -> Callable[[Any], tuple[Any, Any]]:
+    """A function images → (activations, logits)."""
+    planned = [each for each in model.layers if isinstance(each, Planned)]
+    if planned:  # the graph that is deployed has no layers to ask for
+        return planned[0].with_features
     names = [each.name for each in model.layers]
     if layer not in names:
         raise ModelError(f"heat map: the model {model.name!r} has no layer {layer!r}; its last are {names[-5:]}")
     features = model.get_layer(layer).output
     if len(features.shape) != 4:
         raise ModelError(f"heat map: layer {layer!r} gives {features.shape}, expected [batch, height, width, channels]")
-    return keras.Model(model.inputs, [features, model.output])
+    both = keras.Model(model.inputs, [features, model.output])
+    return lambda images: both(images, training=False)
 
 
-def _gradient_maps(probe: Any, images: np.ndarray, class_index: np.ndarray, method: str) -> np.ndarray:
+def _gradient_maps(
+    probe: Callable[[Any], tuple[Any, Any]], images: np.ndarray, class_index: np.ndarray, method: str
+) -> np.ndarray:
     pixels = tf.constant(images, tf.float32)
     with tf.GradientTape(watch_accessed_variables=False) as tape:
         tape.watch(pixels)  # so that frozen networks are recorded too
-        features, logits = probe(pixels, training=False)
+        features, logits = probe(pixels)
         score = tf.gather(logits, tf.constant(class_index, tf.int32), batch_dims=1)
     gradient = tf.cast(tape.gradient(score, features), tf.float32).numpy()
     activations = tf.cast(features, tf.float32).numpy()

@@ -49,16 +49,18 @@ def run_names(paths: Sequence[Path]) -> list[str]:
 
 
 def _read(name: str, folder: RunFolder) -> ComparedRun:
-    scores, model = folder.scores, folder.config.model
-    return ComparedRun(name, scores, model.arch, *_size(folder), run_history(folder))
+    scores = folder.scores
+    architectures = dict.fromkeys(folder.model_config(own).arch for own in folder.model_folders())
+    return ComparedRun(name, scores, ", ".join(architectures), *_size(folder), run_history(folder))
 
 
 def _size(folder: RunFolder) -> tuple[int, int]:
-    """Parameters and multiply-accumulates of one network of the run."""
+    """Parameters and multiply-accumulates of the run's first network."""
     from keras_cwp.models.build import build_model
     from keras_cwp.models.cost import count_macs
 
-    contract = ModelContract.read(folder.model_folders()[0])
-    model = folder.config.model.model_copy(update={"weights": None})
+    first = folder.model_folders()[0]
+    contract = ModelContract.read(first)
+    model = folder.model_config(first).model_copy(update={"weights": None})
     network = build_model(model, len(contract.classes), contract.image_size)
     return int(network.count_params()), count_macs(network)

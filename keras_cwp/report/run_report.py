@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import csv
 import json
-from collections import Counter
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -15,15 +14,15 @@ from keras_cwp.errors import DataError, RunError
 from keras_cwp.evaluation.figures import evaluate
 from keras_cwp.files import write_text
 from keras_cwp.report.examples import Example, choose_examples
+from keras_cwp.report.held_out import how_held_out, seen, split_rows
 from keras_cwp.report.html import write_report
 from keras_cwp.report.run_input import ReportInput
+from keras_cwp.report.subgroup_columns import subgroup_columns
 from keras_cwp.report.summary import summary
 from keras_cwp.scores import Scores
 
 if TYPE_CHECKING:
     from keras_cwp.training.run import RunFolder
-
-_SUBGROUPS = ("site", "manufacturer", "side", "view", "file_type")  # manifest columns worth a table of their own
 
 
 def evaluate_run(
@@ -49,13 +48,13 @@ def evaluate_run(
     views = views or config.evaluate.tta
     scores, validation = _scores(run, data, source, views, own_views)
     out = out or run.path / _place(data, None if own_views else views)
-    subgroups = _subgroups(scores, source) if source else {}
+    subgroups = subgroup_columns(scores, source) if source else {}
     metrics = evaluate(scores, config.evaluate, config.seed, validation, subgroups) | {"views": views}
     report = ReportInput(
         title=run.path.resolve().name if data is None else f"{run.path.resolve().name} on {data.path.resolve().name}",
         scores=scores,
         metrics=metrics,
-        how=_how_held_out(run, views) if data is None else _how_elsewhere(run, data, views),
+        how=how_held_out(run, views) if data is None else _how_elsewhere(run, data, views),
         validation=validation,
         history=run_history(run),
         config_yaml=(run.path / "config.yaml").read_text(encoding="utf-8"),
@@ -144,13 +143,6 @@ def _inner_crops(data: PreparedData, rows: np.ndarray) -> np.ndarray:
     return stored.astype(np.float32) / np.float32(np.iinfo(data.dtype).max)
 
 
-def _subgroups(scores: Scores, data: PreparedData) -> dict[str, np.ndarray]:
-    """Columns of the manifest with more than one value among the scored ROIs, str [rois]."""
-    extra = {row.roi_key: row.extra for row in data.manifest}
-    columns = {name: np.array([extra[str(roi)].get(name, "") for roi in scores.roi_id]) for name in _SUBGROUPS}
-    return {name: values for name, values in columns.items() if len(np.unique(values)) > 1}
-
-
 def run_history(run: RunFolder) -> list[dict[str, float]]:
     """history.csv of every fold; `fold` is added where there are several."""
     folders = run.model_folders()
@@ -163,14 +155,9 @@ def run_history(run: RunFolder) -> list[dict[str, float]]:
     return rows
 
 
-def _split(run: RunFolder) -> list[dict[str, str]]:
-    with open(run.path / "split.csv", newline="", encoding="utf-8") as file:
-        return list(csv.DictReader(file))
-
-
 def _cohort(run: RunFolder) -> list[tuple[str, int, int, int]]:
     """Patients and ROIs of the parts that a single split trained and validated on."""
-    rows = _split(run)
+    rows = split_rows(run)
     if run.info["kind"] != "fit":
         return []
     groups = {part: [row for row in rows if row["part"] == part] for part in ("train", "validation")}
@@ -180,35 +167,10 @@ def _cohort(run: RunFolder) -> list[tuple[str, int, int, int]]:
     ]
 
 
-def _seen(views: int) -> str:
-    if views == 1:
-        return "seen once, without augmentation"
-    return f"seen in {views} views, as it is and mirrored, turned or shifted, whose probabilities were averaged"
-
-
-def _how_held_out(run: RunFolder, views: int) -> str:
-    rows = _split(run)
-    patients = Counter(part for part, _ in {(row["part"], row["patient_id"]) for row in rows})
-    if run.info["kind"] == "fit":
-        return (
-            f"The patients were divided once, before anything else was done, into {patients['train']} to train on, "
-            f"{patients['validation']} to choose epoch and thresholds by, and {patients['test']} held out; no patient "
-            f"is in two parts. The figures are of the held-out patients alone, each ROI {_seen(views)}."
-        )
-    split = run.config.split
-    times = f", {split.repeats} times with other folds" if split.repeats > 1 else ""
-    return (
-        f"{split.folds}-fold cross-validation{times}: the patients were divided into {split.folds} groups, and each "
-        "group was scored by a network that was trained without it, so no network saw another image of a patient it "
-        f"was judged on. {split.validation:.0%} of each network's own training patients chose its epoch and its "
-        f"thresholds and were not trained on. Each ROI was {_seen(views)}."
-    )
-
-
 def _how_elsewhere(run: RunFolder, data: PreparedData, views: int) -> str:
     models = len(run.model_folders())
     by = "the run's model" if models == 1 else f"the mean of the run's {models} fold models"
     return (
-        f"All {len(data)} ROIs of another data set were scored by {by}, each {_seen(views)}, and without any fitting "
+        f"All {len(data)} ROIs of another data set were scored by {by}, each {seen(views)}, and without any fitting "
         "to that data set. That the two data sets share no patient is for whoever collected them to say."
     )

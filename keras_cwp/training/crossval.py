@@ -1,96 +1,106 @@
-"""Patient-grouped, label-stratified cross-validation; its Scores are out of fold."""
+"""Patient-grouped cross-validation: folds are planned, run somewhere, and joined; its Scores are out of fold."""
 
 from __future__ import annotations
 
 import json
+from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from rich.console import Console
 
-from keras_cwp.config import Config
+from keras_cwp.config import Config, candidate_configs
+from keras_cwp.data.fold_plan import fold_parts
 from keras_cwp.data.manifest import PreparedData
-from keras_cwp.data.splits import assert_disjoint, folds, validation_part
+from keras_cwp.data.split_file import read_split, split_csv
+from keras_cwp.errors import SplitError
 from keras_cwp.files import write_text
-from keras_cwp.scores import Scores, concatenate
+from keras_cwp.scores import concatenate
 from keras_cwp.training.device import environment
-from keras_cwp.training.fit import run_info, split_rows
-from keras_cwp.training.inference import as_scores, forward, predict_probabilities
-from keras_cwp.training.network import check_buildable, train_network
-from keras_cwp.training.run import RunFolder, begin_run, finish_run, write_split
+from keras_cwp.training.fit import run_info
+from keras_cwp.training.fold import FoldJob, fold_scores, run_fold
+from keras_cwp.training.fold_progress import FoldProgress
+from keras_cwp.training.network import check_buildable
+from keras_cwp.training.run import RunFolder, begin_run, finish_run, keep_split
+from keras_cwp.training.threads import use_threads
+
+RunFolds = Callable[[Sequence[FoldJob], Callable[[FoldJob], None]], None]
 
 
-def cross_validate(data: PreparedData, config: Config, out: Path, console: Console) -> RunFolder:
+def one_by_one(jobs: Sequence[FoldJob], done: Callable[[FoldJob], None]) -> None:
+    """Run the folds in this process; `done` is told of each. See parallel.py and ray_cluster.py for other ways."""
+    for job in jobs:
+        run_fold(job)
+        done(job)
+
+
+def cross_validate(
+    data: PreparedData,
+    config: Config,
+    out: Path,
+    console: Console,
+    split: Path | None = None,
+    run_folds: RunFolds = one_by_one,
+) -> RunFolder:
     """Train one network a fold; each ROI is scored by a network that saw no ROI of its patient.
 
-    Folds that are finished in an unfinished run of the same configuration and data are not trained again.
+    Folds that are finished in an unfinished run of the same configuration, data and split are not trained again.
+
+    Args:
+        split: split.csv of another cv on the same data set, for the same folds; None draws them by the configuration.
+        run_folds: runs the jobs that are left, in any order, and calls the function it gets after each.
 
     Raises:
         RunError: `out` holds something else, or a training diverged.
-        SplitError: too few patients for the folds.
+        SplitError: too few patients for the folds, or a file that is not such a split.
+        ConfigError: a candidate of nested cross-validation that is no configuration.
     """
-    splits = fold_parts(data, config)
-    check_buildable(config, data)
-    run = begin_run(out, config, data.content_hash, "cv")
-    write_text(run.path / "environment.json", json.dumps(environment(), indent=2) + "\n")
-    rows = [row for fold, parts in splits.items() for row in split_rows(data, parts, fold)]
-    write_split(run.path / "split.csv", rows)
-    held_out, validation = [], []
-    for fold, parts in splits.items():
-        test, chosen = _one_fold(data, config, run, fold, len(splits), parts, console)
-        held_out.append(test)
-        validation.append(chosen)
-    finish_run(run, run_info(data), concatenate(held_out), concatenate(validation))
+    use_threads(config.train.threads)
+    run, jobs = begin_cv(data, config, out, split)
+    run_jobs(jobs, console, run_folds)
+    finish_cv(run, jobs, run_info(data, split))
     return run
 
 
-def fold_parts(data: PreparedData, config: Config) -> dict[int, np.ndarray]:
-    """For each fold, from 1 on, the part of each ROI: train, validation or test.
+def begin_cv(data: PreparedData, config: Config, out: Path, split: Path | None) -> tuple[RunFolder, list[FoldJob]]:
+    """Make or take up the RUN folder, and say what is to be run; raises as `cross_validate`."""
+    splits = given_parts(split, data, config) if split else fold_parts(data, config)
+    for candidate in candidate_configs(config).values():
+        check_buildable(candidate, data)
+    run = begin_run(out, config, data.content_hash, "cv")
+    write_text(run.path / "environment.json", json.dumps(environment(), indent=2) + "\n")
+    keep_split(run, split_csv(data, splits))
+    home = data.path.resolve()
+    return run, [
+        FoldJob(home, data.content_hash, config, run.path.resolve(), fold, parts) for fold, parts in splits.items()
+    ]
 
-    Repeats follow each other: with 5 folds, the second repeat's are 6 to 10. Validation patients are drawn
-    from a fold's training patients and serve its early stopping and thresholds only.
+
+def run_jobs(jobs: Sequence[FoldJob], console: Console, run_folds: RunFolds) -> None:
+    """Run the folds that are not done, of one run or of several, and show how far they are."""
+    with FoldProgress(console, jobs) as progress:
+        run_folds([job for job in jobs if not job.done], progress.done)
+
+
+def finish_cv(run: RunFolder, jobs: Sequence[FoldJob], info: dict[str, Any]) -> None:
+    """Join the folds' Scores and mark the run complete."""
+    held_out, validation = zip(*(fold_scores(job) for job in jobs), strict=True)
+    finish_run(run, info, concatenate(list(held_out)), concatenate(list(validation)))
+
+
+def given_parts(path: Path, data: PreparedData, config: Config) -> dict[int, np.ndarray]:
+    """The folds of a split.csv; where inner folds choose, its validation ROIs are for training.
+
+    Raises:
+        SplitError: see `read_split`; or the folds of a fit, or none to validate by.
     """
-    splits = {}
-    for repeat in range(config.split.repeats):
-        outer = folds(data.patients, data.label_names, config.split.folds, fold_seed(config.seed, repeat))
-        for k in range(config.split.folds):
-            number = repeat * config.split.folds + k + 1
-            splits[number] = _with_validation(data, outer == k, config, fold_seed(config.seed, number))
+    splits = read_split(path, data)
+    if list(splits) != list(range(1, len(splits) + 1)) or len(splits) < 2:
+        raise SplitError(f"split {path}: has the folds {list(splits)}; cv wants the split.csv of a cv (folds 1, 2 …)")
+    if config.split.inner is not None:
+        return {fold: np.where(parts == "validation", "train", parts) for fold, parts in splits.items()}
+    for fold, parts in splits.items():
+        if not (parts == "validation").any():
+            raise SplitError(f"split {path}, fold {fold}: no ROI is for validation; give --inner, or another split")
     return splits
-
-
-def fold_seed(seed: int, number: int) -> int:
-    """A seed for fold or repeat `number` that is not correlated with its neighbours'."""
-    return int(np.random.SeedSequence([seed, number]).generate_state(1)[0] >> 1)
-
-
-def _with_validation(data: PreparedData, test: np.ndarray, config: Config, seed: int) -> np.ndarray:
-    parts = np.where(test, "test", "train").astype("<U10")
-    rest = np.flatnonzero(~test)
-    share = config.split.validation
-    parts[rest[validation_part(data.patients[rest], data.label_names[rest], share, seed)]] = "validation"
-    assert_disjoint(data.patients, parts)
-    return parts
-
-
-def _one_fold(
-    data: PreparedData,
-    config: Config,
-    run: RunFolder,
-    fold: int,
-    count: int,
-    parts: np.ndarray,
-    console: Console,
-) -> tuple[Scores, Scores]:
-    """Scores of a fold's test and validation rows."""
-    train, validation, test = (np.flatnonzero(parts == part) for part in ("train", "validation", "test"))
-    folder = run.path / f"fold_{fold}"
-    title = f"fold {fold}/{count}"
-    network = train_network(data, train, validation, config, fold_seed(config.seed, fold), folder, console, title)
-    ask = forward(network)
-    test_scores, validation_scores = (
-        as_scores(data, rows, predict_probabilities(ask, data, rows, config.evaluate.tta), fold)
-        for rows in (test, validation)
-    )
-    console.print(f"{title}  done: {len(test)} ROIs of {len(np.unique(data.patients[test]))} patients scored")
-    return test_scores, validation_scores

@@ -16,11 +16,12 @@ from keras_cwp.config import TrainConfig
 from keras_cwp.data.manifest import PreparedData
 from keras_cwp.errors import RunError
 from keras_cwp.evaluation.roc import macro_auc
-from keras_cwp.files import write_text
-from keras_cwp.training.inference import Forward, forward, predict_probabilities
+from keras_cwp.files import write_bytes, write_text
+from keras_cwp.training.inference import forward, predict_probabilities
 from keras_cwp.training.resume import Progress, save_state
 
 STATE_FILE = "state.npz"
+_VALIDATION_FILE = "validation_epoch_{:04d}.npy"
 _TINY = 1e-12  # keeps the logarithm of a probability finite
 
 
@@ -32,6 +33,7 @@ class EpochEnd(keras.callbacks.Callback):
         data, rows: validation crops.
         folder: where history.csv, the TensorBoard log and the state go.
         progress: of an earlier part of this training, or a fresh one.
+        keep_views: leave each epoch's validation probabilities, of so many views, in `folder` for `kept_validation`.
     """
 
     def __init__(
@@ -42,6 +44,7 @@ class EpochEnd(keras.callbacks.Callback):
         config: TrainConfig,
         folder: Path,
         progress: Progress,
+        keep_views: int | None = None,
     ) -> None:
         super().__init__()
         self.network = network
@@ -51,6 +54,7 @@ class EpochEnd(keras.callbacks.Callback):
         self.config = config
         self.folder = folder
         self.progress = progress
+        self.keep_views = keep_views
         self._began = 0.0
 
     def on_train_begin(self, logs: Any = None) -> None:
@@ -64,7 +68,7 @@ class EpochEnd(keras.callbacks.Callback):
         if not np.isfinite(logs["loss"]):
             raise RunError(f"{self.folder}: the loss is {logs['loss']} in epoch {epoch + 1}; lower train.learning_rate")
         self.model.copy_average_to(self.network)
-        figures = validation_figures(self._ask, self.data, self.rows)
+        figures = self._validate(epoch)
         rate = float(keras.ops.convert_to_numpy(self.model.optimizer.learning_rate))
         row = {"epoch": epoch + 1, "loss": float(logs["loss"]), "accuracy": float(logs["accuracy"])}
         row |= figures | {"learning_rate": rate, "seconds": round(time.monotonic() - self._began, 2)}
@@ -88,7 +92,18 @@ class EpochEnd(keras.callbacks.Callback):
         else:
             self.network.set_weights(self.progress.best_weights)
 
+    def _validate(self, epoch: int) -> dict[str, float]:
+        """No figures where there are no rows to choose by."""
+        if len(self.rows) == 0:
+            return {}
+        probabilities = predict_probabilities(self._ask, self.data, self.rows, self.keep_views or 1)
+        if self.keep_views:
+            keep_validation(self.folder, epoch, probabilities)
+        return validation_figures(self.data.labels[self.rows], probabilities)
+
     def _remember(self, epoch: int, figures: dict[str, float]) -> None:
+        if not figures:
+            return
         auc = figures["val_auc"]
         score = (-np.inf if np.isnan(auc) else auc, -figures["val_loss"])
         if score > self.progress.best_score:
@@ -106,16 +121,27 @@ class EpochEnd(keras.callbacks.Callback):
         save_state(self.folder / STATE_FILE, self.model, self.progress)
 
 
-def validation_figures(ask: Forward, data: PreparedData, rows: np.ndarray) -> dict[str, float]:
+def validation_figures(labels: np.ndarray, probabilities: np.ndarray) -> dict[str, float]:
     """Macro AUC (NaN where a class is missing), accuracy and log loss of un-augmented crops."""
-    probabilities = predict_probabilities(ask, data, rows)
-    labels = data.labels[rows]
-    own = probabilities[np.arange(len(rows)), labels]
+    own = probabilities[np.arange(len(labels)), labels]
     return {
         "val_loss": float(-np.log(np.maximum(own, _TINY)).mean()),
         "val_accuracy": float((probabilities.argmax(axis=1) == labels).mean()),
         "val_auc": float(macro_auc(labels, probabilities)),
     }
+
+
+def keep_validation(folder: Path, epoch: int, probabilities: np.ndarray) -> None:
+    """Leave validation probabilities float64 [rows, classes] of an epoch, from 0, in a training's folder."""
+    buffer = io.BytesIO()
+    np.save(buffer, probabilities, allow_pickle=False)
+    write_bytes(folder / _VALIDATION_FILE.format(epoch + 1), buffer.getvalue())
+
+
+def kept_validation(folder: Path, epochs: int) -> np.ndarray:
+    """Validation probabilities float64 [epochs, rows, classes] that a training with `keep` left."""
+    files = [folder / _VALIDATION_FILE.format(epoch) for epoch in range(1, epochs + 1)]
+    return np.stack([np.load(file, allow_pickle=False) for file in files])
 
 
 def write_history(path: Path, history: list[dict[str, Any]]) -> None:

@@ -24,7 +24,10 @@ def forward(network: keras.Model) -> Forward:
     """
     side, channels = network.input_shape[1], network.input_shape[3]
     signature = [tf.TensorSpec([None, side, side, channels], tf.float32)]
-    return tf.function(lambda images: network(images, training=False), signature, autograph=False)
+    graph = tf.function(lambda images: network(images, training=False), signature, autograph=False)
+    traced = graph.get_concrete_function()  # a `tf.function` warns when there are many of it: cv has several a fold
+    traced.network = network  # it does not keep the weights by itself
+    return traced
 
 
 def predict_probabilities(

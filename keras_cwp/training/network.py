@@ -47,13 +47,18 @@ def train_network(
     folder: Path,
     console: Console,
     title: str,
+    stop_after: int | None = None,
+    keep: bool = False,
 ) -> keras.Model:
     """Train, or continue, or only load when this folder's training had ended.
 
     Args:
-        train, validation: int [n]; rows of the manifest, of patients that no other part has.
+        train, validation: int [n]; rows of the manifest, of patients that no other part has. Without validation
+            rows, history.csv has no validation figures.
         seed: of the initial weights, the order of the images, dropout and augmentation.
         folder: receives model.keras, model.json, history.csv and the TensorBoard log.
+        stop_after: epochs to train of a schedule made for `train.epochs`; None: all.
+        keep: leave each epoch's validation probabilities there; see `epochs.kept_validation`.
 
     Returns:
         The network with the weights to keep: images [batch, image_size, image_size, 1] → logits, float32.
@@ -65,18 +70,19 @@ def train_network(
     steps = -(-len(train) // config.train.batch_size)
     trainee, network = _build(data, config, seed, steps)
     progress = load_state(folder / STATE_FILE, trainee) if (folder / STATE_FILE).is_file() else Progress()
-    done = len(progress.history)
-    epoch_end = EpochEnd(network, data, validation, config.train, folder, progress)
-    if done < config.train.epochs and not epoch_end.patience_is_over:
+    done, last = len(progress.history), stop_after or config.train.epochs
+    keep_views = config.evaluate.tta if keep else None
+    epoch_end = EpochEnd(network, data, validation, config.train, folder, progress, keep_views)
+    if done < last and not epoch_end.patience_is_over:
         trainee.fit(
             _batches(data, train, config, seed, done, trainee.augment),
-            epochs=config.train.epochs,
+            epochs=last,
             initial_epoch=done,
             steps_per_epoch=steps,
             callbacks=[
                 MagnitudeRamp(trainee.augment, config.augment.ramp_epochs),
                 epoch_end,
-                TrainingProgress(console, title, config.train.epochs, steps, done),
+                TrainingProgress(console, title, last, steps, done),
             ],
             verbose=0,
             shuffle=False,  # the stream is in its order already

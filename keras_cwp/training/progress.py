@@ -43,7 +43,9 @@ class TrainingProgress(keras.callbacks.Callback):
 
     def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
         logs = logs or {}
-        figures = f"loss {logs['loss']:.3f}  val loss {logs['val_loss']:.3f}  val AUC {logs['val_auc']:.3f}"
+        figures = f"loss {logs['loss']:.3f}"
+        if "val_loss" in logs:
+            figures += f"  val loss {logs['val_loss']:.3f}  val AUC {logs['val_auc']:.3f}"
         self.bar.update(self.task, figures=figures)
         if not self.console.is_terminal:
             self.console.print(f"{self.title}  epoch {epoch + 1}/{self.epochs}  {figures}", soft_wrap=True)

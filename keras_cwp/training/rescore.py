@@ -20,7 +20,15 @@ def score_held_out(run: RunFolder, data: PreparedData, views: int) -> tuple[Scor
     Args:
         data: the run's own data set.
         views: of test-time augmentation; 1: the crops as they are.
+
+    Raises:
+        RunError: thresholds of the run come from inner networks, of which no more than their scores was kept.
     """
+    if run.config.split.inner is not None:
+        raise RunError(
+            f"{run.path}: nested cross-validation chose its thresholds in {run.config.evaluate.tta} view(s), and that "
+            "cannot be done again; run cv with evaluate.tta"
+        )
     row_of = {row.roi_key: number for number, row in enumerate(data.manifest)}
     parts: dict[tuple[int, str], list[int]] = {}
     with open(run.path / "split.csv", newline="", encoding="utf-8") as file:

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from keras_cwp.config import Config, dump_config, load_config
+from keras_cwp.config import Config, ModelConfig, dump_config, load_config
 from keras_cwp.errors import RunError
 from keras_cwp.files import write_text
 from keras_cwp.scores import Scores
@@ -103,6 +102,11 @@ class RunFolder:
         folds = sorted(self.path.glob("fold_*/model.keras"), key=lambda file: int(file.parent.name[5:]))
         return [file.parent for file in folds] or [self._existing("model.keras").parent]
 
+    def model_config(self, folder: Path) -> ModelConfig:
+        """The network of one of `model_folders`: the run's, or what nested cross-validation chose in that fold."""
+        own = folder / "config.yaml"
+        return (load_config(own) if own.is_file() else self.config).model
+
     def _existing(self, name: str) -> Path:
         path = self.path / name
         if not path.is_file():
@@ -140,10 +144,16 @@ def finish_run(run: RunFolder, info: dict[str, Any], scores: Scores, validation:
     scores.to_csv(run.path / "scores.csv")
 
 
-def write_split(path: Path, rows: Sequence[tuple[str, ...]]) -> None:
-    """split.csv: roi_id, patient_id, image, fold, part (train, validation or test); names are pseudonyms."""
-    lines = ["roi_id,patient_id,image,fold,part", *(",".join(row) for row in rows)]
-    write_text(path, "\n".join(lines) + "\n")
+def keep_split(run: RunFolder, text: str) -> None:
+    """Write split.csv; see data/split_file.py.
+
+    Raises:
+        RunError: an earlier part of this run had other folds.
+    """
+    path = run.path / "split.csv"
+    if path.is_file() and path.read_text(encoding="utf-8") != text:
+        raise RunError(f"{run.path} holds an unfinished run with another split; name another folder or give it its own")
+    write_text(path, text)
 
 
 def _begun(data_hash: str, kind: str) -> str:

@@ -12,7 +12,7 @@ from click.testing import CliRunner
 
 from keras_cwp.cli.main import cli
 from keras_cwp.config import Config, EvaluateConfig, dump_config
-from keras_cwp.errors import RunError, ScoresError
+from keras_cwp.errors import CwpError, RunError, ScoresError
 from keras_cwp.report.run_comparison import run_names
 from keras_cwp.scores import Scores
 from keras_cwp.training.run import ModelContract
@@ -67,6 +67,23 @@ def test_what_is_no_run_is_refused(tmp_path: Path) -> None:
             cli, ["compare", str(tmp_path / "a"), str(tmp_path / "b"), "--out", str(tmp_path / "o")],
             catch_exceptions=False,
         )  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["--config", "a.yaml"], "say with --data what to cross-validate on"),
+        (["run", "--data", "d"], "are for --config, and there is none"),
+        (["--config", "a.yaml", "--config", "b/a.yaml", "--data", "d"], "two files have the same name"),
+    ],
+)
+def test_what_cannot_be_trained_is_refused(words: list[str], message: str, tmp_path: Path, monkeypatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("b").mkdir()
+    for name in ("a.yaml", "b/a.yaml"):
+        Path(name).write_text("")
+    with pytest.raises(CwpError, match=message):
+        CliRunner().invoke(cli, ["compare", *words, "--out", "o"], catch_exceptions=False)
 
 
 def test_names_tell_runs_apart(tmp_path: Path) -> None:

@@ -6,7 +6,10 @@ import keras
 import numpy as np
 import pytest
 
+from keras_cwp.config import ModelConfig
 from keras_cwp.errors import ModelError
+from keras_cwp.models.build import build_model
+from keras_cwp.models.deploy import deploy
 from keras_cwp.report.gradcam import METHODS, heat_maps, occlusion_maps
 
 SIDE = 16
@@ -22,6 +25,16 @@ def two_spot_model(weights: list[list[float]]) -> keras.Model:
     model = keras.Model(image, head(pooled))
     head.set_weights([np.array(weights, "f4"), np.zeros(len(weights[0]), "f4")])
     return model
+
+
+@pytest.fixture(scope="module")
+def pair() -> tuple[keras.Model, keras.Model]:
+    """A network with a head steep enough for its answers to differ, and its deployed graph."""
+    keras.utils.set_random_seed(3)
+    network = build_model(ModelConfig(), 3, 64)
+    head = network.get_layer("logits")
+    head.set_weights([head.get_weights()[0] * 40, head.get_weights()[1]])
+    return network, deploy(network)
 
 
 def spot(row: int, column: int) -> np.ndarray:
@@ -91,6 +104,14 @@ def test_frozen_weights_have_the_same_map() -> None:
     before = heat_maps(model, spot(1, 1)[None], np.array([0]))
     model.trainable = False
     np.testing.assert_array_equal(heat_maps(model, spot(1, 1)[None], np.array([0])), before)
+
+
+@pytest.mark.parametrize("method", ["gradcam", "gradcam++"])  # occlusion only asks for probabilities
+def test_the_deployed_graph_has_the_same_map(method: str, pair: tuple[keras.Model, keras.Model]) -> None:
+    images = np.random.default_rng(2).uniform(size=(2, 64, 64, 1)).astype("f4")
+    trained, deployed = (heat_maps(model, images, np.array([0, 2]), method) for model in pair)
+    assert trained.max() == 1
+    np.testing.assert_allclose(deployed, trained, atol=1e-3)
 
 
 def test_occlusion_of_one_patch_by_hand() -> None:

@@ -1,4 +1,8 @@
-"""A training that is killed and taken up ends with the scores of one that was left alone."""
+"""A cross-validation that is killed at random moments and taken up ends with the scores of one left alone.
+
+Each fold trains as `fit` does: early stopping, moving average, schedule, generators and order of the data are
+continued with it.
+"""
 
 from __future__ import annotations
 
@@ -8,30 +12,33 @@ import subprocess
 import sys
 import time
 
+import numpy as np
 import pytest
 from click.testing import CliRunner
 
 from keras_cwp.cli.main import cli
 from keras_cwp.data.phantom import draw_phantoms
 
-SETTINGS = ["data.image_size=32", "train.batch_size=8", "train.epochs=4", "train.early_stopping=3",
+FOLDS, EPOCHS, KILLS = 2, 3, 3
+SETTINGS = ["data.image_size=32", "train.batch_size=8", f"train.epochs={EPOCHS}", "train.early_stopping=2",
             "evaluate.bootstraps=100", "augment.policy=paper"]  # fmt: skip
 PATIENCE_S = 600.0
 
 
 def command(data, out):
     sets = [word for setting in SETTINGS for word in ("--set", setting)]
-    return [sys.executable, "-m", "keras_cwp", "fit", "--data", str(data), "--out", str(out), *sets]
+    words = ["cv", "--folds", str(FOLDS), "--data", str(data), "--out", str(out), *sets]
+    return [sys.executable, "-m", "keras_cwp", *words]
 
 
-def kill_when(condition, words):
-    """Start a command and kill it, with all it started, as soon as the condition holds."""
+def kill_when(condition, delay_s, words):
+    """Start a command and kill it, with all it started, some time after the condition holds, unless it ended."""
     process = subprocess.Popen(words, start_new_session=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     end = time.monotonic() + PATIENCE_S
-    while not condition():
-        assert process.poll() is None, "it ended before it could be killed"
+    while not condition() and process.poll() is None:
         assert time.monotonic() < end, "the moment to kill it never came"
         time.sleep(0.02)
+    time.sleep(delay_s)
     os.killpg(process.pid, signal.SIGKILL)
     process.wait()
 
@@ -47,19 +54,21 @@ def data(tmp_path_factory):
 
 
 @pytest.mark.slow
-def test_killed_twice_it_ends_as_if_left_alone(data, tmp_path):
+def test_killed_at_random_moments_it_ends_as_if_left_alone(data, tmp_path):
     whole, broken = tmp_path / "whole", tmp_path / "broken"
     subprocess.run(command(data, whole), check=True, capture_output=True)
 
     def epochs_done():
-        history = broken / "history.csv"
-        return len(history.read_text().splitlines()) - 1 if history.is_file() else 0
+        return sum(len(path.read_text().splitlines()) - 1 for path in broken.glob("fold_*/history.csv"))
 
-    kill_when(lambda: (broken / "state.npz").is_file(), command(data, broken))
-    first = epochs_done()
-    kill_when(lambda: epochs_done() > first + 1, command(data, broken))
-    assert not (broken / "scores.csv").exists()
-    subprocess.run(command(data, broken), check=True, capture_output=True)
-    for name in ("scores.csv", "validation_scores.csv", "metrics.json"):
-        assert (broken / name).read_bytes() == (whole / name).read_bytes(), f"{name} differs"
-    assert not (broken / "state.npz").exists()
+    random = np.random.default_rng()
+    moments = sorted(random.choice(FOLDS * EPOCHS, KILLS, replace=False).tolist())
+    delays_s = random.uniform(0, 1, KILLS).round(2).tolist()
+    for epochs, delay_s in zip(moments, delays_s, strict=True):
+        kill_when(lambda least=epochs: epochs_done() >= least, delay_s, command(data, broken))
+    if not (broken / "scores.csv").exists():
+        subprocess.run(command(data, broken), check=True, capture_output=True)
+    for name in ("scores.csv", "validation_scores.csv", "fold_1/scores.csv", "split.csv"):
+        killed = f"killed at epochs {moments}, {delays_s} s later"
+        assert (broken / name).read_bytes() == (whole / name).read_bytes(), f"{name} differs; {killed}"
+    assert not list(broken.rglob("state.npz"))
