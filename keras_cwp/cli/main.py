@@ -27,6 +27,7 @@ COMMANDS = {
     "predict": ("keras_cwp.cli.predict", "Score images, folders or a ROI table."),
     "explain": ("keras_cwp.cli.explain", "Draw heat maps of where the network looked."),
     "export": ("keras_cwp.cli.export", "Write a SavedModel bundle for TensorFlow Serving."),
+    "serve": ("keras_cwp.cli.serve", "Serve bundles with TensorFlow Serving's own API."),
     "summary": ("keras_cwp.cli.summary", "Parameters, MACs and latency of the architectures."),
     "weights": ("keras_cwp.cli.weights", "Import PyTorch checkpoints."),
     "augment-preview": ("keras_cwp.cli.augment_preview", "Draw a contact sheet of an augmentation policy."),

@@ -1,0 +1,92 @@
+"""keras-cwp serve."""
+
+from __future__ import annotations
+
+import signal
+import threading
+from pathlib import Path
+
+import click
+
+from keras_cwp.cli.options import PATH
+from keras_cwp.errors import ServingError
+
+_PORT = click.IntRange(0, 65535)
+_POSITIVE = click.FloatRange(min=0, min_open=True)
+
+
+@click.command("serve")
+@click.argument("folders", type=PATH, nargs=-1, required=True, metavar="saved_models/NAME...")
+@click.option("--rest-port", type=_PORT, default=8501, show_default=True, help="0 takes a free one.")
+@click.option("--grpc-port", type=_PORT, default=8500, show_default=True, help="0 takes a free one.")
+@click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen on; 0.0.0.0 for every one.")
+@click.option(
+    "--batching-parameters", type=PATH, help="File for all models; each NAME/batching_parameters.txt if left out."
+)
+@click.option("--tls-cert", type=PATH, help="Certificate and chain, PEM.")
+@click.option("--tls-key", type=PATH, help="Its key, PEM.")
+@click.option("--token-file", type=PATH, help="File with the bearer token that clients have to send.")
+@click.option("--max-request-mb", type=click.IntRange(min=1), default=64, show_default=True, help="Of one request.")
+@click.option("--max-requests", type=click.IntRange(min=1), default=128, show_default=True, help="At once.")
+@click.option("--timeout", type=_POSITIVE, default=30.0, show_default=True, help="Seconds that a request may take.")
+@click.option(
+    "--drain", type=_POSITIVE, default=30.0, show_default=True, help="Seconds that a stop waits for requests."
+)
+@click.option("--poll", type=_POSITIVE, default=1.0, show_default=True, help="Seconds between looks for new versions.")
+def command(
+    folders: tuple[Path, ...],
+    rest_port: int,
+    grpc_port: int,
+    host: str,
+    batching_parameters: Path | None,
+    tls_cert: Path | None,
+    tls_key: Path | None,
+    token_file: Path | None,
+    max_request_mb: int,
+    max_requests: int,
+    timeout: float,
+    drain: float,
+    poll: float,
+) -> None:
+    """Serve exported models with TensorFlow Serving's own REST and gRPC API, without TensorFlow Serving.
+
+    Each folder holds the versions of a model; the largest is served, and a larger one as soon as it appears.
+    Ctrl-C or SIGTERM answers what has arrived, then stops. The log goes to stderr, one JSON object a line.
+    """
+    if (tls_cert is None) != (tls_key is None):
+        raise click.UsageError("--tls-cert and --tls-key belong together")
+    from keras_cwp.cli.quiet import import_tensorflow
+
+    import_tensorflow()
+    from keras_cwp.serving.server.log import log_to_stderr
+    from keras_cwp.serving.server.server import Server
+    from keras_cwp.serving.server.settings import Polling, Settings, Tls, read_token
+
+    settings = Settings(
+        host=host,
+        rest_port=rest_port,
+        grpc_port=grpc_port,
+        tls=Tls(tls_cert, tls_key) if tls_cert and tls_key else None,
+        token=read_token(token_file) if token_file else "",
+        max_request_bytes=max_request_mb * 2**20,
+        max_requests=max_requests,
+        timeout_s=timeout,
+        drain_s=drain,
+        polling=Polling(every_s=poll),
+    )
+    log_to_stderr()
+    if not settings.is_loopback() and not (settings.token and settings.tls):
+        click.echo(f"keras-cwp: warning: {host} is open to the network without --token-file and TLS", err=True)
+    stop = threading.Event()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, lambda *_: stop.set())
+    server = Server(list(folders), settings, batching_parameters)
+    server.start()
+    try:
+        if not server.ready():
+            raise ServingError("no version of a model could be loaded; the log above says why")
+        scheme = "https" if settings.tls else "http"
+        click.echo(f"REST {scheme}://{host}:{server.rest_port}/v1/models gRPC {host}:{server.grpc_port}")
+        stop.wait()
+    finally:
+        server.stop()

@@ -1,0 +1,1 @@
+"""An embedded server with TensorFlow Serving's own API."""

@@ -1,0 +1,187 @@
+"""One loaded version: its signatures, its batching, its warm-up."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from concurrent.futures import Future
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import tensorflow as tf
+from tensorflow.core.protobuf import saved_model_pb2
+from tensorflow_serving.apis import prediction_log_pb2
+
+from keras_cwp.errors import ServingError
+from keras_cwp.serving.server.batching import Arrays, Batcher, result_within
+from keras_cwp.serving.server.parameters import BatchingParameters
+from keras_cwp.serving.server.status import Code, Refused, invalid
+from keras_cwp.serving.server.tensors import check_inputs, from_protos
+from keras_cwp.serving.warmup import WARMUP_FILE
+
+_TAG = "serve"
+_MAX_WARMUP_RECORDS = 1000
+_WARMUP_S = 600.0
+
+
+class Servable:
+    """A SavedModel in memory.
+
+    Args:
+        path: the version's folder.
+        parameters: how its requests are batched.
+
+    Raises:
+        ServingError: it cannot be loaded.
+    """
+
+    def __init__(self, path: Path, parameters: BatchingParameters) -> None:
+        self.path = path
+        try:
+            self.signatures = signature_defs(path)
+            self._loaded = tf.saved_model.load(str(path), tags=[_TAG])
+            self._functions = {name: self._loaded.signatures[name] for name in self.signatures}
+        except (OSError, ValueError, KeyError, tf.errors.OpError) as error:
+            raise ServingError(f"{path}: cannot be loaded: {' '.join(str(error).split())[:300]}") from None
+        self._batched = {name: _is_batched(signature) for name, signature in self.signatures.items()}
+        self._batcher = Batcher(parameters, f"batch-{path.name}")
+
+    def submit(self, signature: str, inputs: Arrays, seconds: float) -> Future[Arrays]:
+        """Start to answer a request whose inputs were checked (`tensors.check_inputs`).
+
+        Args:
+            seconds: after which it need not be run any more.
+
+        Raises:
+            Refused: see `Batcher.submit`.
+        """
+        deadline = time.monotonic() + seconds
+        function = self._functions[signature]
+        if self._batched[signature]:
+            return self._batcher.submit(signature, lambda feed: _run(function, feed), inputs, deadline)
+        future: Future[Arrays] = Future()
+        try:
+            future.set_result(_run(function, inputs))
+        except Exception as error:
+            future.set_exception(error)
+        return future
+
+    def warm_up(self) -> int:
+        """Replay the records of the version's warm-up file, if it has one.
+
+        Returns:
+            Their number.
+
+        Raises:
+            ServingError: a record that cannot be read or answered; TensorFlow Serving would not serve it either.
+        """
+        path = self.path / WARMUP_FILE
+        if not path.is_file():
+            return 0
+        number = 0
+        try:
+            for number, record in enumerate(tf.data.TFRecordDataset(str(path)), start=1):
+                if number > _MAX_WARMUP_RECORDS:
+                    raise ServingError(f"{path}: more than {_MAX_WARMUP_RECORDS} records")
+                self._replay(prediction_log_pb2.PredictionLog.FromString(record.numpy()))
+        except ServingError:
+            raise
+        except Exception as error:  # whatever is wrong in a file, the version is not served
+            reason = " ".join(str(error).split())[:300]
+            raise ServingError(f"{path}: warm-up record {number} cannot be replayed: {reason}") from None
+        return number
+
+    def close(self) -> None:
+        """Answer what waits, then let go of the model."""
+        self._batcher.close()
+        self._functions = {}
+        self._loaded = None
+
+    def _replay(self, log: Any) -> None:
+        kind = log.WhichOneof("log_type")
+        if kind not in ("predict_log", "classify_log", "regress_log"):
+            raise ServingError(f"a record of the kind {kind}")
+        request = getattr(log, kind).request
+        name = request.model_spec.signature_name or tf.saved_model.DEFAULT_SERVING_SIGNATURE_DEF_KEY
+        if kind == "predict_log":
+            inputs = from_protos(request.inputs, self.signatures[name].inputs)
+        else:
+            inputs = {"inputs": examples_of(request.input)}
+        check_inputs(inputs, self.signatures[name].inputs)
+        result_within(self.submit(name, inputs, _WARMUP_S), _WARMUP_S)
+
+
+def signature_defs(path: Path) -> dict[str, Any]:
+    """SignatureDefs by name, without TensorFlow's own.
+
+    Raises:
+        ValueError: no SavedModel, or one without the tag `serve`.
+    """
+    file = path / "saved_model.pb"
+    try:
+        model = saved_model_pb2.SavedModel.FromString(file.read_bytes())
+    except Exception as error:  # DecodeError is no ValueError
+        raise ValueError(f"{file.name}: {error}") from None
+    graphs = [graph for graph in model.meta_graphs if _TAG in graph.meta_info_def.tags]
+    if not graphs:
+        raise ValueError(f"{file.name}: no graph has the tag {_TAG!r}")
+    return {name: signature for name, signature in graphs[0].signature_def.items() if not name.startswith("__")}
+
+
+def examples_of(given: Any) -> np.ndarray:
+    """Serialized tf.Examples [B] of an Input proto; a common context is merged into each.
+
+    Raises:
+        Refused: no example in it.
+    """
+    kind = given.WhichOneof("kind")
+    examples = list(getattr(given, kind).examples) if kind else []
+    if not examples:
+        raise invalid("Input is empty.")
+    contents = []
+    for example in examples:
+        if kind == "example_list_with_context":
+            whole = type(example)()
+            whole.CopyFrom(given.example_list_with_context.context)
+            whole.features.feature.MergeFrom(example.features.feature)
+            example = whole
+        contents.append(example.SerializeToString())
+    rows = np.empty(len(contents), dtype=object)
+    rows[:] = contents
+    return rows
+
+
+def _run(function: Callable[..., Any], inputs: Arrays) -> Arrays:
+    """Arrays in, arrays out.
+
+    Raises:
+        Refused: TensorFlow's errors under their codes.
+    """
+    try:
+        feed = {name: tf.constant(value.tolist() if value.dtype == object else value, _dtype(value), value.shape)
+                for name, value in inputs.items()}  # fmt: skip
+        return {name: value.numpy() for name, value in function(**feed).items()}
+    except tf.errors.OpError as error:
+        code = _CODES.get(type(error), Code.INTERNAL)
+        raise Refused(code, (error.message or type(error).__name__).splitlines()[0]) from None
+
+
+def _dtype(value: np.ndarray) -> Any:
+    return tf.string if value.dtype == object else tf.as_dtype(value.dtype)
+
+
+def _is_batched(signature: Any) -> bool:
+    shapes = [info.tensor_shape for info in [*signature.inputs.values(), *signature.outputs.values()]]
+    return all(not shape.unknown_rank and len(shape.dim) > 0 and shape.dim[0].size == -1 for shape in shapes)
+
+
+_CODES: dict[type[tf.errors.OpError], Code] = {
+    tf.errors.InvalidArgumentError: Code.INVALID_ARGUMENT,
+    tf.errors.OutOfRangeError: Code.INVALID_ARGUMENT,
+    tf.errors.UnimplementedError: Code.UNIMPLEMENTED,
+    tf.errors.ResourceExhaustedError: Code.RESOURCE_EXHAUSTED,
+    tf.errors.FailedPreconditionError: Code.FAILED_PRECONDITION,
+    tf.errors.NotFoundError: Code.NOT_FOUND,
+    tf.errors.UnavailableError: Code.UNAVAILABLE,
+}

@@ -1,0 +1,165 @@
+"""The embedded server: both APIs over the same models, from start to a stop that drains."""
+
+from __future__ import annotations
+
+import socket
+import ssl
+import threading
+import time
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import uvicorn
+
+from keras_cwp.errors import ServingError
+from keras_cwp.serving.server import parameters
+from keras_cwp.serving.server.grpc_services import grpc_server
+from keras_cwp.serving.server.log import event
+from keras_cwp.serving.server.metrics import Metrics
+from keras_cwp.serving.server.model_configs import ModelConfig, config_of_folder
+from keras_cwp.serving.server.rest import rest_app
+from keras_cwp.serving.server.servable import Servable
+from keras_cwp.serving.server.service import Service
+from keras_cwp.serving.server.settings import Settings
+from keras_cwp.serving.server.versions import Versions
+
+_START_S = 30.0
+_MAX_CONNECTIONS = 1024
+_KEEP_ALIVE_S = 30
+_MAX_HEADER_BYTES = 32 * 1024
+_SPARE_THREADS = 8  # status and metadata are answered though every request thread waits for the model
+
+
+class Server:
+    """Serves the models of some folders.
+
+    Args:
+        folders: saved_models/NAME each.
+        settings: see there.
+        batching: a batching parameters file for all models; None: each model's own, if it has one.
+
+    Raises:
+        ServingError: a folder or file that cannot be used, or a port that is taken.
+    """
+
+    def __init__(self, folders: list[Path], settings: Settings, batching: Path | None = None) -> None:
+        configs = _configs(folders)
+        self._batching = None if batching is None else parameters.read_parameters(batching)
+        for config in configs:
+            _parameters_of(config)  # a file that cannot be read is refused before anything is started
+        self._settings = settings
+        metrics = Metrics()
+        self._versions = Versions(configs, self._load, settings.polling)
+        metrics.watch(self._states)
+        service = Service(self._versions, metrics, settings.timeout_s)
+        self._workers = [ThreadPoolExecutor(settings.max_requests + _SPARE_THREADS, name) for name in ("rest", "grpc")]
+        self._socket = _listening(settings)
+        try:
+            roots = {config.base_path.parent for config in configs}
+            self._grpc, self._health, self.grpc_port = grpc_server(service, settings, self._workers[1], roots)
+        except (RuntimeError, OSError, ValueError) as error:
+            self._socket.close()
+            raise ServingError(f"gRPC on {settings.host}:{settings.grpc_port}: {_reason(error)}") from None
+        self.rest_port: int = self._socket.getsockname()[1]
+        self._rest = uvicorn.Server(_uvicorn(rest_app(service, settings, self._workers[0]), settings))
+        self._rest_thread = threading.Thread(target=self._rest.run, args=([self._socket],), name="rest", daemon=True)
+
+    def start(self) -> None:
+        """Load the models, then answer.
+
+        Raises:
+            ServingError: the REST server did not start.
+        """
+        self._versions.start()
+        self._grpc.start()
+        self._rest_thread.start()
+        until = time.monotonic() + _START_S
+        while not self._rest.started:
+            if not self._rest_thread.is_alive() or time.monotonic() > until:
+                raise ServingError(f"REST on {self._settings.host}:{self.rest_port} did not start")
+            time.sleep(0.01)
+        self._health.serving = True
+        event("started", rest_port=self.rest_port, grpc_port=self.grpc_port, ready=self.ready())
+
+    def ready(self) -> bool:
+        """Whether every model has a version that answers."""
+        return self._versions.available()
+
+    def stop(self) -> None:
+        """Take no more requests, answer those that are here, let go of the models."""
+        event("stopping")
+        self._health.serving = False
+        self._rest.should_exit = True
+        stopped = self._grpc.stop(self._settings.drain_s)
+        stopped.wait()
+        self._rest_thread.join()
+        self._versions.stop()
+        for pool in self._workers:
+            pool.shutdown()
+        event("stopped")
+
+    def _load(self, path: Path, config: ModelConfig) -> Servable:
+        return Servable(path, self._batching or _parameters_of(config))
+
+    def _states(self) -> Iterator[tuple[str, int, str]]:
+        for name in self._versions.models():
+            for version in self._versions.listed(name):
+                yield name, version.number, version.state.name
+
+
+def _configs(folders: list[Path]) -> list[ModelConfig]:
+    configs = [config_of_folder(folder) for folder in folders]
+    names = [config.name for config in configs]
+    for name in names:
+        if names.count(name) > 1:
+            raise ServingError(f"{name!r} is the name of several of the folders; a model needs a name of its own")
+    return configs
+
+
+def _parameters_of(config: ModelConfig) -> parameters.BatchingParameters:
+    path = config.base_path / parameters.FILE
+    return parameters.read_parameters(path) if path.is_file() else parameters.UNSTATED
+
+
+def _listening(settings: Settings) -> socket.socket:
+    family = socket.AF_INET6 if ":" in settings.host else socket.AF_INET
+    listening = socket.socket(family, socket.SOCK_STREAM)
+    try:
+        listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listening.bind((settings.host, settings.rest_port))
+    except OSError as error:
+        listening.close()
+        raise ServingError(f"REST on {settings.host}:{settings.rest_port}: {_reason(error)}") from None
+    return listening
+
+
+def _uvicorn(app: object, settings: Settings) -> uvicorn.Config:
+    tls = {}
+    if settings.tls is not None:
+        tls = {"ssl_certfile": str(settings.tls.certificate), "ssl_keyfile": str(settings.tls.key)}
+    config = uvicorn.Config(
+        app,  # type: ignore[arg-type]
+        http="h11",
+        ws="none",
+        loop="asyncio",
+        lifespan="off",
+        log_config=None,
+        access_log=False,
+        server_header=False,
+        proxy_headers=False,
+        limit_concurrency=_MAX_CONNECTIONS,
+        timeout_keep_alive=_KEEP_ALIVE_S,
+        timeout_graceful_shutdown=int(settings.drain_s),
+        h11_max_incomplete_event_size=_MAX_HEADER_BYTES,
+        **tls,  # type: ignore[arg-type]
+    )
+    try:
+        config.load()
+    except (OSError, ssl.SSLError) as error:
+        raise ServingError(f"TLS certificate {tls['ssl_certfile']}: {_reason(error)}") from None
+    return config
+
+
+def _reason(error: Exception) -> str:
+    return getattr(error, "strerror", None) or " ".join(str(error).split()) or type(error).__name__

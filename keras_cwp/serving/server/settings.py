@@ -1,0 +1,83 @@
+"""How a server listens and what it allows."""
+
+from __future__ import annotations
+
+import hmac
+import ipaddress
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from keras_cwp.errors import ServingError
+from keras_cwp.serving.server.versions import Polling
+
+LOOPBACK = "127.0.0.1"
+_LEAST_TOKEN = 16  # characters
+
+
+@dataclass(frozen=True)
+class Tls:
+    """PEM files of the server's certificate (with its chain) and key."""
+
+    certificate: Path
+    key: Path
+
+
+@dataclass(frozen=True)
+class Settings:
+    """Of one server.
+
+    Args:
+        host: address to listen on.
+        rest_port, grpc_port: 0 takes a free one.
+        tls: None: plain text.
+        token: what a client has to send as `Authorization: Bearer TOKEN`; "": nothing.
+        max_request_bytes: of one request.
+        max_requests: that are worked on at once; beyond them requests are refused.
+        timeout_s: the longest that a request may take.
+        drain_s: the longest that a stop waits for requests.
+        polling: how versions are looked for.
+    """
+
+    host: str = LOOPBACK
+    rest_port: int = 8501
+    grpc_port: int = 8500
+    tls: Tls | None = None
+    token: str = ""
+    max_request_bytes: int = 64 * 2**20
+    max_requests: int = 128
+    timeout_s: float = 30.0
+    drain_s: float = 30.0
+    polling: Polling = field(default_factory=Polling)
+
+    def is_loopback(self) -> bool:
+        """Whether only this machine can reach the server."""
+        try:
+            return ipaddress.ip_address(self.host).is_loopback
+        except ValueError:
+            return self.host == "localhost"
+
+    def admits(self, authorization: str) -> bool:
+        """Whether a client's Authorization header has the token; takes the same time for every wrong one."""
+        if not self.token:
+            return True
+        scheme, _, given = authorization.partition(" ")
+        right = hmac.compare_digest(given.strip().encode("utf-8", "replace"), self.token.encode())
+        return right and scheme.lower() == "bearer"
+
+
+def read_token(path: Path) -> str:
+    """The token that a file holds.
+
+    Raises:
+        ServingError: unreadable, or too short to be a secret.
+    """
+    try:
+        token = path.read_text(encoding="utf-8").strip()
+    except (OSError, UnicodeDecodeError) as error:
+        raise ServingError(f"token file {path}: {error}") from None
+    if len(token) < _LEAST_TOKEN or not token.isascii() or any(character.isspace() for character in token):
+        raise ServingError(
+            f"token file {path}: {len(token)} characters; expected one line of at least {_LEAST_TOKEN} ASCII "
+            "characters without spaces, such as `openssl rand -hex 32` writes"
+        )
+    return token
