@@ -13,7 +13,7 @@ from keras_cwp.errors import CwpError, DataError
 
 
 @click.command("predict")
-@click.argument("model", type=PATH)
+@click.argument("model")
 @click.argument("inputs", type=PATH, nargs=-1, metavar="INPUT...")
 @click.option("--out", type=PATH, required=True, help="CSV to write.")
 @click.option("--rois", type=PATH, help="ROI table, when it is not an INPUT.")
@@ -21,18 +21,30 @@ from keras_cwp.errors import CwpError, DataError
 @click.option(
     "--tta", "views", type=click.IntRange(1, 64), help="Views of each crop to average; else as in the run's figures."
 )
+@click.option(
+    "--requests", type=click.IntRange(1, 64), default=4, show_default=True, help="At once, when MODEL is a server."
+)
+@click.option("--token-file", type=PATH, help="File with the bearer token that the server asks for.")
+@click.option("--tls-ca", type=PATH, help="Certificates to trust, PEM, when the server's is not the system's to know.")
 @report_options
 def command(
-    model: Path,
+    model: str,
     inputs: tuple[Path, ...],
     out: Path,
     rois: Path | None,
     images: Path | None,
     views: int | None,
+    requests: int,
+    token_file: Path | None,
+    tls_ca: Path | None,
     reports: Path | None,
     sr_settings: Path | None,
 ) -> None:
-    """Score radiographs with MODEL: a RUN, a .keras file or an exported version.
+    """Score radiographs with MODEL: a RUN, a .keras file, an exported version, or a server of one.
+
+    A server is http://HOST:8501/v1/models/NAME or grpc://HOST:8500/NAME (https, grpcs), with /versions/N or /labels/L
+    if it shall not choose. What it scored is kept in OUT.part until all is, so the same command goes on after an
+    interruption.
 
     INPUT is an image (the whole of it is the region), a DICOM file, a folder of them, or a ROI table; its labels and
     patients may be missing. The CSV has your own names. What cannot be read is named on stderr and left out; the
@@ -42,12 +54,21 @@ def command(
     as finding, every class's probability, and that it is not for clinical use. It belongs to its radiograph's study
     and so names the patient, as the radiograph does.
     """
+    from keras_cwp.cli.predict_remote import predict_remote
     from keras_cwp.cli.progress import progress_bar
+    from keras_cwp.serving.client.address import is_address
     from keras_cwp.training.quiet import import_tensorflow
 
     if not inputs and rois is None:
         raise click.UsageError("name at least one INPUT, or --rois")
     settings = check_report_options(reports, sr_settings)
+    if is_address(model):
+        if views is not None:
+            raise click.UsageError("--tta is for models that run here, not on a server")
+        remote = predict_remote(model, list(inputs), out, rois, images, requests, token_file, tls_ca)
+        if reports:
+            write_and_tell(reports, remote.regions, remote.scores, [remote.identity], settings)
+        sys.exit(1 if remote.lost else 0)
     import_tensorflow()
     from keras_cwp.serving.predict import predict
     from keras_cwp.serving.predictor import open_predictor
@@ -60,7 +81,7 @@ def command(
         click.echo(f"keras-cwp: left out: {' '.join(str(error).split())}", err=True)
 
     regions = find_regions(list(inputs), rois, images)
-    predictor = open_predictor(model)
+    predictor = open_predictor(Path(model))
     with progress_bar("regions") as progress:
         scores = predict(predictor, regions, views=views, refuse=refuse, progress=progress)
     if not len(scores):

@@ -60,7 +60,8 @@ def command(
     import_tensorflow()
     from keras_cwp.serving.server.log import log_to_stderr
     from keras_cwp.serving.server.server import Server
-    from keras_cwp.serving.server.settings import Polling, Settings, Tls, read_token
+    from keras_cwp.serving.server.settings import Polling, Settings, Tls
+    from keras_cwp.serving.token import read_token
 
     settings = Settings(
         host=host,

@@ -13,9 +13,10 @@ from keras_cwp.augment.tta import VIEWS_POLICY, mean_probabilities
 from keras_cwp.data.crops import margin_px
 from keras_cwp.data.roi import Roi
 from keras_cwp.errors import DataError
-from keras_cwp.scores import UNKNOWN_LABEL, Scores
+from keras_cwp.scores import Scores
 from keras_cwp.serving.predictor import Predictor, check_probabilities, open_predictor
 from keras_cwp.serving.regions import cut_regions, find_regions
+from keras_cwp.serving.scored import scores_of
 
 _BATCH = 32
 
@@ -51,7 +52,7 @@ def predict(
         batch = np.stack([crop for _, crop in some])
         found = mean_probabilities(predictor.ask, batch, policy, contract.image_size, margin, views or contract.views)
         answers.append(check_probabilities(found))
-    return _as_scores(kept, contract.classes, np.concatenate(answers))
+    return scores_of(kept, contract.classes, np.concatenate(answers))
 
 
 def predict_table(model: Path, table: Path, images: Path, out: Path) -> Scores:
@@ -67,16 +68,3 @@ def predict_table(model: Path, table: Path, images: Path, out: Path) -> Scores:
     scores = predict(open_predictor(model), find_regions([table], images=images), refuse=stop)
     scores.to_csv(out)
     return scores
-
-
-def _as_scores(regions: list[Roi], classes: tuple[str, ...], probabilities: np.ndarray) -> Scores:
-    index = {name: number for number, name in enumerate(classes)}
-    return Scores(
-        classes,
-        np.array([roi.roi_id for roi in regions], dtype=str),
-        np.array([roi.patient_id or "" for roi in regions], dtype=str),
-        np.array([roi.image for roi in regions], dtype=str),
-        np.zeros(len(regions), dtype=np.int64),
-        np.array([index.get(roi.label, UNKNOWN_LABEL) for roi in regions], dtype=np.int64),
-        probabilities,
-    )

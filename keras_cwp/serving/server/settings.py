@@ -7,11 +7,9 @@ import ipaddress
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from keras_cwp.errors import ServingError
 from keras_cwp.serving.server.versions import Polling
 
 LOOPBACK = "127.0.0.1"
-_LEAST_TOKEN = 16  # characters
 
 
 @dataclass(frozen=True)
@@ -63,21 +61,3 @@ class Settings:
         scheme, _, given = authorization.partition(" ")
         right = hmac.compare_digest(given.strip().encode("utf-8", "replace"), self.token.encode())
         return right and scheme.lower() == "bearer"
-
-
-def read_token(path: Path) -> str:
-    """The token that a file holds.
-
-    Raises:
-        ServingError: unreadable, or too short to be a secret.
-    """
-    try:
-        token = path.read_text(encoding="utf-8").strip()
-    except (OSError, UnicodeDecodeError) as error:
-        raise ServingError(f"token file {path}: {error}") from None
-    if len(token) < _LEAST_TOKEN or not token.isascii() or any(character.isspace() for character in token):
-        raise ServingError(
-            f"token file {path}: {len(token)} characters; expected one line of at least {_LEAST_TOKEN} ASCII "
-            "characters without spaces, such as `openssl rand -hex 32` writes"
-        )
-    return token

@@ -1,0 +1,102 @@
+"""What was scored so far, beside the table to be: a run that was interrupted goes on from there."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from keras_cwp.data.roi import Roi
+from keras_cwp.errors import CwpError, ServingError
+
+Found = dict[tuple[str, str], np.ndarray]
+
+
+class Journal:
+    """A file NAME.part beside the table: its first line says which model answered, each other one holds a region.
+
+    Args:
+        out: the table to be.
+        model: address, version and inputs that all rows have to come from.
+
+    Raises:
+        ServingError: a file of another model or version is there.
+        CwpError: it cannot be written.
+    """
+
+    def __init__(self, out: Path, model: dict[str, Any]) -> None:
+        self.path = out.with_name(f"{out.name}.part")
+        self.classes: tuple[str, ...] = ()
+        self.found: Found = {}
+        kept = self._read(model)
+        try:
+            self.path.parent.mkdir(parents=True, exist_ok=True)
+            self._file = open(self.path, "w", encoding="utf-8")  # noqa: SIM115 - open as long as the journal is
+            self._file.write("".join(json.dumps(line) + "\n" for line in [model, *kept]))
+            self._file.flush()
+        except OSError as error:
+            raise CwpError(f"cannot write {self.path}: {error.strerror}") from None
+
+    def add(self, rows: Iterable[tuple[Roi, np.ndarray]], classes: tuple[str, ...]) -> None:
+        """Note regions that were scored.
+
+        Raises:
+            ServingError: other classes than before.
+        """
+        if self.classes not in ((), classes):
+            raise ServingError(f"the server's classes were {list(self.classes)}, now they are {list(classes)}")
+        self.classes = classes
+        for roi, probabilities in rows:
+            self.found[key_of(roi)] = probabilities
+            line = {"key": key_of(roi), "classes": classes, "probabilities": probabilities.tolist()}
+            self._file.write(json.dumps(line) + "\n")
+        self._file.flush()
+
+    def close(self, done: bool) -> None:
+        """Close the file, and remove it when the table is written."""
+        self._file.close()
+        if done:
+            self.path.unlink(missing_ok=True)
+
+    def _read(self, model: dict[str, Any]) -> list[dict[str, Any]]:
+        """The rows that an earlier run left; a last line that it did not finish is left out."""
+        if not self.path.exists():
+            return []
+        first, *lines = [*_whole_lines(self.path)] or [None]
+        if first is None:
+            return []
+        if first != model:
+            raise ServingError(
+                f"{self.path}: the rows there are of {_shown(first)}, now {_shown(model)} answers; remove the file "
+                "to begin again"
+            )
+        for line in lines:
+            self.classes = tuple(line["classes"])
+            self.found[tuple(line["key"])] = np.array(line["probabilities"], dtype=np.float64)
+        return lines
+
+
+def key_of(roi: Roi) -> tuple[str, str]:
+    """What tells a region from all others of a run, however often it is started."""
+    return roi.roi_id, str(roi.path)
+
+
+def _whole_lines(path: Path) -> Iterable[Any]:
+    try:
+        texts = path.read_text(encoding="utf-8", errors="replace").split("\n")[:-1]
+    except OSError as error:
+        raise CwpError(f"cannot read {path}: {error.strerror}") from None
+    for text in texts:
+        try:
+            yield json.loads(text)
+        except ValueError:
+            return
+
+
+def _shown(model: Any) -> str:
+    if not isinstance(model, dict):
+        return "something else"
+    return f"{model.get('address')} version {model.get('version')}"

@@ -1,0 +1,197 @@
+"""Score regions on a server: read and ask with bounded concurrency, retry, and go on where a run stopped."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from dataclasses import dataclass, field
+from itertools import islice
+from pathlib import Path
+
+import numpy as np
+
+from keras_cwp.data.radiograph import read_radiograph
+from keras_cwp.data.roi import Roi
+from keras_cwp.errors import CwpError, DataError, ServingError
+from keras_cwp.scores import Scores
+from keras_cwp.serving.client.address import Address, Credentials
+from keras_cwp.serving.client.journal import Journal, key_of
+from keras_cwp.serving.client.over_grpc import GrpcTransport
+from keras_cwp.serving.client.over_http import HttpTransport
+from keras_cwp.serving.client.rows import row_of
+from keras_cwp.serving.client.transport import OK, Reply, Retries, Row, Served, Transport
+from keras_cwp.serving.scored import scores_of
+
+_ROWS = 8  # of a request
+_BYTES = 8 * 2**20  # of a request, unless one row has more
+
+
+@dataclass(frozen=True)
+class Pace:
+    """How hard a server is asked.
+
+    Args:
+        requests: at once.
+        timeout_s: of one.
+        retries: see there.
+    """
+
+    requests: int = 4
+    timeout_s: float = 60.0
+    retries: Retries = field(default_factory=Retries)
+
+
+@dataclass
+class _Outcome:
+    """Of one piece of work: what was scored, and what was lost to which errors."""
+
+    rows: list[tuple[Roi, Reply]] = field(default_factory=list)
+    lost: list[tuple[DataError, int]] = field(default_factory=list)
+    regions: int = 0
+
+
+def open_transport(address: Address, credentials: Credentials, timeout_s: float) -> Transport:
+    """The API that the address names; nothing is sent yet."""
+    kind = GrpcTransport if address.scheme.startswith("grpc") else HttpTransport
+    return kind(address, credentials, timeout_s)
+
+
+def score(
+    transport: Transport,
+    address: Address,
+    regions: list[Roi],
+    out: Path,
+    *,
+    pace: Pace,
+    refuse: Callable[[DataError, int], None],
+    progress: Callable[[int, int], None] = lambda *_: None,
+) -> Scores:
+    """Score regions and write the table; rows that an interrupted run of the same command left are not asked again.
+
+    All rows come from one version, the one that is served at the start.
+
+    Args:
+        out: the CSV; out.part holds what is scored until all is.
+        refuse: gets the error and the number of regions lost to it.
+        progress: gets regions done and in all.
+
+    Returns:
+        The table: grouped by radiograph, in the order of the regions.
+
+    Raises:
+        ServingError: the server refuses, or stays unavailable; the rows so far are kept.
+        CwpError: none could be scored.
+    """
+    served = pace.retries.call(transport.describe)
+    model = {"address": str(address), "version": served.version, "inputs": sorted(served.inputs)}
+    journal = Journal(out, model)
+    done = False
+    try:
+        left = [roi for roi in regions if key_of(roi) not in journal.found]
+        finished = len(regions) - len(left)
+        progress(finished, len(regions))
+        for outcome in _outcomes(transport, served, left, pace):
+            _note(outcome, journal, refuse)
+            finished += outcome.regions
+            progress(finished, len(regions))
+        if not journal.found:
+            raise CwpError(f"none of {len(regions)} regions could be scored; {out} was not written")
+        table = _table(regions, journal)
+        table.to_csv(out)
+        done = True
+        return table
+    finally:
+        journal.close(done)
+
+
+def _outcomes(transport: Transport, served: Served, regions: list[Roi], pace: Pace) -> Iterator[_Outcome]:
+    """Outcomes as they come; no more pieces are read ahead than are asked at once."""
+    pieces = iter(_pieces(regions))
+    with ThreadPoolExecutor(pace.requests, "client") as pool:
+
+        def start(count: int) -> set[Future[_Outcome]]:
+            return {pool.submit(_do, transport, served, piece, pace) for piece in islice(pieces, count)}
+
+        running = start(pace.requests)
+        try:
+            while running:
+                ended, running = wait(running, return_when=FIRST_COMPLETED)
+                for future in ended:
+                    yield future.result()
+                running |= start(len(ended))
+        finally:
+            for future in running:
+                future.cancel()
+
+
+def _pieces(regions: list[Roi]) -> Iterator[list[tuple[Path, list[Roi]]]]:
+    """Radiographs with their regions, together at least a request's worth."""
+    by_file: dict[Path, list[Roi]] = {}
+    for roi in regions:
+        by_file.setdefault(roi.path, []).append(roi)
+    piece: list[tuple[Path, list[Roi]]] = []
+    for path, of_file in by_file.items():
+        piece.append((path, of_file))
+        if sum(len(rois) for _, rois in piece) >= _ROWS:
+            yield piece
+            piece = []
+    if piece:
+        yield piece
+
+
+def _do(transport: Transport, served: Served, piece: list[tuple[Path, list[Roi]]], pace: Pace) -> _Outcome:
+    outcome = _Outcome(regions=sum(len(rois) for _, rois in piece))
+    for request in _requests(_rows(piece, "spacing_mm" in served.inputs, outcome)):
+        rows = [row for _, row in request]
+        replies = pace.retries.call(lambda rows=rows: transport.ask(rows, served))  # type: ignore[misc]
+        outcome.rows += [(roi, reply) for (roi, _), reply in zip(request, replies, strict=True)]
+    return outcome
+
+
+def _rows(piece: list[tuple[Path, list[Roi]]], takes_spacing: bool, outcome: _Outcome) -> Iterator[tuple[Roi, Row]]:
+    for path, rois in piece:
+        try:
+            radiograph = read_radiograph(path)
+        except DataError as error:
+            outcome.lost.append((error, len(rois)))
+            continue
+        for roi in rois:
+            try:
+                yield roi, row_of(radiograph, roi, takes_spacing)
+            except DataError as error:
+                outcome.lost.append((error, 1))
+
+
+def _requests(rows: Iterable[tuple[Roi, Row]]) -> Iterator[list[tuple[Roi, Row]]]:
+    request: list[tuple[Roi, Row]] = []
+    for each in rows:
+        if len(request) == _ROWS or (request and sum(len(row.image) for _, row in [*request, each]) > _BYTES):
+            yield request
+            request = []
+        request.append(each)
+    if request:
+        yield request
+
+
+def _note(outcome: _Outcome, journal: Journal, refuse: Callable[[DataError, int], None]) -> None:
+    good = [(roi, reply) for roi, reply in outcome.rows if reply.status == OK]
+    for roi, reply in outcome.rows:
+        if reply.status != OK:
+            refuse(DataError(f"image {roi.path}: the server says: {reply.status}"), 1)
+    for error, count in outcome.lost:
+        refuse(error, count)
+    for classes in {reply.classes for _, reply in good}:
+        rows = [(roi, _checked(reply)) for roi, reply in good if reply.classes == classes]
+        journal.add(rows, classes)
+
+
+def _checked(reply: Reply) -> np.ndarray:
+    if not np.isfinite(reply.probabilities).all() or not reply.probabilities.sum() > 0:
+        raise ServingError("the server answers with values that are no probabilities; its model is damaged")
+    return reply.probabilities / reply.probabilities.sum()
+
+
+def _table(regions: list[Roi], journal: Journal) -> Scores:
+    files = {path: number for number, path in enumerate(dict.fromkeys(roi.path for roi in regions))}
+    kept = sorted((roi for roi in regions if key_of(roi) in journal.found), key=lambda roi: files[roi.path])
+    return scores_of(kept, journal.classes, np.stack([journal.found[key_of(roi)] for roi in kept]))
