@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import threading
 from pathlib import Path
@@ -55,6 +56,7 @@ def command(
     """
     if (tls_cert is None) != (tls_key is None):
         raise click.UsageError("--tls-cert and --tls-key belong together")
+    os.environ["TF_CPP_MIN_LOG_LEVEL"] = "3"  # TensorFlow's own log quotes inputs that an operation refuses
     from keras_cwp.cli.quiet import import_tensorflow
 
     import_tensorflow()

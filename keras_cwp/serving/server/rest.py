@@ -143,7 +143,10 @@ class _Rest:
         signatures = get_model_metadata_pb2.SignatureDefMap()
         response.metadata["signature_def"].Unpack(signatures)
         tree = {"model_spec": json_output.proto(response.model_spec)}
-        return _pretty({**tree, "metadata": {"signature_def": json_output.proto(signatures)}})
+        described = json_output.proto(signatures)
+        for signature in described["signature_def"].values():
+            signature.pop("defaults", None)  # TensorFlow Serving leaves them out
+        return _pretty({**tree, "metadata": {"signature_def": described}})
 
 
 def _target(match: re.Match[str], signature: str = "") -> Target:

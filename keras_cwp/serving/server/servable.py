@@ -162,9 +162,17 @@ def _run(function: Callable[..., Any], inputs: Arrays) -> Arrays:
         feed = {name: tf.constant(value.tolist() if value.dtype == object else value, _dtype(value), value.shape)
                 for name, value in inputs.items()}  # fmt: skip
         return {name: value.numpy() for name, value in function(**feed).items()}
+    except UnicodeDecodeError:  # TensorFlow's message quotes the input, and Python cannot read it
+        raise invalid("the model refuses the input: bytes that it cannot parse") from None
     except tf.errors.OpError as error:
         code = _CODES.get(type(error), Code.INTERNAL)
-        raise Refused(code, (error.message or type(error).__name__).splitlines()[0]) from None
+        raise Refused(code, _reason(error.message) or type(error).__name__) from None
+
+
+def _reason(message: str) -> str:
+    """What an operation said, out of the trace around it."""
+    lines = [line for line in message.splitlines() if line.strip() and not line.lstrip().startswith("[[")]
+    return lines[-1] if lines else ""
 
 
 def _dtype(value: np.ndarray) -> Any:

@@ -1,0 +1,40 @@
+"""Models and servers that several tests use."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from serving_helpers import Running, start
+from serving_stub import write_stub
+
+from keras_cwp.serving.export import Exported, export
+
+
+@pytest.fixture(scope="session")
+def exported(fit_run: Path, tmp_path_factory: pytest.TempPathFactory) -> Exported:
+    """A real bundle of a small network."""
+    return export(fit_run, tmp_path_factory.mktemp("saved_models") / "cwp")
+
+
+@pytest.fixture(scope="session")
+def stub(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """saved_models/stub with version 1; not to be changed."""
+    folder = tmp_path_factory.mktemp("saved_models") / "stub"
+    folder.mkdir()
+    write_stub(folder, 1)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def stub_2(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Version 2 of the stub, to be copied."""
+    return write_stub(tmp_path_factory.mktemp("version_2"), 2)
+
+
+@pytest.fixture(scope="session")
+def running(stub: Path) -> Iterator[Running]:
+    """A server of the stub; not to be changed."""
+    with start([stub]) as running:
+        yield running
