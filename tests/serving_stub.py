@@ -68,7 +68,7 @@ def _signatures(module: Any) -> dict[str, Any]:
 
     def spin(loops: Any) -> dict[str, Any]:
         matrix = tf.fill([200, 200], 0.004)
-        done = tf.while_loop(lambda i, m: i < tf.reduce_max(loops), lambda i, m: (i + 1, m @ matrix), [0, matrix])
+        done = tf.while_loop(lambda i, _: i < tf.reduce_max(loops), lambda i, m: (i + 1, m @ matrix), [0, matrix])
         return {"done": tf.cast(loops, tf.float32) + 0 * done[1][0, 0]}
 
     def default(image_bytes: Any) -> dict[str, Any]:

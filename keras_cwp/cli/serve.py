@@ -5,6 +5,8 @@ from __future__ import annotations
 import os
 import signal
 import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import click
@@ -60,7 +62,7 @@ def command(
     from keras_cwp.cli.quiet import import_tensorflow
 
     import_tensorflow()
-    from keras_cwp.serving.server.log import log_to_stderr
+    from keras_cwp.serving.server.log import logging_to_stderr
     from keras_cwp.serving.server.server import Server
     from keras_cwp.serving.server.settings import Polling, Settings, Tls
     from keras_cwp.serving.token import read_token
@@ -77,19 +79,29 @@ def command(
         drain_s=drain,
         polling=Polling(every_s=poll),
     )
-    log_to_stderr()
     if not settings.is_loopback() and not (settings.token and settings.tls):
         click.echo(f"keras-cwp: warning: {host} is open to the network without --token-file and TLS", err=True)
+    with logging_to_stderr(), _told_to_stop() as stop:
+        server = Server(list(folders), settings, batching_parameters)
+        try:
+            server.start()
+            if not server.ready():
+                raise ServingError("no version of a model could be loaded; the log above says why")
+            scheme = "https" if settings.tls else "http"
+            click.echo(f"REST {scheme}://{host}:{server.rest_port}/v1/models gRPC {host}:{server.grpc_port}")
+            stop.wait()
+        finally:
+            server.stop()
+
+
+@contextmanager
+def _told_to_stop() -> Iterator[threading.Event]:
+    """An event that is set by Ctrl-C or SIGTERM."""
     stop = threading.Event()
-    for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, lambda *_: stop.set())
-    server = Server(list(folders), settings, batching_parameters)
-    server.start()
+    numbers = (signal.SIGINT, signal.SIGTERM)
+    before = [signal.signal(number, lambda *_: stop.set()) for number in numbers]
     try:
-        if not server.ready():
-            raise ServingError("no version of a model could be loaded; the log above says why")
-        scheme = "https" if settings.tls else "http"
-        click.echo(f"REST {scheme}://{host}:{server.rest_port}/v1/models gRPC {host}:{server.grpc_port}")
-        stop.wait()
+        yield stop
     finally:
-        server.stop()
+        for number, handler in zip(numbers, before, strict=True):
+            signal.signal(number, handler)

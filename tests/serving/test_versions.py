@@ -124,7 +124,7 @@ def test_a_version_that_cannot_be_loaded_takes_nothing_away(tmp_path: Path, serv
     assert loader.loads.count("2") == 3
 
 
-def test_a_version_whose_warm_up_fails_is_not_served(tmp_path: Path, serve: Any, loader: Loader) -> None:
+def test_a_version_whose_warm_up_fails_is_not_served(tmp_path: Path, serve: Any) -> None:
     config = model(tmp_path, 1)
     (tmp_path / "1" / "cold").touch()
     versions = serve(config)

@@ -6,6 +6,8 @@ import json
 import logging
 import sys
 import traceback
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import datetime, timezone
 from typing import Any
 
@@ -29,13 +31,20 @@ def fault(error: BaseException) -> None:
     event("fault", logging.ERROR, type=type(error).__name__, where=where)
 
 
-def log_to_stderr() -> None:
+@contextmanager
+def logging_to_stderr() -> Iterator[None]:
     """Write the log to stderr, each line with its time (UTC) and level."""
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(_Line())
     _LOGGER.addHandler(handler)
     _LOGGER.setLevel(logging.INFO)
     _LOGGER.propagate = False
+    try:
+        yield
+    finally:
+        _LOGGER.removeHandler(handler)
+        _LOGGER.setLevel(logging.NOTSET)
+        _LOGGER.propagate = True
 
 
 class _Line(logging.Formatter):

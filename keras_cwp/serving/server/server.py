@@ -91,9 +91,10 @@ class Server:
         event("stopping")
         self._health.serving = False
         self._rest.should_exit = True
-        stopped = self._grpc.stop(self._settings.drain_s)
-        stopped.wait()
-        self._rest_thread.join()
+        self._grpc.stop(self._settings.drain_s).wait()
+        if self._rest_thread.ident is not None:
+            self._rest_thread.join()
+        self._socket.close()
         self._versions.stop()
         for pool in self._workers:
             pool.shutdown()
