@@ -51,14 +51,16 @@ def test_field_numbers_and_types_are_those_of_tensorflow_serving(name: str) -> N
 
 
 def _theirs(name: str) -> Any:
-    known = {}
+    known: dict[str, Any] = {}
+    seen: set[str] = set()
     for start_from in (predict_pb2.PredictRequest, predict_pb2.PredictResponse,
                        get_model_metadata_pb2.GetModelMetadataRequest, get_model_metadata_pb2.GetModelMetadataResponse,
                        get_model_metadata_pb2.SignatureDefMap):  # fmt: skip
         todo = [start_from.DESCRIPTOR]
         while todo:
             found = todo.pop()
-            if found.name not in known:
+            if found.full_name not in seen:
+                seen.add(found.full_name)
                 known[found.name] = found
                 todo += [field.message_type for field in found.fields if field.message_type]
     unknown = {"BoolValue", "StringValue", "HealthCheckRequest", "HealthCheckResponse"}
@@ -171,9 +173,7 @@ def regions(tmp_path: Path) -> list[Roi]:
 def scored(fake: Fake, regions: list[Roi], out: Path, pace: Pace = NO_WAIT) -> tuple[Scores, list[str]]:
     lost: list[str] = []
     address = parse_address("http://pc/cwp")
-    table = score(
-        fake, address, regions, out, pace=pace, refuse=lambda error, count: lost.extend([str(error)] * count)
-    )
+    table = score(fake, address, regions, out, pace=pace, refuse=lambda error, count: lost.extend([str(error)] * count))
     return table, lost
 
 

@@ -137,6 +137,7 @@ REFUSED: list[tuple[str, Any, int, str]] = [
     (":predict", one(inputs=[None]), 400, "JSON Value: null Type: Null is not of expected type: float"),
     (":predict", one(inputs=[1e39]), 400, "Cannot convert JSON value: 1e+39 to float without loss of precision."),
     (":predict", one(inputs=[[1], [2]]), 400, "input x has shape [2, 1], the signature has [?]"),
+    (":predict", one(instances=json.loads("[" * 70 + "]" * 70)), 400, "lists nested 69 deep, more than 16"),
     (":predict", one(inputs=3), 400, "input x has shape []"),
     (":predict", one(inputs=[1, [2]]), 400, "Encountered list at unexpected level: 1 expected < 1"),
     (":predict", one(inputs=[[1], 2]), 400, "found at incorrect level: 2 in the JSON DOM. Expected at level: 2"),
@@ -293,3 +294,14 @@ def test_a_body_that_never_comes_ends_in_time(stub: Path) -> None:
     ) as raw:  # fmt: skip
         raw.sendall(b"POST /v1/models/stub:predict HTTP/1.1\r\nHost: x\r\nContent-Length: 10\r\n\r\n{")
         assert raw.recv(1000).startswith(b"HTTP/1.1 408")
+
+
+def test_a_head_that_never_comes_ends_in_time_also_after_a_request(stub: Path) -> None:
+    with start([stub], timeout_s=0.3) as running:
+        for first in (b"", b"GET /v1/models/stub HTTP/1.1\r\nHost: x\r\n\r\n"):
+            with socket.create_connection(("127.0.0.1", running.server.rest_port), timeout=20) as raw:
+                raw.sendall(first)
+                assert not first or raw.recv(1000).startswith(b"HTTP/1.1 200")
+                raw.sendall(b"GET /v1/models/stub HT")
+                while raw.recv(1000):
+                    pass

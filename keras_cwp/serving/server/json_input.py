@@ -16,6 +16,7 @@ from keras_cwp.serving.server.batching import Arrays
 from keras_cwp.serving.server.status import Code, Refused, invalid
 from keras_cwp.serving.server.tensors import type_name
 
+_MAX_RANK = 16
 _SHOWN = 60  # characters of a value in a message
 _STRING = types_pb2.DT_STRING
 _FLOATS = (types_pb2.DT_FLOAT, types_pb2.DT_DOUBLE)
@@ -196,6 +197,8 @@ def _shape(value: Any) -> tuple[int, ...]:
     while isinstance(value, list):
         shape.append(len(value))
         value = value[0] if value else None
+    if len(shape) > _MAX_RANK:
+        raise invalid(f"Encountered lists nested {len(shape)} deep, more than {_MAX_RANK}")
     return tuple(shape)
 
 

@@ -22,6 +22,7 @@ from keras_cwp.serving.server.rest import rest_app
 from keras_cwp.serving.server.servable import Servable
 from keras_cwp.serving.server.service import Service
 from keras_cwp.serving.server.settings import Settings
+from keras_cwp.serving.server.slow_clients import bounded_protocol
 from keras_cwp.serving.server.versions import Versions
 
 _START_S = 30.0
@@ -141,7 +142,7 @@ def _uvicorn(app: object, settings: Settings) -> uvicorn.Config:
         tls = {"ssl_certfile": str(settings.tls.certificate), "ssl_keyfile": str(settings.tls.key)}
     config = uvicorn.Config(
         app,  # type: ignore[arg-type]
-        http="h11",
+        http=bounded_protocol(settings.timeout_s),
         ws="none",
         loop="asyncio",
         lifespan="off",

@@ -1,0 +1,141 @@
+"""Saturate a server over REST and gRPC, swap a version in, compare every answer with the offline one; then its speed.
+
+python scripts/load_serving.py saved_models/NAME [seconds, default 60] [rounds of the speed table, default 3]
+
+NAME needs two versions of different weights. Starts `keras-cwp serve` on loopback itself.
+"""
+
+from __future__ import annotations
+
+import shutil
+import statistics
+import sys
+import tempfile
+import threading
+import time
+from pathlib import Path
+
+ROOT = Path(__file__).parents[1]
+sys.path[:0] = [str(ROOT), str(ROOT / "tests")]
+
+import cv2  # noqa: E402 - the path comes first
+import numpy as np  # noqa: E402
+from serving_load import Tally, Target, load, offline  # noqa: E402
+from serving_process import Served, served  # noqa: E402
+
+IMAGES, SIDE_PX = 64, 224
+CLIENTS = 4
+SPEED_BATCH, SPEED_S = 32, 4.0
+GOALS = {"gRPC": 0.8, "REST": 0.5}  # of the images a second of the SavedModel in process
+MAX_GROWTH = 0.02
+
+
+def main(folder: str, seconds: str = "60", rounds: str = "3") -> None:
+    source = Path(folder).resolve()
+    old, new = sorted((path for path in source.iterdir() if path.name.isdecimal()), key=lambda path: int(path.name))[:2]
+    images = crops()
+    expected = {int(path.name): offline(path, images) for path in (old, new)}
+    with tempfile.TemporaryDirectory() as scratch:
+        model = Path(scratch) / source.name
+        shutil.copytree(old, model / old.name)
+        shutil.copy(source / "batching_parameters.txt", model)
+        with served(model) as server:
+            target = Target(server.rest_port, server.grpc_port, source.name, images, expected)
+            good = mixed(server, target, float(seconds), lambda: publish(new, model))
+        with served(model) as server:
+            target = Target(server.rest_port, server.grpc_port, source.name, images, expected)
+            speed(target, model / new.name, int(rounds))
+    sys.exit(0 if good else "rows failed or were wrong, or memory grew")
+
+
+def crops() -> list[bytes]:
+    """Smooth noise with grain, as PNG: about as large as crops of radiographs."""
+    random = np.random.default_rng(0)
+    rough = [cv2.resize(random.uniform(0, 255, (9, 9)), (SIDE_PX, SIDE_PX)) for _ in range(IMAGES)]
+    grained = [np.clip(image + random.normal(0, 3, image.shape), 0, 255).astype(np.uint8) for image in rough]
+    return [bytes(cv2.imencode(".png", image)[1]) for image in grained]
+
+
+def publish(version: Path, model: Path) -> None:
+    """Write beside and rename, as export does."""
+    shutil.copytree(version, model / f".{version.name}")
+    (model / f".{version.name}").rename(model / version.name)
+
+
+def mixed(server: Served, target: Target, seconds: float, swap: object) -> bool:
+    """The load with the swap in its middle, and its table."""
+    load(target, seconds / 4, CLIENTS)
+    memory = [server.rss_mib()]
+    timer = threading.Timer(seconds / 2, swap)  # type: ignore[arg-type]
+    timer.start()
+    tally = load(target, seconds, CLIENTS)
+    timer.join()
+    memory.append(server.rss_mib())
+    growth = memory[1] / memory[0] - 1
+    print(
+        f"mixed load, {CLIENTS} clients, batches 1-32, {seconds:.0f} s, one row in 20 unreadable, a swap in the middle"
+    )
+    print(f"  {tally.requests} requests, {tally.requests / seconds:.1f}/s, {tally.good_rows} good rows, "
+          f"{tally.bad_rows} unreadable, versions {sorted(tally.versions)}")  # fmt: skip
+    for api, times in tally.seconds.items():
+        p50, p99 = np.percentile(times, [50, 99]) * 1000
+        print(f"  {api}: {len(times)} requests, p50 {p50:.0f} ms, p99 {p99:.0f} ms")
+    print(
+        f"  failed {len(tally.failed)}, wrong {len(tally.wrong)}, memory {memory[0]:.0f} → {memory[1]:.0f} MiB ({growth:+.1%})"
+    )
+    for line in [*tally.failed[:5], *tally.wrong[:5]]:
+        print(f"    {line}")
+    return not tally.failed and not tally.wrong and growth <= MAX_GROWTH
+
+
+def speed(target: Target, version: Path, rounds: int) -> None:
+    """Images a second at batch 32, in turns, so that a noisy machine is noisy for all."""
+    import tensorflow as tf
+
+    function = (loaded := tf.saved_model.load(str(version))).signatures["serving_default"]
+    batch = tf.constant(target.images[:SPEED_BATCH])
+    function(image_bytes=batch)
+    found: dict[str, list[float]] = {"in process": [], "gRPC": [], "REST": []}
+    for _ in range(rounds):
+        found["in process"].append(in_process(function, batch))
+        for api in GOALS:
+            tally = load(target, SPEED_S, CLIENTS, (SPEED_BATCH,), (api,), bad_one_in=0)
+            found[api].append(per_second(tally, api))
+    del loaded
+    base = statistics.median(found["in process"])
+    print(f"images/s at batch {SPEED_BATCH}, median of {rounds} turns of {SPEED_S:.0f} s")
+    for name, values in found.items():
+        ratios = [value / reference for value, reference in zip(values, found["in process"], strict=True)]
+        goal = f", goal {GOALS[name]}" if name in GOALS else ""
+        value = statistics.median(values)
+        print(
+            f"  {name:10} {value:6.0f}  {value / base:.2f} of in process (turns {min(ratios):.2f}-{max(ratios):.2f}{goal})"
+        )
+
+
+def in_process(function: object, batch: object) -> float:
+    """Images a second of CLIENTS threads, as many as ask the server."""
+    counts = [0] * CLIENTS
+    until = time.monotonic() + SPEED_S
+
+    def ask(number: int) -> None:
+        while time.monotonic() < until:
+            function(image_bytes=batch)["probabilities"].numpy()  # type: ignore[operator]
+            counts[number] += SPEED_BATCH
+
+    threads = [threading.Thread(target=ask, args=(number,)) for number in range(CLIENTS)]
+    start = time.monotonic()
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    return sum(counts) / (time.monotonic() - start)
+
+
+def per_second(tally: Tally, api: str) -> float:
+    """Images a second; CLIENTS threads asked all the time."""
+    return tally.good_rows * CLIENTS / sum(tally.seconds[api])
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])
