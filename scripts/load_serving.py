@@ -81,7 +81,8 @@ def mixed(server: Served, target: Target, seconds: float, swap: object) -> bool:
         p50, p99 = np.percentile(times, [50, 99]) * 1000
         print(f"  {api}: {len(times)} requests, p50 {p50:.0f} ms, p99 {p99:.0f} ms")
     print(
-        f"  failed {len(tally.failed)}, wrong {len(tally.wrong)}, memory {memory[0]:.0f} → {memory[1]:.0f} MiB ({growth:+.1%})"
+        f"  failed {len(tally.failed)}, wrong {len(tally.wrong)}, "
+        f"memory {memory[0]:.0f} → {memory[1]:.0f} MiB ({growth:+.1%})"
     )
     for line in [*tally.failed[:5], *tally.wrong[:5]]:
         print(f"    {line}")
@@ -109,7 +110,8 @@ def speed(target: Target, version: Path, rounds: int) -> None:
         goal = f", goal {GOALS[name]}" if name in GOALS else ""
         value = statistics.median(values)
         print(
-            f"  {name:10} {value:6.0f}  {value / base:.2f} of in process (turns {min(ratios):.2f}-{max(ratios):.2f}{goal})"
+            f"  {name:10} {value:6.0f}  {value / base:.2f} of in process "
+            f"(turns {min(ratios):.2f}-{max(ratios):.2f}{goal})"
         )
 
 

@@ -11,6 +11,11 @@ OK = "ok"
 UNREADABLE = "the bytes are not a readable PNG or JPEG image"
 _PNG_HEAD = b"\x89PNG\r\n\x1a\n"
 _PNG_SIDES = 16  # byte offset of IHDR's width and height, big-endian 32 bits each; PNG specification, 11.2.2
+# Pixels that a byte of a file can hold at most, so that a small file cannot claim a large image and keep the
+# processor busy: deflate expands 1032 times, and a PNG has at least one bit a pixel; a JPEG has at least one bit for
+# each block of 64 pixels.
+_PNG_PIXELS_A_BYTE = 8 * 1032
+_JPEG_PIXELS_A_BYTE = 8 * 64
 _LUMA_16_BIT = (19595, 38470, 7471)
 _HALF_16_BIT = 1 << 15
 _PARALLEL_ROWS = 8
@@ -72,7 +77,9 @@ def _at_least_one(values: Any, count: Any) -> Any:
 
 def _decode_jpeg(image_bytes: Any, max_pixels: int) -> Any:
     shape = tf.io.extract_jpeg_shape(image_bytes)
-    with tf.control_dependencies([_check_size(shape[0], shape[1], max_pixels)]):
+    with tf.control_dependencies(
+        [_check_size(shape[0], shape[1], _most_pixels(image_bytes, _JPEG_PIXELS_A_BYTE, max_pixels))]
+    ):
         # one channel is the stored luma; the accurate transform is what data/raster uses, not TensorFlow's default
         pixels = tf.io.decode_jpeg(image_bytes, channels=1, dct_method="INTEGER_ACCURATE")
     return tf.cast(pixels[..., 0], tf.float32) / 255
@@ -83,7 +90,9 @@ def _decode_png(image_bytes: Any, max_pixels: int) -> Any:
     sides = tf.strings.substr(start, _PNG_SIDES, 8)
     is_png = tf.debugging.Assert(tf.equal(tf.strings.substr(start, 0, len(_PNG_HEAD)), _PNG_HEAD), [UNREADABLE])
     width, height = tf.unstack(tf.io.decode_raw(sides, tf.int32, little_endian=False), num=2)
-    with tf.control_dependencies([is_png, _check_size(height, width, max_pixels)]):
+    with tf.control_dependencies(
+        [is_png, _check_size(height, width, _most_pixels(image_bytes, _PNG_PIXELS_A_BYTE, max_pixels))]
+    ):
         # 16 bits hold an 8-bit file exactly: each value times 257
         pixels = tf.io.decode_png(image_bytes, channels=0, dtype=tf.uint16)
     return tf.cond(tf.shape(pixels)[2] == 1, lambda: tf.cast(pixels[..., 0], tf.float32) / 65535, lambda: _luma(pixels))
@@ -101,6 +110,12 @@ def _luma(pixels: Any) -> Any:
     return tf.cast(grey, tf.float32) / 255
 
 
-def _check_size(height: Any, width: Any, max_pixels: int) -> Any:
+def _most_pixels(image_bytes: Any, pixels_a_byte: int, max_pixels: int) -> Any:
+    """The largest image that may be, and that a file of this length can be."""
+    length = tf.cast(tf.strings.length(image_bytes), tf.int64)
+    return tf.minimum(tf.constant(max_pixels, tf.int64), length * pixels_a_byte)
+
+
+def _check_size(height: Any, width: Any, most: Any) -> Any:
     pixels = tf.cast(height, tf.int64) * tf.cast(width, tf.int64)
-    return tf.debugging.assert_less_equal(pixels, tf.constant(max_pixels, tf.int64))
+    return tf.debugging.assert_less_equal(pixels, most)

@@ -67,6 +67,28 @@ def bomb() -> bytes:
     return b"\x89PNG\r\n\x1a\n" + struct.pack(">I", 13) + chunk + struct.pack(">I", zlib.crc32(chunk)) + b"\0" * 50
 
 
+def claiming(content: bytes, place: int, sides: bytes) -> bytes:
+    """A file whose header claims other sides than it holds."""
+    return content[:place] + sides + content[place + len(sides) :]
+
+
+def test_a_small_file_that_claims_a_large_image_is_refused_before_it_is_unpacked() -> None:
+    jpeg, png = FILES["grey JPEG"], FILES["8-bit PNG"]
+    frame = jpeg.index(b"\xff\xc0") + 5  # height and width of the start of frame
+    for content in (
+        claiming(jpeg, frame, struct.pack(">HH", 9_000, 9_000)),
+        claiming(png, 16, struct.pack(">II", 9_000, 9_000)),
+    ):
+        with pytest.raises(tf.errors.InvalidArgumentError, match=r"x <= y did not hold"):
+            decode_grey(tf.constant(content), 10**8)
+
+
+def test_blank_images_which_compress_most_are_read() -> None:
+    blank = np.zeros((3000, 3000), np.uint8)
+    for content in (encoded(blank, mode="1"), encoded(blank), encoded(blank, "JPEG")):
+        assert decode_grey(tf.constant(content), 10**8).shape == (3000, 3000)
+
+
 UNREADABLE_FILES = {
     "nothing": b"",
     "text": b"not an image",

@@ -160,8 +160,10 @@ def tls(tmp_path_factory: pytest.TempPathFactory) -> Tls:
     folder = tmp_path_factory.mktemp("tls")
     pair = Tls(folder / "cert.pem", folder / "key.pem")
     subprocess.run(
-        ["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", "-subj", "/CN=localhost"]
-        + ["-addext", "subjectAltName=DNS:localhost", "-keyout", str(pair.key), "-out", str(pair.certificate)],
+        [
+            *("openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", "-subj", "/CN=localhost"),
+            *("-addext", "subjectAltName=DNS:localhost", "-keyout", str(pair.key), "-out", str(pair.certificate)),
+        ],
         check=True,
         capture_output=True,
     )
@@ -186,7 +188,7 @@ def test_files_of_tls_and_token_that_cannot_be_used(stub: Path, tmp_path: Path) 
     (tmp_path / "token").write_text("short\n")
     with pytest.raises(ServingError, match=r"token: 5 characters; expected one line of at least 16"):
         read_token(tmp_path / "token")
-    with pytest.raises(ServingError, match="token file .*nowhere"):
+    with pytest.raises(ServingError, match=r"token file .*nowhere"):
         read_token(tmp_path / "nowhere")
     with pytest.raises(ServingError, match="'stub' is the name of several of the folders"):
         Server([stub, stub], Settings(rest_port=0, grpc_port=0))

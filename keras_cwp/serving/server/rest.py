@@ -14,7 +14,7 @@ from starlette.responses import Response
 from starlette.routing import Route
 from tensorflow_serving.apis import get_model_metadata_pb2
 
-from keras_cwp.serving.server import json_input, json_output, metrics
+from keras_cwp.serving.server import json_examples, json_input, json_output, metrics
 from keras_cwp.serving.server.proto_answers import metadata_response, status_response
 from keras_cwp.serving.server.service import Service, Target
 from keras_cwp.serving.server.settings import Settings
@@ -117,7 +117,7 @@ class _Rest:
             if method == "predict":
                 return self._predict(target, given, seconds)
             ask = self._service.classify if method == "classify" else self._service.regress
-            outputs = ask(target, lambda: json_input.examples(given), seconds).outputs
+            outputs = ask(target, lambda: json_examples.examples(given), seconds).outputs
             if method == "regress":
                 return json_output.regressions(outputs["outputs"].reshape(-1))
             classes, scores = outputs.get("classes"), outputs.get("scores")
