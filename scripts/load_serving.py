@@ -32,19 +32,23 @@ MAX_GROWTH = 0.02
 
 def main(folder: str, seconds: str = "60", rounds: str = "3") -> None:
     source = Path(folder).resolve()
-    old, new = sorted((path for path in source.iterdir() if path.name.isdecimal()), key=lambda path: int(path.name))[:2]
+    numbers = sorted(int(path.name) for path in source.iterdir() if path.name.isdecimal())[:2]
+    if len(numbers) < 2:
+        sys.exit(f"{source} has the versions {numbers}; two are needed")
+    first, second = (source / str(number) for number in numbers)
     images = crops()
-    expected = {int(path.name): offline(path, images) for path in (old, new)}
+    answers = [offline(path, images) for path in (first, second)]
     with tempfile.TemporaryDirectory() as scratch:
         model = Path(scratch) / source.name
-        shutil.copytree(old, model / old.name)
+        publish(first, model / "1")
         shutil.copy(source / "batching_parameters.txt", model)
         with served(model) as server:
+            expected = {number: answers[1 - number % 2] for number in (1, 2, 3)}
             target = Target(server.rest_port, server.grpc_port, source.name, images, expected)
-            good = mixed(server, target, float(seconds), lambda: publish(new, model))
+            good = mixed(server, target, float(seconds), [(second, model / "2"), (first, model / "3")])
         with served(model) as server:
             target = Target(server.rest_port, server.grpc_port, source.name, images, expected)
-            speed(target, model / new.name, int(rounds))
+            speed(target, model / "3", int(rounds))
     sys.exit(0 if good else "rows failed or were wrong, or memory grew")
 
 
@@ -56,22 +60,27 @@ def crops() -> list[bytes]:
     return [bytes(cv2.imencode(".png", image)[1]) for image in grained]
 
 
-def publish(version: Path, model: Path) -> None:
+def publish(version: Path, path: Path) -> None:
     """Write beside and rename, as export does."""
-    shutil.copytree(version, model / f".{version.name}")
-    (model / f".{version.name}").rename(model / version.name)
+    beside = path.with_name(f".{path.name}")
+    shutil.copytree(version, beside)
+    beside.rename(path)
 
 
-def mixed(server: Served, target: Target, seconds: float, swap: object) -> bool:
-    """The load with the swap in its middle, and its table."""
-    load(target, seconds / 4, CLIENTS)
-    memory = [server.rss_mib()]
-    timer = threading.Timer(seconds / 2, swap)  # type: ignore[arg-type]
-    timer.start()
-    tally = load(target, seconds, CLIENTS)
-    timer.join()
-    memory.append(server.rss_mib())
-    growth = memory[1] / memory[0] - 1
+def mixed(server: Served, target: Target, seconds: float, swaps: list[tuple[Path, Path]]) -> bool:
+    """The load and its table: half a load to warm up, in which the first swap is, and a whole one with the second.
+
+    A swap holds two models for a moment, and the C library keeps the room of both; so the first is part of warming up.
+    """
+    memory, tallies = [], []
+    for share, swap in zip((0.5, 1.0), swaps, strict=True):
+        timer = threading.Timer(seconds * share / 2, publish, swap)
+        timer.start()
+        tallies.append(load(target, seconds * share, CLIENTS))
+        timer.join()
+        memory.append(server.rss_mib())
+    growth, tally = memory[1] / memory[0] - 1, tallies[1]
+    failed, wrong = ([line for each in tallies for line in getattr(each, name)] for name in ("failed", "wrong"))
     print(
         f"mixed load, {CLIENTS} clients, batches 1-32, {seconds:.0f} s, one row in 20 unreadable, a swap in the middle"
     )
@@ -80,13 +89,10 @@ def mixed(server: Served, target: Target, seconds: float, swap: object) -> bool:
     for api, times in tally.seconds.items():
         p50, p99 = np.percentile(times, [50, 99]) * 1000
         print(f"  {api}: {len(times)} requests, p50 {p50:.0f} ms, p99 {p99:.0f} ms")
-    print(
-        f"  failed {len(tally.failed)}, wrong {len(tally.wrong)}, "
-        f"memory {memory[0]:.0f} → {memory[1]:.0f} MiB ({growth:+.1%})"
-    )
-    for line in [*tally.failed[:5], *tally.wrong[:5]]:
+    print(f"  failed {len(failed)}, wrong {len(wrong)}, memory {memory[0]:.0f} → {memory[1]:.0f} MiB ({growth:+.1%})")
+    for line in [*failed[:5], *wrong[:5]]:
         print(f"    {line}")
-    return not tally.failed and not tally.wrong and growth <= MAX_GROWTH
+    return not failed and not wrong and growth <= MAX_GROWTH
 
 
 def speed(target: Target, version: Path, rounds: int) -> None:

@@ -47,7 +47,14 @@ def test_every_part_is_in_the_order():
 
 @pytest.mark.parametrize(
     "module",
-    ["keras_cwp.cli.main", "keras_cwp.evaluation.figures", "keras_cwp.report.html", "keras_cwp.data.prepare"],
+    [
+        "keras_cwp.cli.main",
+        "keras_cwp.evaluation.figures",
+        "keras_cwp.report.html",
+        "keras_cwp.data.prepare",
+        "keras_cwp.serving.client.score",
+        "keras_cwp.serving.regions",
+    ],
 )
 def test_does_not_import_tensorflow(module):
     code = f"import sys, {module}; sys.exit('tensorflow' in sys.modules or 'keras' in sys.modules)"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -296,6 +297,12 @@ def test_both_apis_give_the_scores_of_the_bundle_itself(
         np.testing.assert_allclose(tables[name].probabilities, tables["local"].probabilities, atol=5e-5)
     assert len(tables["local"]) == 6
     assert tables["local"].probabilities.std(axis=0).max() > 0.01
+
+
+@pytest.mark.skipif(shutil.which("bash") is None, reason="the probe is a bash script; no bash here")
+def test_the_probe_of_the_bundle_finds_it_ready(exported: Exported, bundle: Running) -> None:
+    probe = [str(exported.path.parent / "probe"), "127.0.0.1", str(bundle.server.rest_port)]
+    assert subprocess.run(probe, check=False, timeout=60).returncode == 0
 
 
 def test_a_server_that_is_not_there_or_has_no_such_model(
