@@ -21,7 +21,7 @@ from serving_process import served  # noqa: E402
 def main(folder: str, attempts: str = "10000", seed: str = "0") -> None:
     path, each = Path(folder).resolve(), -(-int(attempts) // len(KINDS))
     start = time.monotonic()
-    with served(path, "--timeout", "20") as server:
+    with served(path, "--timeout", "60") as server:
         fuzzer = RequestFuzzer(server.rest_port, server.grpc_port, path.name, int(seed))
         before, memory = fuzzer.good(), server.rss_mib()
         for kind in KINDS:

@@ -16,7 +16,7 @@ from fuzz_inputs import _cut, _double, _drop, _flip, _insert, _oddity, _renumber
 from keras_cwp.serving.wire import message
 
 KINDS = ("json", "base64", "image", "protobuf", "headers", "sizes", "path")
-LIMIT_S = 30.0  # one attempt; a hang, not a slow machine
+LIMIT_S = 90.0  # one attempt; a hang, not a slow machine
 _PATIENCE_S = 0.5  # before a half-sent request is called over
 _SERVER_FAULTS_GRPC = ("INTERNAL", "UNKNOWN", "UNAVAILABLE", "DATA_LOSS", "DEADLINE_EXCEEDED", "ABORTED")
 _SERVER_FAULTS_HTTP = (500, 502, 503, 504, 505)  # 501 is the contract's word for a type that JSON does not have
