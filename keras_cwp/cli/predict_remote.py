@@ -2,12 +2,24 @@
 
 from __future__ import annotations
 
-import sys
+from dataclasses import dataclass
 from pathlib import Path
 
 import click
 
+from keras_cwp.data.roi import Roi
 from keras_cwp.errors import DataError
+from keras_cwp.scores import Scores
+
+
+@dataclass(frozen=True)
+class Remote:
+    """What came of it; identity names the model and version that answered, lost counts regions left out."""
+
+    regions: list[Roi]
+    scores: Scores
+    lost: int
+    identity: str
 
 
 def predict_remote(
@@ -19,7 +31,7 @@ def predict_remote(
     requests: int,
     token_file: Path | None,
     tls_ca: Path | None,
-) -> None:
+) -> Remote:
     """Score on a server; TensorFlow is not imported."""
     from keras_cwp.cli.progress import progress_bar
     from keras_cwp.serving.client.address import Credentials, parse_address
@@ -39,10 +51,11 @@ def predict_remote(
     pace = Pace(requests=requests)
     transport = open_transport(address, credentials, pace.timeout_s)
     try:
+        served = pace.retries.call(transport.describe)
         with progress_bar("regions") as progress:
-            scores = score(transport, address, regions, out, pace=pace, refuse=refuse, progress=progress)
+            scores = score(transport, address, served, regions, out, pace=pace, refuse=refuse, progress=progress)
     finally:
         transport.close()
-    click.echo(f"{out}: {len(scores)} regions scored" + (f", {sum(lost)} left out" if lost else "") + f" ({address})")
-    if lost:
-        sys.exit(1)
+    left_out = f", {sum(lost)} left out" if lost else ""
+    click.echo(f"{out}: {len(scores)} regions scored{left_out} ({address}, version {served.version})")
+    return Remote(regions, scores, sum(lost), f"model {address.model}, version {served.version}")

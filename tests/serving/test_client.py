@@ -174,7 +174,15 @@ def regions(tmp_path: Path) -> list[Roi]:
 def scored(fake: Fake, regions: list[Roi], out: Path, pace: Pace = NO_WAIT) -> tuple[Scores, list[str]]:
     lost: list[str] = []
     address = parse_address("http://pc/cwp")
-    table = score(fake, address, regions, out, pace=pace, refuse=lambda error, count: lost.extend([str(error)] * count))
+    table = score(
+        fake,
+        address,
+        fake.describe(),
+        regions,
+        out,
+        pace=pace,
+        refuse=lambda error, count: lost.extend([str(error)] * count),
+    )
     return table, lost
 
 

@@ -59,6 +59,7 @@ def open_transport(address: Address, credentials: Credentials, timeout_s: float)
 def score(
     transport: Transport,
     address: Address,
+    served: Served,
     regions: list[Roi],
     out: Path,
     *,
@@ -68,9 +69,8 @@ def score(
 ) -> Scores:
     """Score regions and write the table; rows that an interrupted run of the same command left are not asked again.
 
-    All rows come from one version, the one that is served at the start.
-
     Args:
+        served: what the transport described; all rows come from its version.
         out: the CSV; out.part holds what is scored until all is.
         refuse: gets the error and the number of regions lost to it.
         progress: gets regions done and in all.
@@ -82,7 +82,6 @@ def score(
         ServingError: the server refuses, or stays unavailable; the rows so far are kept.
         CwpError: none could be scored.
     """
-    served = pace.retries.call(transport.describe)
     model = {"address": str(address), "version": served.version, "inputs": sorted(served.inputs)}
     journal = Journal(out, model)
     done = False
