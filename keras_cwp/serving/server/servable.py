@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import time
 from collections.abc import Callable
 from concurrent.futures import Future
@@ -97,6 +98,7 @@ class Servable:
         self._batcher.close()
         self._functions = {}
         self._loaded = None
+        gc.collect()  # TensorFlow's objects refer to each other in circles, which Python looks for too seldom
 
     def _replay(self, log: Any) -> None:
         kind = log.WhichOneof("log_type")
