@@ -256,7 +256,7 @@ def test_what_cannot_be_looked_at(path: str, status: int, message: str, running:
     assert message in answer["error"]
 
 
-@pytest.mark.parametrize("method", ["PUT", "DELETE", "OPTIONS", "PATCH", "TRACE"])
+@pytest.mark.parametrize("method", ["PUT", "DELETE", "OPTIONS", "PATCH", "TRACE", "BREW"])
 def test_other_methods_are_malformed(method: str, running: Running) -> None:
     assert running.http(method, "/v1/models/stub:predict")[0] == 400
 

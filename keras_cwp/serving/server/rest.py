@@ -8,10 +8,9 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
-from starlette.applications import Starlette
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
-from starlette.routing import Route
+from starlette.types import ASGIApp, Receive, Scope, Send
 from tensorflow_serving.apis import get_model_metadata_pb2
 
 from keras_cwp.serving.server import json_examples, json_input, json_output, metrics
@@ -29,15 +28,19 @@ _SHOWN = 200  # characters of a path in a message
 _LARGEST_INT64 = 2**63 - 1
 
 
-def rest_app(service: Service, settings: Settings, workers: ThreadPoolExecutor) -> Starlette:
-    """The application.
+def rest_app(service: Service, settings: Settings, workers: ThreadPoolExecutor) -> ASGIApp:
+    """The application; it routes by TensorFlow Serving's own expressions.
 
     Args:
         workers: threads that answer; each holds one request.
     """
     rest = _Rest(service, settings, workers)
-    every = ["GET", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "HEAD", "TRACE"]
-    return Starlette(routes=[Route("/{path:path}", rest.answer, methods=every)])
+
+    async def app(scope: Scope, receive: Receive, send: Send) -> None:
+        response = await rest.answer(Request(scope, receive))
+        await response(scope, receive, send)
+
+    return app
 
 
 class _Rest:

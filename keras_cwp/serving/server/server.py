@@ -11,6 +11,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import uvicorn
+from starlette.types import ASGIApp
 
 from keras_cwp.errors import ServingError
 from keras_cwp.serving.server import parameters
@@ -136,12 +137,12 @@ def _listening(settings: Settings) -> socket.socket:
     return listening
 
 
-def _uvicorn(app: object, settings: Settings) -> uvicorn.Config:
+def _uvicorn(app: ASGIApp, settings: Settings) -> uvicorn.Config:
     tls = {}
     if settings.tls is not None:
         tls = {"ssl_certfile": str(settings.tls.certificate), "ssl_keyfile": str(settings.tls.key)}
     config = uvicorn.Config(
-        app,  # type: ignore[arg-type]
+        app,
         http=bounded_protocol(settings.timeout_s),
         ws="none",
         loop="asyncio",
