@@ -7,12 +7,14 @@ NAME needs two versions of different weights. Starts `keras-cwp serve` on loopba
 
 from __future__ import annotations
 
+import json
 import shutil
 import statistics
 import sys
 import tempfile
 import threading
 import time
+import urllib.request
 from pathlib import Path
 
 ROOT = Path(__file__).parents[1]
@@ -78,6 +80,7 @@ def mixed(server: Served, target: Target, seconds: float, swaps: list[tuple[Path
         timer.start()
         tallies.append(load(target, seconds * share, CLIENTS))
         timer.join()
+        wait_for_the_swap(target, swap[1])
         memory.append(server.rss_mib())
     growth, tally = memory[1] / memory[0] - 1, tallies[1]
     failed, wrong = ([line for each in tallies for line in getattr(each, name)] for name in ("failed", "wrong"))
@@ -93,6 +96,16 @@ def mixed(server: Served, target: Target, seconds: float, swaps: list[tuple[Path
     for line in [*failed[:5], *wrong[:5]]:
         print(f"    {line}")
     return not failed and not wrong and growth <= MAX_GROWTH
+
+
+def wait_for_the_swap(target: Target, version: Path) -> None:
+    """Until a version is the only one that is loaded; on a busy machine that takes a while."""
+    while True:
+        with urllib.request.urlopen(f"http://127.0.0.1:{target.rest_port}/v1/models/{target.model}") as response:
+            found = json.load(response)["model_version_status"]
+        if [each["version"] for each in found if each["state"] != "END"] == [version.name]:
+            return
+        time.sleep(0.1)
 
 
 def speed(target: Target, version: Path, rounds: int) -> None:
