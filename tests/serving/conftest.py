@@ -9,14 +9,6 @@ import pytest
 from serving_helpers import Running, start
 from serving_stub import write_stub
 
-from keras_cwp.serving.export import Exported, export
-
-
-@pytest.fixture(scope="session")
-def exported(fit_run: Path, tmp_path_factory: pytest.TempPathFactory) -> Exported:
-    """A real bundle of a small network."""
-    return export(fit_run, tmp_path_factory.mktemp("saved_models") / "cwp")
-
 
 @pytest.fixture(scope="session")
 def stub(tmp_path_factory: pytest.TempPathFactory) -> Path:

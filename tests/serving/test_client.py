@@ -26,15 +26,19 @@ from keras_cwp.data.plan import place_box
 from keras_cwp.data.radiograph import Header, Radiograph, decode
 from keras_cwp.data.roi import Roi
 from keras_cwp.errors import CwpError, DataError, ServingError
+from keras_cwp.files import write_text
 from keras_cwp.scores import Scores
 from keras_cwp.serving import wire
+from keras_cwp.serving.bundle import write_bundle_files
+from keras_cwp.serving.card import CARD_FILE, model_card
 from keras_cwp.serving.client import transport as transporting
 from keras_cwp.serving.client.address import Address, is_address, parse_address
 from keras_cwp.serving.client.rows import row_of
 from keras_cwp.serving.client.score import Pace, score
 from keras_cwp.serving.client.transport import Reply, Retries, Row, Served, UnavailableError
 from keras_cwp.serving.decode import OK
-from keras_cwp.serving.export import Exported
+from keras_cwp.serving.export import write_saved_model
+from keras_cwp.serving.networks import load_with_contract
 
 CLASSES = ("a", "b")
 NO_WAIT = Pace(requests=3, retries=Retries(times=3, first_s=0.0))
@@ -265,8 +269,19 @@ def test_status_ok_is_that_of_the_graph() -> None:
 
 
 @pytest.fixture(scope="module")
-def bundle(exported: Exported) -> Iterator[Running]:
-    with start([exported.path.parent]) as running:
+def folder(fit_run: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A bundle as export writes it, but for warm-up and check, which take most of its time."""
+    folder = tmp_path_factory.mktemp("saved_models") / "cwp"
+    network, contract = load_with_contract(fit_run)
+    write_saved_model(network, contract, "normal", folder / "1")
+    write_text(folder / "1" / CARD_FILE, json.dumps(model_card(fit_run, contract, "normal", None)))
+    write_bundle_files(folder)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def bundle(folder: Path) -> Iterator[Running]:
+    with start([folder]) as running:
         yield running
 
 
@@ -286,11 +301,11 @@ def predict(*arguments: object) -> Result:
 
 
 def test_both_apis_give_the_scores_of_the_bundle_itself(
-    exported: Exported, bundle: Running, images: Path, shared: Path, tmp_path: Path
+    folder: Path, bundle: Running, images: Path, shared: Path, tmp_path: Path
 ) -> None:
     server = bundle.server
     models = {
-        "local": exported.path.parent,
+        "local": folder,
         "http": f"http://127.0.0.1:{server.rest_port}/v1/models/cwp",
         "grpc": f"grpc://127.0.0.1:{server.grpc_port}/cwp",
     }
@@ -308,8 +323,8 @@ def test_both_apis_give_the_scores_of_the_bundle_itself(
 
 
 @pytest.mark.skipif(shutil.which("bash") is None, reason="the probe is a bash script; no bash here")
-def test_the_probe_of_the_bundle_finds_it_ready(exported: Exported, bundle: Running) -> None:
-    probe = [str(exported.path.parent / "probe"), "127.0.0.1", str(bundle.server.rest_port)]
+def test_the_probe_of_the_bundle_finds_it_ready(folder: Path, bundle: Running) -> None:
+    probe = [str(folder / "probe"), "127.0.0.1", str(bundle.server.rest_port)]
     assert subprocess.run(probe, check=False, timeout=60).returncode == 0
 
 

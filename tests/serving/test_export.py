@@ -35,6 +35,11 @@ SIGNATURES = {"serving_default", "roi_bytes", "pixels", "classify", "regress"}
 
 
 @pytest.fixture(scope="session")
+def exported(fit_run: Path, tmp_path_factory: pytest.TempPathFactory) -> Exported:
+    return export(fit_run, tmp_path_factory.mktemp("saved_models") / "cwp")
+
+
+@pytest.fixture(scope="session")
 def loaded(exported: Exported) -> Any:
     return tf.saved_model.load(str(exported.path))
 
