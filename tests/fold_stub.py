@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -11,13 +12,18 @@ import numpy as np
 
 from keras_cwp.config import Config, DataConfig, SplitConfig
 from keras_cwp.data.fold_plan import fold_seed
-from keras_cwp.data.manifest import ManifestRow, PreparedData, key_of
+from keras_cwp.data.manifest import PreparedData
+from keras_cwp.data.manifest_rows import Manifest, ManifestRow, key_of, read_manifest, write_manifest
 from keras_cwp.errors import RunError
 
 if TYPE_CHECKING:
     from keras_cwp.training.fold import FoldJob
 
 CLASSES = ("normal", "opacity")
+_PLACE = {
+    **{"x": 0, "y": 0, "width": 8, "height": 8, "image_width": 8, "image_height": 8},
+    **{"spacing_mm": None, "scale_x": 1, "scale_y": 1, "file_sha256": "", "look": ""},
+}
 
 
 def small_data(path: Path, sites: tuple[str, ...] = ("",), patients: int = 12) -> PreparedData:
@@ -31,9 +37,16 @@ def small_data(path: Path, sites: tuple[str, ...] = ("",), patients: int = 12) -
         site = sites[patient % len(sites)]
         label = CLASSES[patient // len(sites) % 2]
         extra = {"site": site} if site else {}
-        box = {"x": 0, "y": 0, "width": 8, "height": 8, "image_width": 8, "image_height": 8}
-        rows.append(ManifestRow(**names, label=label, **box, spacing_mm=None, file_sha256="", **keys, extra=extra))
-    return PreparedData(path, CLASSES, 32, 8, rows, {"data_hash": "h", "square": "pad", "spacing_mm": None})
+        rows.append(ManifestRow(**names, **keys, **_PLACE, label=label, extra=extra))
+    meta = {"data_hash": "h", "square": "pad", "spacing_mm": None}
+    return PreparedData(path, CLASSES, 32, 8, manifest_of(rows), meta)
+
+
+def manifest_of(rows: list[ManifestRow]) -> Manifest:
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "manifest.csv"
+        write_manifest(path, rows, {name for row in rows for name in row.extra})
+        return read_manifest(path)
 
 
 def small_config(**split: object) -> Config:

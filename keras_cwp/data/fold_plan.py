@@ -32,7 +32,7 @@ def fold_seed(seed: int, number: int) -> int:
 
 def sites(data: PreparedData) -> np.ndarray:
     """str [rois]; "" where the manifest has no site."""
-    return np.array([row.extra.get("site", "") for row in data.manifest], dtype=str)
+    return data.manifest.texts("site")
 
 
 def _by_patient(data: PreparedData, config: Config) -> list[np.ndarray]:

@@ -21,10 +21,10 @@ _SIZE_NAMES = ("p/s, up to 1.5 mm", "q/t, 1.5 to 3 mm", "r/u, 3 to 10 mm", "A, 1
 
 def subgroup_columns(scores: Scores, data: PreparedData) -> dict[str, np.ndarray]:
     """Columns with more than one value among the scored ROIs, str [rois]; "" where a ROI has none."""
-    extra = {row.roi_key: row.extra for row in data.manifest}
-    of_rois = [extra[str(roi)] for roi in scores.roi_id]
-    columns = {name: np.array([own.get(name, "") for own in of_rois]) for name in _AS_THEY_STAND}
-    columns["size of opacity"] = np.array([size_class(own.get("size_mm", "")) for own in of_rois])
+    row_of = {str(key): row for row, key in enumerate(data.manifest.texts("roi_key"))}
+    rows = np.array([row_of[str(roi)] for roi in scores.roi_id], dtype=np.int64)
+    columns = {name: data.manifest.texts(name)[rows] for name in _AS_THEY_STAND}
+    columns["size of opacity"] = np.array([size_class(size) for size in data.manifest.texts("size_mm")[rows]])
     return {name: values for name, values in columns.items() if len(np.unique(values)) > 1}
 
 

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from fold_stub import small_config, small_data
+from fold_stub import manifest_of, small_config, small_data
 
 from keras_cwp.data.fold_plan import fold_parts, sites
 from keras_cwp.errors import SplitError
@@ -20,7 +20,7 @@ def of_three_sites(tmp_path):
 def relabelled(data, site, name):
     """The same with all ROIs of a site given one label."""
     rows = [replace(row, label=name if row.extra["site"] == site else row.label) for row in data.manifest]
-    return replace(data, manifest=rows)
+    return replace(data, manifest=manifest_of(rows))
 
 
 def test_each_repeat_holds_every_roi_out_once_in_other_folds(tmp_path):
@@ -73,5 +73,5 @@ def test_a_patient_at_two_sites_is_counted_not_named(of_three_sites):
     rows = list(of_three_sites.manifest)
     rows[0] = replace(rows[0], extra={"site": "south"})
     with pytest.raises(SplitError, match="1 patients stand in more than one part") as caught:
-        fold_parts(replace(of_three_sites, manifest=rows), small_config(by="site"))
+        fold_parts(replace(of_three_sites, manifest=manifest_of(rows)), small_config(by="site"))
     assert "P0" not in str(caught.value)

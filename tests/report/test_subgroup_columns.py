@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from fold_stub import small_data
+from fold_stub import manifest_of, small_data
 
 from keras_cwp.report.subgroup_columns import size_class, subgroup_columns
 from keras_cwp.scores import Scores
@@ -36,7 +36,7 @@ def test_columns_of_one_value_are_left_out(tmp_path):
     ]
     names = np.array([row.roi_key for row in rows[::-1]])  # in another order than the manifest
     scores = Scores(data.classes, names, names, names, np.zeros(8, int), np.zeros(8, int), np.full((8, 2), 0.5))
-    columns = subgroup_columns(scores, replace(data, manifest=rows))
+    columns = subgroup_columns(scores, replace(data, manifest=manifest_of(rows)))
     assert set(columns) == {"site", "size of opacity"}
     assert columns["site"].tolist() == [row.extra["site"] for row in rows[::-1]]
     assert columns["size of opacity"].tolist() == [""] * 6 + ["q/t, 1.5 to 3 mm"] * 2

@@ -70,11 +70,12 @@ def test_a_swap_under_load_drops_nothing_and_mixes_nothing(stub: Path, stub_2: P
         for thread in threads:
             thread.join()
         assert not faults
-        _, found = running.get("/v1/models/stub")
-        assert [(each["version"], each["state"]) for each in found["model_version_status"]] == [
-            ("2", "AVAILABLE"),
-            ("1", "END"),
-        ]
+
+        def states() -> list[tuple[str, str]]:
+            _, found = running.get("/v1/models/stub")
+            return [(each["version"], each["state"]) for each in found["model_version_status"]]
+
+        wait_until(lambda: states() == [("2", "AVAILABLE"), ("1", "END")])
 
 
 def test_reload_over_grpc_adds_a_version_and_labels(stub: Path, stub_2: Path, tmp_path: Path) -> None:
