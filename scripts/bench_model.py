@@ -8,7 +8,7 @@ from __future__ import annotations
 import argparse
 import json
 import os
-import resource
+import re
 import statistics
 import subprocess
 import sys
@@ -166,6 +166,7 @@ def runtime(folder: Path) -> dict[str, Run]:
 
 GROUPS = {"training": training, "inference": inference, "single": single, "runtime": runtime}
 GROWTH = (8, 16, 32, 64, 128)
+REST_S = 0.2  # before each run: the threads of PyTorch and ONNX Runtime go on spinning for a while after theirs
 
 
 def measure(runs: dict[str, Run], repeats: int) -> dict[str, dict[str, float]]:
@@ -175,6 +176,7 @@ def measure(runs: dict[str, Run], repeats: int) -> dict[str, dict[str, float]]:
     times: dict[str, list[float]] = {name: [] for name in runs}
     for _ in range(repeats):
         for name, run in runs.items():
+            time.sleep(REST_S)
             start = time.perf_counter()
             run()
             times[name].append(time.perf_counter() - start)
@@ -219,6 +221,13 @@ def _peak_mib(kind: str, batch: int) -> float:
     return float(subprocess.run(command, check=True, capture_output=True, text=True).stdout.split()[-1])
 
 
+def peak_mib() -> float:
+    """Of this process since it was started; getrusage would count what its parent held when it forked."""
+    found = re.search(r"VmHWM:\s+(\d+) kB", Path("/proc/self/status").read_text())
+    assert found
+    return int(found[1]) / 1024
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("groups", nargs="*", choices=[*GROUPS, "growth", []], help="default: all")
@@ -230,7 +239,7 @@ def main() -> None:
     if options.peak:
         run = _growing(options.peak[0], int(options.peak[1]))
         run(), run()
-        print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024)
+        print(peak_mib())
         return
     torch.set_num_threads(usable_cpus())
     results = {}

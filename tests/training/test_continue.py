@@ -19,7 +19,7 @@ from click.testing import CliRunner
 from keras_cwp.cli.main import cli
 from keras_cwp.data.phantom import draw_phantoms
 
-FOLDS, EPOCHS, KILLS = 2, 3, 3
+FOLDS, EPOCHS, KILLS = 2, 3, 2
 SETTINGS = ["data.image_size=32", "train.batch_size=8", f"train.epochs={EPOCHS}", "train.early_stopping=2",
             "evaluate.bootstraps=100", "augment.policy=paper"]  # fmt: skip
 PATIENCE_S = 600.0
