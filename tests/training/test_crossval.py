@@ -8,6 +8,7 @@ import os
 
 import numpy as np
 import pytest
+import tensorflow as tf
 from fold_stub import refuse_fold, score_fold, score_fold_after_a_death, small_config, small_data
 from rich.console import Console
 
@@ -171,7 +172,8 @@ def test_a_node_without_the_run_folder_sends_its_files(tmp_path):
     data = small_data(tmp_path / "data")
     parts = given_parts(run.path / "split.csv", data, small_config())[2]
     job = FoldJob(data.path, "h", small_config(), tmp_path / "elsewhere", 2, parts)
-    sent = fold_on_node(job, "run.json of the driver", os.cpu_count(), score_fold)
+    running = tf.config.threading.get_intra_op_parallelism_threads()  # of this process; it cannot be changed any more
+    sent = fold_on_node(job, "run.json of the driver", running, score_fold)
     assert not (tmp_path / "elsewhere").exists()
     unpack(job, sent)
     assert (job.folder / "scores.csv").read_bytes() == (run.path / "fold_2" / "scores.csv").read_bytes()
