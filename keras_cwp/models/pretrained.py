@@ -113,6 +113,7 @@ def write_weights(model: keras.Model, path: Path) -> None:
     }
     beside = path.with_name(f".{path.name.removesuffix('.weights.h5')}.{os.getpid()}.weights.h5")
     try:
+        path.parent.mkdir(parents=True, exist_ok=True)
         model.save_weights(beside)
         with h5py.File(beside, "a") as file:
             file.attrs[ABOUT] = json.dumps(about)
