@@ -76,7 +76,7 @@ class ModelConfig(_Section):
 class AugmentConfig(_Section):
     """What training images go through; never validation, test or export."""
 
-    policy: str = Field("light", description="a policy of augment/policies.yaml, or a path to a YAML policy")
+    policy: str = Field("paper", description="a policy of augment/policies.yaml, or a path to a YAML policy")
     where: Literal["device", "pipeline"] = Field("device", description="in the training step, or in tf.data")
     ramp_epochs: int = Field(0, ge=0, description="epochs over which the magnitude grows to its full value")
 
