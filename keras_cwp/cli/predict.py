@@ -4,12 +4,17 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from keras_cwp.cli.options import PATH
 from keras_cwp.cli.reports import check_report_options, report_options, write_and_tell
 from keras_cwp.errors import CwpError, DataError
+
+if TYPE_CHECKING:
+    from keras_cwp.data.roi import Roi
+    from keras_cwp.scores import Scores
 
 
 @click.command("predict")
@@ -55,9 +60,7 @@ def command(
     and so names the patient, as the radiograph does.
     """
     from keras_cwp.cli.predict_remote import predict_remote
-    from keras_cwp.cli.progress import progress_bar
     from keras_cwp.serving.client.address import is_address
-    from keras_cwp.training.quiet import import_tensorflow
 
     if not inputs and rois is None:
         raise click.UsageError("name at least one INPUT, or --rois")
@@ -69,6 +72,19 @@ def command(
         if reports:
             write_and_tell(reports, remote.regions, remote.scores, [remote.identity], settings)
         sys.exit(1 if remote.lost else 0)
+    regions, scores, identity, lost = _predict_here(Path(model), list(inputs), out, rois, images, views)
+    if reports:
+        write_and_tell(reports, regions, scores, [identity], settings)
+    sys.exit(1 if lost else 0)
+
+
+def _predict_here(
+    model: Path, inputs: list[Path], out: Path, rois: Path | None, images: Path | None, views: int | None
+) -> tuple[list[Roi], Scores, str, int]:
+    """Score in this process and write the CSV; regions, their scores, the model's identity, how many were left out."""
+    from keras_cwp.cli.progress import progress_bar
+    from keras_cwp.training.quiet import import_tensorflow
+
     import_tensorflow()
     from keras_cwp.serving.predict import predict
     from keras_cwp.serving.predictor import open_predictor
@@ -80,8 +96,8 @@ def command(
         lost.append(rows)
         click.echo(f"keras-cwp: left out: {' '.join(str(error).split())}", err=True)
 
-    regions = find_regions(list(inputs), rois, images)
-    predictor = open_predictor(Path(model))
+    regions = find_regions(inputs, rois, images)
+    predictor = open_predictor(model)
     with progress_bar("regions") as progress:
         scores = predict(predictor, regions, views=views, refuse=refuse, progress=progress)
     if not len(scores):
@@ -89,8 +105,4 @@ def command(
     scores.to_csv(out)
     left_out = f", {sum(lost)} left out" if lost else ""
     click.echo(f"{out}: {len(scores)} regions scored{left_out} ({predictor.engine})")
-    if reports:
-        identity = f"training data {predictor.contract.data_hash[:16]}"
-        write_and_tell(reports, regions, scores, [identity], settings)
-    if lost:
-        sys.exit(1)
+    return regions, scores, f"training data {predictor.contract.data_hash[:16]}", sum(lost)
