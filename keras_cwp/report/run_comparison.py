@@ -55,12 +55,12 @@ def _read(name: str, folder: RunFolder) -> ComparedRun:
 
 
 def _size(folder: RunFolder) -> tuple[int, int]:
-    """Parameters and multiply-accumulates of the run's first network."""
+    """Trainable parameters and multiply-accumulates of the run's first network."""
     from keras_cwp.models.build import build_model
-    from keras_cwp.models.cost import count_macs
+    from keras_cwp.models.cost import count_macs, count_parameters
 
     first = folder.model_folders()[0]
     contract = ModelContract.read(first)
     model = folder.model_config(first).model_copy(update={"weights": None})
     network = build_model(model, len(contract.classes), contract.image_size)
-    return int(network.count_params()), count_macs(network)
+    return count_parameters(network), count_macs(network)
