@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import TypeVar
 
 import numpy as np
 import tensorflow as tf
@@ -15,28 +16,30 @@ from keras_cwp.augment.schema import Policy
 
 VIEWS_POLICY = "light"  # whose geometric part makes the views, whatever a network was trained with
 
+Values = TypeVar("Values", np.ndarray, tf.Tensor)
+
 
 def mean_probabilities(
-    probabilities: Callable[[tf.Tensor], np.ndarray],
+    probabilities: Callable[[tf.Tensor], Values],
     crops: np.ndarray | tf.Tensor,
     policy: Policy,
     image_size: int,
     margin: int,
     views: int,
     seed: int = 0,
-) -> np.ndarray:
-    """Score each crop in `views` views and average.
+) -> Values:
+    """Score each crop in `views` views and average; at once, or as part of a graph.
 
     The first view is the untouched one; the others are geometric draws of the policy. A view is the same
     transformation for every crop, so a score depends neither on the batch nor on the order.
 
     Args:
-        probabilities: [batch, image_size, image_size, 1] → [batch, classes].
+        probabilities: [batch, image_size, image_size, 1] → floats [batch, classes].
         crops: float [batch, image_size + 2 margin, …, 1].
         views: at least 1; 1 is no augmentation.
 
     Returns:
-        float64 [batch, classes], rows sum to 1 as those of `probabilities` do.
+        [batch, classes] of the type that `probabilities` gives; rows sum to 1 as its do.
 
     Raises:
         ValueError: `views` below 1.
@@ -44,10 +47,11 @@ def mean_probabilities(
     if views < 1:
         raise ValueError(f"test-time augmentation: views must be at least 1, got {views}")
     crops = tf.cast(crops, tf.float32)
-    total = np.asarray(probabilities(central_slice(crops, image_size, margin)), np.float64)
+    total = probabilities(central_slice(crops, image_size, margin))
     geometry = geometric_part(policy)
     for view in range(1, views):
-        total = total + np.asarray(probabilities(_view(crops, geometry, image_size, margin, (seed, view))))
+        with tf.control_dependencies([total]):  # in a graph one after the other, or all would be in memory together
+            total = total + probabilities(_view(crops, geometry, image_size, margin, (seed, view)))
     return total / views
 
 
@@ -58,8 +62,9 @@ def geometric_part(policy: Policy) -> Policy:
 
 
 def _view(crops: tf.Tensor, policy: Policy, image_size: int, margin: int, seed: tuple[int, int]) -> tf.Tensor:
-    key = tf.constant(seed, tf.int64)
-    draw = draw_factors(policy, 1, key) | draw_fields(policy, 1, image_size, key)
-    batch = crops.shape[0]
-    draw = {name: tf.repeat(value, batch, axis=0) for name, value in draw.items()}
+    with tf.init_scope():  # drawn now, so that a graph holds the factors and not their drawing
+        key = tf.constant(seed, tf.int64)
+        drawn = draw_factors(policy, 1, key) | draw_fields(policy, 1, image_size, key)
+        factors = {name: value.numpy() for name, value in drawn.items()}
+    draw = {name: tf.repeat(tf.constant(value), tf.shape(crops)[0], axis=0) for name, value in factors.items()}
     return apply_geometry(crops, draw, policy, image_size, margin)

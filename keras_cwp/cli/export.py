@@ -28,21 +28,32 @@ from keras_cwp.cli.options import PATH
 @click.option(
     "--negative", metavar="CLASS", help="Class that regress counts as nothing found; 'normal' if there is one."
 )
-def command(run: Path, out: Path, kind: str, version: int | None, fold: int | None, negative: str | None) -> None:
+@click.option(
+    "--views",
+    type=click.IntRange(1, 64),
+    help="savedmodel: views of a region whose probabilities are averaged; as the run's figures were if left out.",
+)
+def command(
+    run: Path, out: Path, kind: str, version: int | None, fold: int | None, negative: str | None, views: int | None
+) -> None:
     """Write RUN's model as saved_models/NAME/VERSION.
 
     savedmodel: the bundle for TensorFlow Serving, run in a fresh process without Keras.
     onnx: VERSION/model.onnx. litert: VERSION/model.tflite in float32 and VERSION/model_int8.tflite with weights of
-    eight bits. Both take pixels, float32 [N, side, side, 1] in [0, 1], give probabilities, and stand beside
-    model_card.json; a folder holds one format.
+    eight bits. Both are the network alone: they take pixels, float32 [N, side, side, 1] in [0, 1], give probabilities
+    of this one view, and stand beside model_card.json; a folder holds one format.
 
     Each is compared with the Keras model before the version gets its name; one that exists is never overwritten.
     """
+    if views and kind != "savedmodel":
+        raise click.UsageError(f"--views is for --format savedmodel; a model of --format {kind} is the network alone")
     from keras_cwp.training.quiet import import_tensorflow
 
     import_tensorflow()
     options = {"version": version, "fold": fold, "negative": negative, "note": lambda line: click.echo(line, err=True)}
-    path = _bundle(run, out, options) if kind == "savedmodel" else _converted(run, out, kind, options)
+    path = (
+        _bundle(run, out, options | {"views": views}) if kind == "savedmodel" else _converted(run, out, kind, options)
+    )
     click.echo(path)
 
 

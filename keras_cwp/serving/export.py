@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -50,6 +50,7 @@ def export(
     version: int | None = None,
     fold: int | None = None,
     negative: str | None = None,
+    views: int | None = None,
     note: Callable[[str], None] = lambda _: None,
 ) -> Exported:
     """Write the next version of saved_models/NAME, check it in a fresh process, and only then give it its name.
@@ -61,6 +62,8 @@ def export(
         fold: which model of a cv run.
         negative: the class that the regress signature calls negative; None: the one named normal or alike,
             else the first.
+        views: of test-time augmentation that the bundle averages for what comes as a file; None: as many as the
+            run's figures were obtained with.
         note: gets one line for each step.
 
     Raises:
@@ -76,6 +79,7 @@ def export(
     check_same_format(out, "saved_model.pb")
     number = free_version(out, version)
     network, contract = load_with_contract(source)
+    contract = replace(contract, views=views or contract.views)
     negative = negative_class(contract, negative)
     with new_folder(out / str(number)) as beside:
         note(f"writing {out / str(number)}")

@@ -23,11 +23,18 @@ class Geometry:
         image_size: side of the network's input, pixels.
         margin: context of the training crops on each side, pixels of the crop.
         square: `pad` (the shorter side grows about its middle; beyond the image it is mirrored) or `stretch`.
+        kept: how many of the margin's pixels stay in the crop.
     """
 
     image_size: int
     margin: int
     square: str
+    kept: int = 0
+
+    @property
+    def side(self) -> int:
+        """Of the crop, pixels."""
+        return self.image_size + 2 * self.kept
 
 
 def whole_image(grey: Any) -> Any:
@@ -37,7 +44,7 @@ def whole_image(grey: Any) -> Any:
 
 
 def crop_box(grey: Any, box: Any, geometry: Geometry, side: Any = None) -> tuple[Any, Any]:
-    """One ROI as the network sees it: the central part, without context, of what data/crops.crop_roi gives.
+    """One ROI: what data/crops.crop_roi gives, without the part of the context that is not kept.
 
     Args:
         grey: float32 [H, W] in [0, 1].
@@ -45,13 +52,13 @@ def crop_box(grey: Any, box: Any, geometry: Geometry, side: Any = None) -> tuple
         side: float32 [] or None: as in data/crops.roi_window; NaN counts as None.
 
     Returns:
-        float32 [image_size, image_size, 1] and a status string []: OK or BAD_BOX, then the pixels are zero.
+        float32 [geometry.side, geometry.side, 1] and a status string []: OK or BAD_BOX, then the pixels are zero.
     """
     stated = tf.cast(box, tf.float64)
     start = tf.maximum(stated[:2], 0)
     clipped = tf.minimum(stated[:2] + stated[2:], tf.cast(tf.shape(grey)[::-1], tf.float64)) - start
     usable = tf.reduce_all(tf.math.is_finite(stated)) & tf.reduce_all(clipped > _LEAST_PX)  # data/plan.place_box
-    blank = tf.zeros([geometry.image_size, geometry.image_size, 1])
+    blank = tf.zeros([geometry.side, geometry.side, 1])
     region = tf.concat([start, clipped], 0)
     pixels = tf.cond(usable, lambda: _crop(grey, region, geometry, side), lambda: blank)
     return pixels, tf.where(usable, OK, BAD_BOX)
@@ -60,27 +67,27 @@ def crop_box(grey: Any, box: Any, geometry: Geometry, side: Any = None) -> tuple
 def _crop(grey: Any, box: Any, geometry: Geometry, side: Any) -> Any:
     """The crop itself; positions in float64, for a thousandth of a pixel shows in a probability."""
     starts, lengths = _square(box, geometry.square, side)
-    size, share = geometry.image_size, geometry.margin / geometry.image_size
-    rows, down = _axis(starts[0], lengths[0], size, share, tf.shape(grey)[0])
-    columns, across = _axis(starts[1], lengths[1], size, share, tf.shape(grey)[1])
+    rows, down = _axis(starts[0], lengths[0], geometry, tf.shape(grey)[0])
+    columns, across = _axis(starts[1], lengths[1], geometry, tf.shape(grey)[1])
     patch = tf.gather(tf.gather(grey, rows, axis=0), columns, axis=1)
     half = tf.sparse.sparse_dense_matmul(down, patch)
     crop = tf.sparse.sparse_dense_matmul(across, tf.transpose(half))
-    return tf.ensure_shape(tf.transpose(crop)[..., None], [size, size, 1])
+    return tf.ensure_shape(tf.transpose(crop)[..., None], [geometry.side, geometry.side, 1])
 
 
-def _axis(start: Any, length: Any, size: int, share: float, pixels: Any) -> tuple[Any, Any]:
-    """Source lines int32 [n] along one axis, and the weights, sparse [size, n], that make the crop of them.
+def _axis(start: Any, length: Any, geometry: Geometry, pixels: Any) -> tuple[Any, Any]:
+    """Source lines int32 [n] along one axis, and the weights, sparse [side, n], that make the crop of them.
 
     As data/crops._axis: the filter reads mirrored lines as far as the training crop, context included, leaves the
     image; weights beyond that are left out and the rest made to sum to 1.
     """
     edge = tf.cast(pixels, tf.float64)
+    side, share = geometry.side, geometry.margin / geometry.image_size
     low = -tf.maximum(_F64(0), tf.math.ceil(length * share - start))
     high = edge + tf.maximum(_F64(0), tf.math.ceil(start + length * (1 + share) - edge))
-    step = length / size
+    step = length / geometry.image_size
     radius = tf.maximum(step, 1)
-    center = start + (tf.range(size, dtype=tf.float64) + 0.5) * step
+    center = start + (tf.range(side, dtype=tf.float64) - geometry.kept + 0.5) * step
     first = tf.maximum(tf.math.ceil(center - radius - 0.5), low)
     last = tf.minimum(tf.math.floor(center + radius - 0.5), high - 1)
     taps = tf.range(tf.reduce_max(last - first) + 1)
@@ -89,9 +96,9 @@ def _axis(start: Any, length: Any, size: int, share: float, pixels: Any) -> tupl
     weight = tf.where(first[:, None] + taps > last[:, None], _F64(0), weight)
     weight = tf.cast(weight / tf.reduce_sum(weight, axis=1, keepdims=True), tf.float32)
     lines = tf.range(tf.reduce_min(first), tf.reduce_max(last) + 1)
-    row = tf.repeat(tf.range(size, dtype=tf.int64), tf.size(taps))
+    row = tf.repeat(tf.range(side, dtype=tf.int64), tf.size(taps))
     place = tf.reshape(tf.cast(index - lines[0], tf.int64), [-1])
-    shape = tf.stack([tf.constant(size, tf.int64), tf.size(lines, tf.int64)])
+    shape = tf.stack([tf.constant(side, tf.int64), tf.size(lines, tf.int64)])
     matrix = tf.SparseTensor(tf.stack([row, place], axis=1), tf.reshape(weight, [-1]), shape)
     return _mirrored(tf.cast(lines, tf.int32), pixels), matrix
 

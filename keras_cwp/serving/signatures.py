@@ -7,6 +7,8 @@ from typing import Any
 
 import tensorflow as tf
 
+from keras_cwp.augment.policy import load_policy
+from keras_cwp.augment.tta import VIEWS_POLICY, mean_probabilities
 from keras_cwp.data.crops import margin_px
 from keras_cwp.data.radiograph import MAX_PIXELS
 from keras_cwp.serving.decode import OK, UNREADABLE, decode_grey, map_rows
@@ -24,24 +26,29 @@ class Signatures:
     """The endpoints of one network.
 
     A row that cannot be used gets a status that says why, NaN probabilities and an empty label; the rows beside
-    it are answered. Every output has the batch as its first axis, as TensorFlow Serving's REST API wants it.
+    it are answered. Every output has the batch as its first axis, as TensorFlow Serving's REST API wants it. What
+    comes as a file is scored in contract.views views, as the run's figures were; `pixels` is the network alone.
 
     Args:
         network: float32 [B, image_size, image_size, 1] in [0, 1] → logits [B, classes].
-        contract: classes in order, image_size and the rule for boxes that are not square.
+        contract: classes in order, image_size, the rule for boxes that are not square, context and views.
         negative: the class that `regress` gives one minus the probability of.
     """
 
     def __init__(self, network: Any, contract: ModelContract, negative: str) -> None:
         self.contract = contract
         self.negative = contract.classes.index(negative)
+        size, margin = contract.image_size, margin_px(contract.image_size, contract.context)
+        self.geometry = Geometry(size, margin, contract.square, kept=margin if contract.views > 1 else 0)
         # Traced once here and called by every signature: it keeps export quick and the graph small.
-        size = contract.image_size
-        crops = tf.TensorSpec([None, size, size, 1], tf.float32)
         texts = tf.TensorSpec([None], tf.string)
         numbers = tf.TensorSpec([None], tf.float32)
-        self._logits = _traced(lambda pixels: tf.cast(network(pixels, training=False), tf.float32), crops)
-        self._answer = _traced(self._decide, crops, texts)
+        crops = tf.TensorSpec([None, self.geometry.side, self.geometry.side, 1], tf.float32)
+        images = tf.TensorSpec([None, size, size, 1], tf.float32)
+        self._score = _traced(
+            lambda pixels: tf.nn.softmax(tf.cast(network(pixels, training=False), tf.float32)), images
+        )
+        self._answer = _traced(self._of_views, crops, texts)
         self._read = _traced(self._crop_rows, texts, tf.TensorSpec([None, 4], tf.float32), numbers)
 
     def endpoints(self) -> dict[str, tuple[Callable[..., Answer], list[tf.TensorSpec]]]:
@@ -78,9 +85,10 @@ class Signatures:
         return self._answer(*self._read(image_bytes, stated, spacing))
 
     def from_pixels(self, pixels: Any) -> Answer:
-        """Crops float32 [B, image_size, image_size, 1] in [0, 1], bone bright."""
+        """Crops float32 [B, image_size, image_size, 1] in [0, 1], bone bright; each in this one view."""
         inside = tf.math.is_finite(pixels) & (pixels >= -_TOLERANCE) & (pixels <= 1 + _TOLERANCE)
-        return self._answer(pixels, tf.where(tf.reduce_all(inside, axis=[1, 2, 3]), OK, BAD_PIXELS))
+        status = tf.where(tf.reduce_all(inside, axis=[1, 2, 3]), OK, BAD_PIXELS)
+        return self._decide(self._score(_blanked(pixels, status)), status)
 
     def classify(self, inputs: Any) -> Answer:
         """tf.Example string [B] with `image_bytes` and, if it is no crop, `box`; classes and scores [B, classes]."""
@@ -102,32 +110,38 @@ class Signatures:
         return self._answer(*self._read(parsed["image_bytes"], parsed["box"], parsed["spacing_mm"]))
 
     def _crop_rows(self, image_bytes: Any, box: Any, spacing_mm: Any) -> tuple[Any, Any]:
-        """Crops float32 [B, image_size, image_size, 1] and status string [B]; a box of NaN is the whole image."""
-        size = self.contract.image_size
-        geometry = Geometry(size, margin_px(size, self.contract.context), self.contract.square)
-        field_mm = size * (self.contract.spacing_mm or _NAN)
+        """Crops float32 [B, side, side, 1], context kept, and status string [B]; a box of NaN is the whole image."""
+        field_mm = self.geometry.image_size * (self.contract.spacing_mm or _NAN)
 
         def read(content: Any, region: Any, spacing: Any) -> tuple[Any, Any]:
             grey = decode_grey(content, MAX_PIXELS)
             whole = tf.reduce_all(tf.math.is_nan(region))
             side = tf.where(~whole & (spacing > 0), field_mm / spacing, _NAN)
-            return crop_box(grey, tf.where(whole, whole_image(grey), region), geometry, side)
+            return crop_box(grey, tf.where(whole, whole_image(grey), region), self.geometry, side)
 
-        fallback = (tf.zeros([size, size, 1]), tf.constant(UNREADABLE))
+        fallback = (tf.zeros([self.geometry.side, self.geometry.side, 1]), tf.constant(UNREADABLE))
         return map_rows(read, (image_bytes, box, spacing_mm), fallback)
 
-    def _decide(self, pixels: Any, status: Any) -> Answer:
+    def _of_views(self, crops: Any, status: Any) -> Answer:
+        geometry, policy = self.geometry, load_policy(VIEWS_POLICY)
+        safe = _blanked(crops, status)
+        mean = mean_probabilities(self._score, safe, policy, geometry.image_size, geometry.kept, self.contract.views)
+        return self._decide(mean, status)
+
+    def _decide(self, probabilities: Any, status: Any) -> Answer:
         names = tf.constant(self.contract.classes)
         good = tf.equal(status, OK)
-        safe = tf.where(good[:, None, None, None], pixels, 0.0)
-        logits = self._logits(safe)
-        probabilities = tf.where(good[:, None], tf.nn.softmax(logits), _NAN)
         return {
-            "probabilities": probabilities,
-            "label": tf.where(good, tf.gather(names, tf.argmax(logits, axis=1)), ""),
-            "classes": tf.tile(names[None], [tf.shape(pixels)[0], 1]),
+            "probabilities": tf.where(good[:, None], probabilities, _NAN),
+            "label": tf.where(good, tf.gather(names, tf.argmax(probabilities, axis=1)), ""),
+            "classes": tf.tile(names[None], [tf.shape(status)[0], 1]),
             "status": status,
         }
+
+
+def _blanked(pixels: Any, status: Any) -> Any:
+    """Zeros in the rows that cannot be used, for a NaN could spread to their neighbours."""
+    return tf.where(tf.equal(status, OK)[:, None, None, None], pixels, 0.0)
 
 
 def _traced(function: Callable[..., Any], *inputs: tf.TensorSpec) -> Any:

@@ -15,6 +15,8 @@ import cv2
 import numpy as np
 import tensorflow as tf
 
+from keras_cwp.augment.policy import load_policy
+from keras_cwp.augment.tta import VIEWS_POLICY, mean_probabilities
 from keras_cwp.data.crops import crop_roi, margin_px
 from keras_cwp.errors import ServingError
 from keras_cwp.serving.decode import OK, UNREADABLE
@@ -55,7 +57,8 @@ def verify(
 def check_crops(contract: ModelContract) -> np.ndarray:
     """Crops float32 [n, image_size, image_size, 1] in [0, 1] that every kind of export is compared on."""
     images = _radiographs()
-    return _crops(images, [None] * len(images), contract)
+    size, margin = contract.image_size, margin_px(contract.image_size, contract.context)
+    return _crops(images, [None] * len(images), contract)[:, margin : margin + size, margin : margin + size]
 
 
 def _radiographs() -> list[np.ndarray]:
@@ -93,28 +96,38 @@ def _requests(images: list[np.ndarray], boxes: np.ndarray, contract: ModelContra
 def _crops(
     images: list[np.ndarray], boxes: list[Any], contract: ModelContract, side: float | None = None
 ) -> np.ndarray:
+    """float32 [images, image_size + 2 margin, …, 1], context included."""
     size, margin = contract.image_size, margin_px(contract.image_size, contract.context)
     crops = [
         crop_roi(image / np.float32(255), box, size, margin, contract.square, side)  # type: ignore[arg-type]
         for image, box in zip(images, boxes, strict=True)
     ]
-    return np.stack(crops)[:, margin : margin + size, margin : margin + size, None]
+    return np.stack(crops)[..., None]
 
 
 def _expected(
     images: list[np.ndarray], boxes: np.ndarray, network: Any, contract: ModelContract, negative: str
 ) -> dict[str, np.ndarray]:
     """Probabilities float64 [images, classes] of the Keras model by signature."""
+    size, margin = contract.image_size, margin_px(contract.image_size, contract.context)
+    policy = load_policy(VIEWS_POLICY)
 
-    def probabilities(pixels: np.ndarray) -> np.ndarray:
+    def probabilities(pixels: Any) -> np.ndarray:
         with tf.device("/CPU:0"):
             return tf.nn.softmax(tf.cast(network(pixels, training=False), tf.float32)).numpy().astype(float)
 
-    whole = probabilities(check_crops(contract))
-    side = contract.image_size * 2.0 if contract.spacing_mm else None  # of a radiograph twice as fine
-    rois = probabilities(_crops(images, boxes.tolist(), contract, side))
-    positive = 1 - whole[:, contract.classes.index(negative)]
-    return {"serving_default": whole, "roi_bytes": rois, "pixels": whole, "classify": whole, "regress": positive}
+    def of_views(crops: np.ndarray) -> np.ndarray:
+        return mean_probabilities(probabilities, crops, policy, size, margin, contract.views)
+
+    side = size * 2.0 if contract.spacing_mm else None  # of a radiograph twice as fine
+    whole = of_views(_crops(images, [None] * len(images), contract))
+    return {
+        "serving_default": whole,
+        "roi_bytes": of_views(_crops(images, boxes.tolist(), contract, side)),
+        "pixels": probabilities(check_crops(contract)),
+        "classify": whole,
+        "regress": 1 - whole[:, contract.classes.index(negative)],
+    }
 
 
 def _compare(signature: str, expected: np.ndarray, answer: dict[str, Any]) -> float:

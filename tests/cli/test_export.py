@@ -51,3 +51,12 @@ def test_a_version_that_exists_is_refused(fit_run: Path, tmp_path: Path) -> None
 
 def test_a_version_starts_at_one(fit_run: Path, tmp_path: Path) -> None:
     assert run(fit_run, "--out", tmp_path / "cwp", "--version", 0).exit_code == 2
+
+
+@pytest.mark.usefixtures("quick")
+def test_views_are_for_the_bundle_alone(fit_run: Path, tmp_path: Path) -> None:
+    assert run(fit_run, "--out", tmp_path / "cwp", "--views", 4).exit_code == 0
+    refused = run(fit_run, "--out", tmp_path / "cwp_onnx", "--format", "onnx", "--views", 4)
+    assert refused.exit_code == 2
+    assert "--views is for --format savedmodel; a model of --format onnx is the network alone" in refused.stderr
+    assert not (tmp_path / "cwp_onnx").exists()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -29,6 +30,7 @@ from keras_cwp.serving.resample import BAD_BOX
 from keras_cwp.serving.signatures import BAD_PIXELS
 from keras_cwp.serving.verify import verify
 from keras_cwp.serving.warmup import BATCH_SIZES, WARMUP_FILE
+from keras_cwp.training.run import ModelContract
 from keras_cwp.training.saved import load_network
 
 SIGNATURES = {"serving_default", "roi_bytes", "pixels", "classify", "regress"}
@@ -170,6 +172,22 @@ def test_the_model_card_says_what_a_caller_must_know(exported: Exported) -> None
     assert card["data_hash"] == "f" * 64
     assert card["config"]["train"]["epochs"] == Config().train.epochs
     assert card["metrics"] is None  # this run was never evaluated
+
+
+def test_the_bundle_averages_the_views_of_the_runs_figures_unless_told(fit_run: Path, tmp_path: Path) -> None:
+    run = tmp_path / "run"
+    shutil.copytree(fit_run, run)
+    contract = replace(ModelContract.read(fit_run), views=3)
+    contract.write(run)
+    averaging, single = export(run, tmp_path / "cwp"), export(run, tmp_path / "cwp", views=1)
+    answers = []
+    for version, views in ((averaging, 3), (single, 1)):
+        card = json.loads((version.path / "assets.extra/model_card.json").read_text())
+        assert card["input"]["views"] == views
+        loaded = tf.saved_model.load(str(version.path))
+        files = tf.constant([png(noise(6, 80, 90))])
+        answers.append(loaded.signatures["serving_default"](image_bytes=files)["probabilities"].numpy())
+    assert np.abs(answers[0] - answers[1]).max() > 1e-4
 
 
 def test_models_config_is_the_servers_own_format(exported: Exported) -> None:

@@ -33,10 +33,10 @@ def in_graph(image: np.ndarray, box: tuple[float, ...], geometry: Geometry, side
 
 
 def in_training(image: np.ndarray, box: tuple[float, ...], geometry: Geometry, side: float | None = None) -> np.ndarray:
-    size, margin = geometry.image_size, geometry.margin
+    size, margin, cut = geometry.image_size, geometry.margin, geometry.margin - geometry.kept
     box = tuple(np.float32(box).tolist())  # what a request can say
     crop = crop_roi(image, box, size, margin, geometry.square, side)  # type: ignore[arg-type]
-    return crop[margin : margin + size, margin : margin + size]
+    return crop[cut : len(crop) - cut, cut : len(crop) - cut]
 
 
 @pytest.mark.parametrize("square", ["pad", "stretch"])
@@ -45,6 +45,14 @@ def in_training(image: np.ndarray, box: tuple[float, ...], geometry: Geometry, s
 def test_graph_and_training_crop_the_same_pixels(box: tuple[float, ...], margin: int, square: str) -> None:
     image = np.random.default_rng(0).uniform(size=(120, 170)).astype(np.float32)
     geometry = Geometry(48, margin, square)
+    np.testing.assert_allclose(in_graph(image, box, geometry), in_training(image, box, geometry), atol=1e-6)
+
+
+@pytest.mark.parametrize("box", BOXES.values(), ids=BOXES.keys())
+def test_the_context_is_the_same_where_it_is_kept(box: tuple[float, ...]) -> None:
+    image = np.random.default_rng(2).uniform(size=(120, 170)).astype(np.float32)
+    geometry = Geometry(48, 12, "pad", kept=12)
+    assert geometry.side == 72
     np.testing.assert_allclose(in_graph(image, box, geometry), in_training(image, box, geometry), atol=1e-6)
 
 

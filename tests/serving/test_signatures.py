@@ -9,6 +9,8 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+from keras_cwp.augment.policy import load_policy
+from keras_cwp.augment.tta import VIEWS_POLICY, mean_probabilities
 from keras_cwp.data.crops import crop_roi
 from keras_cwp.serving.decode import OK
 from keras_cwp.serving.signatures import Signatures
@@ -24,8 +26,15 @@ def brightness(pixels: Any, training: bool) -> Any:
     return tf.stack([tf.zeros_like(mean), tf.math.log(mean)], axis=1)
 
 
-def signatures(spacing_mm: float | None = None, square: str = "pad") -> Signatures:
-    contract = ModelContract(("dark", "bright"), SIZE, 0.25, square, spacing_mm, "hash")
+def left_side(pixels: Any, training: bool) -> Any:
+    """Logits [B, 2]: zero, and ten times the difference of the sides' brightness; a flip turns it about."""
+    assert training is False
+    sides = tf.reduce_mean(pixels[:, :, : SIZE // 2] - pixels[:, :, SIZE // 2 :], axis=[1, 2, 3])
+    return tf.stack([tf.zeros_like(sides), 10 * sides], axis=1)
+
+
+def signatures(spacing_mm: float | None = None, square: str = "pad", views: int = 1) -> Signatures:
+    contract = ModelContract(("dark", "bright"), SIZE, 0.25, square, spacing_mm, "hash", views)
     return Signatures(brightness, contract, "dark")
 
 
@@ -54,6 +63,32 @@ def test_no_rows_give_no_rows() -> None:
         "classes": (0, 2),
         "status": (0,),
     }
+
+
+def test_a_file_is_scored_in_the_views_that_predict_averages_and_pixels_in_one() -> None:
+    image, margin, box = noise(), 4, (20.0, 10.0, 24.0, 30.0)
+    crop = crop_roi(image / np.float32(255), box, SIZE, margin)[None, ..., None]
+
+    def local(views: int) -> Any:
+        ask = lambda pixels: tf.nn.softmax(left_side(pixels, training=False)).numpy()  # noqa: E731
+        return mean_probabilities(ask, crop, load_policy(VIEWS_POLICY), SIZE, margin, views)
+
+    contract = ModelContract(("left", "right"), SIZE, 0.25, "pad", None, "hash", views=5)
+    several = Signatures(left_side, contract, "left")
+    both = tf.concat([png(image), tf.constant([b"junk"])], 0)
+    answer = several.from_roi(both, tf.constant([box, box]))
+    np.testing.assert_allclose(answer["probabilities"][0], local(5)[0], atol=1e-6)
+    assert np.isnan(answer["probabilities"][1]).all()
+    central = crop[:, margin:-margin, margin:-margin]
+    np.testing.assert_allclose(several.from_pixels(central)["probabilities"], local(1), atol=1e-6)
+    assert np.abs(local(5) - local(1)).max() > 1e-3  # or the comparisons above say nothing
+
+
+def test_the_views_stand_in_the_graph_as_numbers_not_as_draws() -> None:
+    several = signatures(views=3)
+    operations = {operation.type for operation in several._answer.graph.get_operations()}
+    assert "PartitionedCall" in operations or "StatefulPartitionedCall" in operations
+    assert not {name for name in operations if "Random" in name}
 
 
 @pytest.mark.parametrize("own_mm", [0.2, 0.5])
