@@ -56,7 +56,7 @@ def crop_box(grey: Any, box: Any, geometry: Geometry, side: Any = None) -> tuple
     """
     stated = tf.cast(box, tf.float64)
     start = tf.maximum(stated[:2], 0)
-    clipped = tf.minimum(stated[:2] + stated[2:], tf.cast(tf.shape(grey)[::-1], tf.float64)) - start
+    clipped = tf.minimum(stated[:2] + stated[2:], tf.cast(whole_image(grey)[2:], tf.float64)) - start
     usable = tf.reduce_all(tf.math.is_finite(stated)) & tf.reduce_all(clipped > _LEAST_PX)  # data/plan.place_box
     blank = tf.zeros([geometry.side, geometry.side, 1])
     region = tf.concat([start, clipped], 0)
@@ -105,7 +105,7 @@ def _axis(start: Any, length: Any, geometry: Geometry, pixels: Any) -> tuple[Any
 
 def _square(box: Any, square: str, side: Any) -> tuple[Any, Any]:
     """Start and length float64 [2] of the region, rows first; data/crops.roi_window."""
-    start, length = box[1::-1], box[:1:-1]
+    start, length = tf.gather(box, [1, 0]), tf.gather(box, [3, 2])  # Grappler's remapper fails on a step of -1
     grown = length if square == "stretch" else tf.fill([2], tf.reduce_max(length))
     grown = grown if side is None else tf.where(tf.math.is_nan(side), grown, tf.cast(side, tf.float64))
     return start + (length - grown) / 2, grown

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import gc
+import logging
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import Future
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -41,8 +43,8 @@ class Servable:
         self.path = path
         try:
             self.signatures = signature_defs(path)
-            self._loaded = tf.saved_model.load(str(path), tags=[_TAG])
-            self._functions = {name: self._loaded.signatures[name] for name in self.signatures}
+            self._session = _load(path)
+            self._functions = {name: self._callable(signature) for name, signature in self.signatures.items()}
         except (OSError, ValueError, KeyError, tf.errors.OpError) as error:
             raise ServingError(f"{path}: cannot be loaded: {' '.join(str(error).split())[:300]}") from None
         self._batched = {name: _is_batched(signature) for name, signature in self.signatures.items()}
@@ -97,8 +99,15 @@ class Servable:
         """Answer what waits, then let go of the model."""
         self._batcher.close()
         self._functions = {}
-        self._loaded = None
+        self._session.close()
+        del self._session
         gc.collect()  # TensorFlow's objects refer to each other in circles, which Python looks for too seldom
+
+    def _callable(self, signature: Any) -> Callable[[Arrays], Arrays]:
+        outputs = {name: info.name for name, info in signature.outputs.items()}
+        names = list(signature.inputs)
+        ask = self._session.make_callable(outputs, [signature.inputs[name].name for name in names])
+        return lambda inputs: ask(*(inputs[name] for name in names))
 
     def _replay(self, log: Any) -> None:
         kind = log.WhichOneof("log_type")
@@ -154,16 +163,37 @@ def examples_of(given: Any) -> np.ndarray:
     return rows
 
 
-def _run(function: Callable[..., Any], inputs: Arrays) -> Arrays:
+def _load(path: Path) -> Any:
+    """A session with the version in it, as TensorFlow Serving has it.
+
+    Not tf.saved_model.load: what that leaves behind in TensorFlow grew by megabytes with every version.
+    """
+    session = tf.compat.v1.Session(graph=tf.Graph())
+    with session.graph.as_default(), _without_advice():
+        tf.compat.v1.saved_model.loader.load(session, [_TAG], str(path))
+    return session
+
+
+@contextmanager
+def _without_advice() -> Iterator[None]:
+    """Without TensorFlow's line that recommends tf.saved_model.load."""
+    logger = tf.get_logger()
+    level = logger.level
+    logger.setLevel(logging.ERROR)
+    try:
+        yield
+    finally:
+        logger.setLevel(level)
+
+
+def _run(function: Callable[[Arrays], Arrays], inputs: Arrays) -> Arrays:
     """Arrays in, arrays out.
 
     Raises:
         Refused: TensorFlow's errors under their codes.
     """
     try:
-        feed = {name: tf.constant(value.tolist() if value.dtype == object else value, _dtype(value), value.shape)
-                for name, value in inputs.items()}  # fmt: skip
-        return {name: value.numpy() for name, value in function(**feed).items()}
+        return function(inputs)
     except UnicodeDecodeError:  # TensorFlow's message quotes the input, and Python cannot read it
         raise invalid("the model refuses the input: bytes that it cannot parse") from None
     except tf.errors.OpError as error:
@@ -175,10 +205,6 @@ def _reason(message: str) -> str:
     """What an operation said, out of the trace around it."""
     lines = [line for line in message.splitlines() if line.strip() and not line.lstrip().startswith("[[")]
     return lines[-1] if lines else ""
-
-
-def _dtype(value: np.ndarray) -> Any:
-    return tf.string if value.dtype == object else tf.as_dtype(value.dtype)
 
 
 def _is_batched(signature: Any) -> bool:
