@@ -19,3 +19,12 @@ def keep_freed_memory() -> None:
         libc.mallopt(arena_max, 1)
         libc.mallopt(mmap_threshold, 2**30)
         libc.mallopt(trim_threshold, 2**31 - 1)
+
+
+def give_back_freed_memory() -> None:
+    """Return to the kernel what was freed, after something large that will not come again soon.
+
+    Does nothing where the C library is another.
+    """
+    with contextlib.suppress(OSError, AttributeError):
+        ctypes.CDLL("libc.so.6").malloc_trim(0)

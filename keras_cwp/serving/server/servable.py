@@ -17,6 +17,7 @@ from tensorflow.core.protobuf import saved_model_pb2
 from tensorflow_serving.apis import prediction_log_pb2
 
 from keras_cwp.errors import ServingError
+from keras_cwp.memory import give_back_freed_memory
 from keras_cwp.serving.server.batching import Arrays, Batcher, result_within
 from keras_cwp.serving.server.parameters import BatchingParameters
 from keras_cwp.serving.server.status import Code, Refused, invalid
@@ -102,6 +103,7 @@ class Servable:
         self._session.close()
         del self._session
         gc.collect()  # TensorFlow's objects refer to each other in circles, which Python looks for too seldom
+        give_back_freed_memory()
 
     def _callable(self, signature: Any) -> Callable[[Arrays], Arrays]:
         outputs = {name: info.name for name, info in signature.outputs.items()}
