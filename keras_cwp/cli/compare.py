@@ -12,10 +12,10 @@ from keras_cwp.cli.options import (
     fold_runner,
     images_option,
     open_data,
-    patient_per_image_option,
     running_options,
     set_option,
     split_option,
+    table_options,
 )
 from keras_cwp.errors import CwpError
 
@@ -27,7 +27,7 @@ from keras_cwp.errors import CwpError
 @click.option("--seeds", type=click.IntRange(min=1), default=1, show_default=True, help="Seeds of each --config.")
 @click.option("--data", type=PATH, help="For --config: prepared data set, or a ROI table with --images.")
 @images_option
-@patient_per_image_option
+@table_options
 @set_option
 @split_option
 @running_options
@@ -38,7 +38,7 @@ def command(
     seeds: int,
     data: Path | None,
     images: Path | None,
-    patient_per_image: bool,
+    table: dict[str, Any],
     overrides: tuple[str, ...],
     split: Path | None,
     **running: Any,
@@ -59,7 +59,7 @@ def command(
     from keras_cwp.report.run_comparison import compare_runs
 
     if configs and data:
-        trained = _train(configs, seeds, data, images, patient_per_image, overrides, split, out / "runs", running)
+        trained = _train(configs, seeds, data, images, table, overrides, split, out / "runs", running)
         runs = (*runs, *trained)
     sentence, page = compare_runs(runs, out)
     click.echo(f"{sentence}\n{page}")
@@ -70,7 +70,7 @@ def _train(
     seeds: int,
     data: Path,
     images: Path | None,
-    patient_per_image: bool,
+    table: dict[str, Any],
     overrides: tuple[str, ...],
     split: Path | None,
     out: Path,
@@ -86,7 +86,7 @@ def _train(
     if len(configs) < len(paths):
         raise CwpError(f"--config: two files have the same name; a run is called by it: {sorted(map(str, paths))}")
     first = next(iter(configs))
-    opened, configs[first] = open_data(data, images, patient_per_image, configs[first])
+    opened, configs[first] = open_data(data, images, table, configs[first])
     adopted = {name: adopt_geometry(config, opened) for name, config in configs.items()}
     console = Console(stderr=True)
     return [run.path for run in sweep(opened, adopted, seeds, out, console, split, fold_runner(**running))]

@@ -26,7 +26,7 @@ from keras_cwp.errors import CwpError
 def command(
     data: Path,
     images: Path | None,
-    patient_per_image: bool,
+    table: dict[str, Any],
     out: Path,
     config_path: Path | None,
     overrides: tuple[str, ...],
@@ -57,7 +57,7 @@ def command(
     from keras_cwp.training.crossval import cross_validate
 
     run_folds = fold_runner(**running)
-    opened, config = open_data(data, images, patient_per_image, config)
+    opened, config = open_data(data, images, table, config)
     run = cross_validate(opened, config, out, Console(stderr=True), split, run_folds)
     sentence, page = evaluate_run(run)
     click.echo(f"{sentence}\n{page}")

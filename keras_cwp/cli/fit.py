@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import click
 
@@ -15,7 +16,7 @@ from keras_cwp.cli.options import open_data, split_option, training_options
 def command(
     data: Path,
     images: Path | None,
-    patient_per_image: bool,
+    table: dict[str, Any],
     out: Path,
     config_path: Path | None,
     overrides: tuple[str, ...],
@@ -36,7 +37,7 @@ def command(
     from keras_cwp.training.fit import fit
 
     console = Console(stderr=True)
-    opened, config = open_data(data, images, patient_per_image, config)
+    opened, config = open_data(data, images, table, config)
     run = fit(opened, config, out, console, split)
     sentence, page = evaluate_run(run)
     click.echo(f"{sentence}\n{page}")

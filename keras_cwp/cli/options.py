@@ -21,19 +21,36 @@ PATH = click.Path(path_type=Path)
 config_option = click.option("--config", "config_path", type=PATH, help="YAML configuration; see configs/.")
 set_option = click.option("--set", "overrides", multiple=True, metavar="KEY=VALUE", help="Such as train.epochs=5.")
 images_option = click.option("--images", type=PATH, help="Folder of the radiographs, when --data is a ROI table.")
-patient_per_image_option = click.option(
-    "--patient-per-image", is_flag=True, help="The ROI table names no patient; each image is one."
-)
 split_option = click.option(
     "--split", type=PATH, help="split.csv of another run on the same data set: divide the patients as it did."
 )
 
 
+def table_options(function: Callable[..., Any]) -> Callable[..., Any]:
+    """What a ROI table does not say itself: --patients, --labels, --patient-per-image.
+
+    The command gets them as one argument `table`, keywords of `read_rois`.
+    """
+
+    @functools.wraps(function)
+    def gathered(*args: Any, patients: Path | None, labels: Path | None, patient_per_image: bool, **others: Any) -> Any:
+        table = {"patients": patients, "labels": labels, "patient_per_image": patient_per_image}
+        return function(*args, table=table, **others)
+
+    for option in (
+        click.option("--patient-per-image", is_flag=True, help="State that every image is of another patient."),
+        click.option("--labels", type=PATH, help="YAML: names in the annotations to classes, or to null."),
+        click.option("--patients", type=PATH, help="CSV image,patient_id for formats without a patient."),
+    ):
+        gathered = option(gathered)
+    return gathered
+
+
 def training_options(function: Callable[..., Any]) -> Callable[..., Any]:
-    """The options of fit and cv: --data, --images, --patient-per-image, --out, --config, --set."""
+    """The options of fit and cv: --data, --images, those of `table_options`, --out, --config, --set."""
     data = click.option("--data", type=PATH, required=True, help="Prepared data set, or a ROI table with --images.")
     out = click.option("--out", type=PATH, required=True, help="RUN folder to write.")
-    for option in (set_option, config_option, out, patient_per_image_option, images_option, data):
+    for option in (set_option, config_option, out, table_options, images_option, data):
         function = option(function)
     return function
 
@@ -72,22 +89,25 @@ def fold_runner(jobs: int, cluster: str | None, cpus_per_fold: int | None, gpus_
     return functools.partial(on_ray, address=address, cpus=cpus_per_fold, gpus=gpus_per_fold)
 
 
-def open_data(data: Path, images: Path | None, patient_per_image: bool, config: Config) -> tuple[PreparedData, Config]:
+def open_data(data: Path, images: Path | None, table: dict[str, Any], config: Config) -> tuple[PreparedData, Config]:
     """A prepared data set, or a ROI table prepared into the cache; and the configuration with its crop geometry.
 
+    Args:
+        table: of `table_options`.
+
     Raises:
-        CwpError: neither, or a prepared data set whose crops differ from what the configuration asks for, or one in
-            which the audit's quick part finds a leak.
+        CwpError: neither, or options of a ROI table for a prepared data set, or a prepared data set whose crops differ
+            from what the configuration asks for, or one in which the audit's quick part finds a leak.
     """
     from keras_cwp.data.audit import refuse_leaks
 
-    opened = _opened(data, images, patient_per_image, config)
+    opened = _opened(data, images, table, config)
     config = adopt_geometry(config, opened)
     refuse_leaks(opened)
     return opened, config
 
 
-def _opened(data: Path, images: Path | None, patient_per_image: bool, config: Config) -> PreparedData:
+def _opened(data: Path, images: Path | None, table: dict[str, Any], config: Config) -> PreparedData:
     from keras_cwp.cli.progress import progress_bar
     from keras_cwp.data.manifest import PreparedData
     from keras_cwp.data.prepare import prepare_cached
@@ -97,16 +117,24 @@ def _opened(data: Path, images: Path | None, patient_per_image: bool, config: Co
     if images is None and not data.is_dir():
         raise CwpError(f"--data {data}: a ROI table needs --images, the folder of its radiographs")
     if images is None:
+        _refuse_for_prepared(data, table)
         return PreparedData.open(data)
     with progress_bar("radiographs") as progress:
         return prepare_cached(
             data,
             images,
             config.data,
-            patient_per_image=patient_per_image,
+            **table,
             note=lambda line: click.echo(f"note: {line}", err=True),
             progress=progress,
         )
+
+
+def _refuse_for_prepared(data: Path, table: dict[str, Any]) -> None:
+    for name, value in table.items():
+        if value:
+            option = f"--{name.replace('_', '-')}"
+            raise CwpError(f"{option} is for a ROI table with --images; {data} is prepared: leave {option} out")
 
 
 def adopt_geometry(config: Config, data: PreparedData) -> Config:

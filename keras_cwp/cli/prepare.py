@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import os
+from typing import Any
 
 import click
+
+from keras_cwp.cli.options import table_options
 
 
 @click.command("prepare")
@@ -13,20 +16,16 @@ import click
 @click.option("--out", required=True, type=click.Path(), help="Folder to write the data set to.")
 @click.option("--config", type=click.Path(), help="YAML configuration; its section `data` counts here.")
 @click.option("--set", "overrides", multiple=True, metavar="KEY=VALUE", help="One key, e.g. data.image_size=160.")
-@click.option("--patients", type=click.Path(), help="CSV image,patient_id for formats without a patient.")
-@click.option("--labels", type=click.Path(), help="YAML: names in the annotations to classes, or to null.")
+@table_options
 @click.option("--workers", type=click.IntRange(min=1), help="Processes that decode and crop; all cores if not given.")
-@click.option("--patient-per-image", is_flag=True, help="State that every image is of another patient.")
 def command(
     rois: str,
     images: str,
     out: str,
     config: str | None,
     overrides: tuple[str, ...],
-    patients: str | None,
-    labels: str | None,
     workers: int | None,
-    patient_per_image: bool,
+    table: dict[str, Any],
 ) -> None:
     """Read radiographs and a ROI table, check everything, crop, and write a data set.
 
@@ -48,10 +47,8 @@ def command(
             images,
             out,
             settings,
-            patients=patients,
-            labels=labels,
+            **table,
             workers=workers or os.cpu_count() or 1,
-            patient_per_image=patient_per_image,
             note=lambda line: click.echo(f"note: {line}", err=True),
             progress=progress,
         )

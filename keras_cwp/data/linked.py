@@ -6,6 +6,8 @@ from collections.abc import Sequence
 
 import numpy as np
 
+JOINT = " + "  # between the ids of one patient
+
 
 def linked_patients(patients: Sequence[str], *shared: Sequence[str]) -> list[str]:
     """Patient of each ROI when ids that share something, directly or through others, are one.
@@ -15,7 +17,7 @@ def linked_patients(patients: Sequence[str], *shared: Sequence[str]) -> list[str
         shared: sequences [rois]; patients with the same entry are linked.
 
     Returns:
-        The ids, linked ones joined by " + " in sorted order.
+        The ids, linked ones joined by JOINT in sorted order.
     """
     from scipy.sparse import coo_array
     from scipy.sparse.csgraph import connected_components
@@ -33,5 +35,5 @@ def linked_patients(patients: Sequence[str], *shared: Sequence[str]) -> list[str
     members: dict[int, list[str]] = {}
     for name, number in zip(names.tolist(), group.tolist(), strict=True):
         members.setdefault(number, []).append(name)
-    joined = {number: " + ".join(of_group) for number, of_group in members.items()}
+    joined = {number: JOINT.join(of_group) for number, of_group in members.items()}
     return [joined[number] for number in group[patient].tolist()]

@@ -17,6 +17,7 @@ from keras_cwp.report.examples import Example, choose_examples
 from keras_cwp.report.held_out import how_held_out, seen, split_rows
 from keras_cwp.report.html import write_report
 from keras_cwp.report.run_input import ReportInput
+from keras_cwp.report.shared_patients import check_shared, shared_sentence
 from keras_cwp.report.subgroup_columns import subgroup_columns
 from keras_cwp.report.summary import summary
 from keras_cwp.scores import Scores
@@ -26,7 +27,11 @@ if TYPE_CHECKING:
 
 
 def evaluate_run(
-    run: RunFolder, data: PreparedData | None = None, out: Path | None = None, views: int | None = None
+    run: RunFolder,
+    data: PreparedData | None = None,
+    out: Path | None = None,
+    views: int | None = None,
+    allow_shared_patients: bool = False,
 ) -> tuple[str, Path]:
     """Write metrics.json, report.html, figures and tables.
 
@@ -34,14 +39,16 @@ def evaluate_run(
         data: None for the ROIs that the run held out; another data set to score it with the run's model first.
         out: folder to write to; None: the run's own, or one below it for other data or other views.
         views: of test-time augmentation; None: as many as the run was scored with.
+        allow_shared_patients: judge the model on patients of `data` that it was trained on, and say so.
 
     Returns:
         The result in a sentence, and the path of the page.
 
     Raises:
         RunError: the run is not complete, or nothing tells its model's own data set from `data`.
-        DataError: `data` has other classes or crops than the model was trained for.
+        DataError: `data` has other classes or crops than the model was trained for, or patients that it was trained on.
     """
+    shared = None if data is None else _shared(run, data, allow_shared_patients)
     config = run.config
     source = data or _own_data(run)
     own_views = views in (None, config.evaluate.tta)
@@ -50,11 +57,12 @@ def evaluate_run(
     out = out or run.path / _place(data, None if own_views else views)
     subgroups = subgroup_columns(scores, source) if source else {}
     metrics = evaluate(scores, config.evaluate, config.seed, validation, subgroups) | {"views": views}
+    metrics |= {"shared_with_training": shared} if shared else {}
     report = ReportInput(
         title=run.path.resolve().name if data is None else f"{run.path.resolve().name} on {data.path.resolve().name}",
         scores=scores,
         metrics=metrics,
-        how=how_held_out(run, views) if data is None else _how_elsewhere(run, data, views),
+        how=how_held_out(run, views) if shared is None else _how_elsewhere(run, scores, views, shared),
         validation=validation,
         history=run_history(run),
         config_yaml=(run.path / "config.yaml").read_text(encoding="utf-8"),
@@ -69,6 +77,13 @@ def evaluate_run(
         if validation is not None:
             validation.to_csv(out / "validation_scores.csv")
     return summary(report), write_report(report, out)
+
+
+def _shared(run: RunFolder, data: PreparedData, allow: bool) -> dict[str, Any]:
+    from keras_cwp.training.rescore import check_elsewhere
+
+    check_elsewhere(run, data)
+    return check_shared(run, _own_data(run), data, allow)
 
 
 def _scores(
@@ -167,10 +182,10 @@ def _cohort(run: RunFolder) -> list[tuple[str, int, int, int]]:
     ]
 
 
-def _how_elsewhere(run: RunFolder, data: PreparedData, views: int) -> str:
+def _how_elsewhere(run: RunFolder, scores: Scores, views: int, shared: dict[str, Any]) -> str:
     models = len(run.model_folders())
     by = "the run's model" if models == 1 else f"the mean of the run's {models} fold models"
     return (
-        f"All {len(data)} ROIs of another data set were scored by {by}, each {seen(views)}, and without any fitting "
-        "to that data set. That the two data sets share no patient is for whoever collected them to say."
+        f"All {len(scores)} ROIs of another data set were scored by {by}, each {seen(views)}, and without any fitting "
+        f"to that data set. {shared_sentence(shared)}"
     )

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from keras_cwp.report.run_input import ReportInput
+from keras_cwp.report.shared_patients import held_out_clause
 from keras_cwp.report.words import figure_text, interval_text, plural
 
 FEW_PATIENTS = 30
@@ -13,7 +14,8 @@ FEW_PATIENTS = 30
 def summary(run: ReportInput) -> str:
     """The result in two sentences, with its interval and its unit."""
     counts, auc = run.metrics["counts"], run.metrics["auc"]["macro"]
-    of = f"{plural(counts['rois'], 'ROI')} of {plural(counts['patients'], 'patient')} held out from training"
+    of = f"{plural(counts['rois'], 'ROI')} of {plural(counts['patients'], 'patient')}"
+    of += held_out_clause(run.metrics.get("shared_with_training"))
     if auc["value"] is None:
         return f"On {of}, no class can be told from the others by AUC: {auc['reason']}."
     interval = f" (95 % interval {interval_text(auc)})" if auc["ci95"] else ""

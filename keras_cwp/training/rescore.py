@@ -43,8 +43,8 @@ def score_held_out(run: RunFolder, data: PreparedData, views: int) -> tuple[Scor
     return concatenate(found["test"]), concatenate(found["validation"])
 
 
-def score_elsewhere(run: RunFolder, data: PreparedData, views: int) -> Scores:
-    """Scores of a whole data set that the run has not seen; cv's fold models are averaged.
+def check_elsewhere(run: RunFolder, data: PreparedData) -> None:
+    """Whether the run's model can be judged on a data set.
 
     Raises:
         RunError: it is the run's own data set.
@@ -52,11 +52,15 @@ def score_elsewhere(run: RunFolder, data: PreparedData, views: int) -> Scores:
     """
     if data.content_hash == run.info["data_hash"]:
         raise RunError(f"{data.path} is what {run.path} was trained on; leave --data out to see its held-out ROIs")
-    folders = run.model_folders()
-    contract = ModelContract.read(folders[0])
+    contract = ModelContract.read(run.model_folders()[0])
     for key, theirs in (("classes", data.classes), ("image_size", data.image_size)):
         if getattr(contract, key) != theirs:
             raise DataError(f"{data.path}: {key} is {theirs}, the model of {run.path} has {getattr(contract, key)}")
+
+
+def score_elsewhere(run: RunFolder, data: PreparedData, views: int) -> Scores:
+    """Scores of a whole data set that `check_elsewhere` let pass; cv's fold models are averaged."""
+    folders = run.model_folders()
     rows = np.arange(len(data))
     each = [predict_probabilities(forward(load_network(folder)), data, rows, views) for folder in folders]
     return as_scores(data, rows, np.mean(each, axis=0))

@@ -108,14 +108,66 @@ def test_cross_validation_scores_each_roi_once_by_a_fold_without_its_patient(dat
     assert (run / "report.html").is_file()
 
 
-def test_evaluate_scores_another_data_set(fitted, tmp_path):
-    other = draw_phantoms(tmp_path / "other", 6, 8, side_px=128, radiographs=(1, 1), rois=(2, 2))
-    out = tmp_path / "data"
-    invoke("prepare", "--rois", other, "--images", tmp_path / "other" / "images", "--out", out, *TINY[:2])
-    invoke("evaluate", fitted, "--data", out, "--out", tmp_path / "elsewhere")
-    scores = Scores.from_csv(tmp_path / "elsewhere" / "scores.csv")
-    assert len(scores) == len(PreparedData.open(out))
-    assert "another data set" in (tmp_path / "elsewhere" / "report.html").read_text()
+@pytest.fixture(scope="module")
+def elsewhere(phantoms):
+    """Other phantoms, whose six patients have ids of their own."""
+    table = draw_phantoms(phantoms.parent / "other", 6, 8, side_px=128, radiographs=(1, 1), rois=(2, 2))
+    head, *lines = csv.reader(table.read_text().splitlines())
+    column = head.index("patient_id")
+    named = [[f"OTHER{value}" if place == column else value for place, value in enumerate(line)] for line in lines]
+    table.write_text("".join(",".join(line) + "\n" for line in [head, *named]))
+    out = phantoms.parent / "elsewhere"
+    invoke("prepare", "--rois", table, "--images", table.parent / "images", "--out", out, *TINY[:2])
+    return out
+
+
+def test_evaluate_scores_another_data_set(fitted, elsewhere, tmp_path):
+    said = invoke("evaluate", fitted, "--data", elsewhere, "--out", tmp_path / "out")
+    assert "of 6 patients who are not in the training data, the model ranks" in said
+    assert len(Scores.from_csv(tmp_path / "out" / "scores.csv")) == len(PreparedData.open(elsewhere))
+    page = (tmp_path / "out" / "report.html").read_text()
+    assert "another data set" in page
+    assert "No patient id, radiograph or crop of it is among those" in page
+    metrics = json.loads((tmp_path / "out" / "metrics.json").read_text())
+    assert metrics["shared_with_training"] == {"checked": True, "patients": 0, "rois": 0, "images": 0}
+
+
+@pytest.fixture(scope="module")
+def same_again(phantoms):
+    """The radiographs that the run was trained on in larger boxes, as another data set of other patient ids."""
+    with open(phantoms / "rois.csv", newline="") as file:
+        head, *lines = csv.reader(file)
+    column, x = head.index("patient_id"), head.index("x")
+    renamed = [[f"NEW{value}" if n == column else value for n, value in enumerate(line)] for line in lines]
+    moved = [[f"{float(value) + 1}" if n == x else value for n, value in enumerate(line)] for line in renamed]
+    table = phantoms.parent / "again.csv"
+    table.write_text("".join(",".join(line) + "\n" for line in [head, *moved]))
+    out = phantoms.parent / "again"
+    invoke("prepare", "--rois", table, "--images", phantoms / "images", "--out", out, *TINY[:2])
+    return out
+
+
+def test_evaluate_refuses_patients_that_were_trained_on_unless_told(fitted, same_again, tmp_path):
+    learnt = {row["patient_id"] for row in split_of(fitted) if row["part"] != "test"}
+    images = {row["image"] for row in split_of(fitted) if row["part"] != "test"}
+    said = f"{len(learnt)} of its 18 patients .*; {len(images)} images the very same.* --allow-shared-patients"
+    with pytest.raises(CwpError, match=said):
+        invoke("evaluate", fitted, "--data", same_again, "--out", tmp_path / "out")
+    assert not (tmp_path / "out").exists()
+    told = invoke("evaluate", fitted, "--data", same_again, "--out", tmp_path / "out", "--allow-shared-patients")
+    assert f"of 18 patients, {len(learnt)} of them also in the training data, which makes the figures too good" in told
+    assert "this was allowed on purpose" in (tmp_path / "out" / "report.html").read_text()
+    metrics = json.loads((tmp_path / "out" / "metrics.json").read_text())
+    assert metrics["shared_with_training"]["patients"] == len(learnt)
+
+
+def test_evaluate_says_when_the_training_data_is_gone(fitted, elsewhere, tmp_path):
+    run = shutil.copytree(fitted, tmp_path / "run")
+    about = json.loads((run / "run.json").read_text())
+    (run / "run.json").write_text(json.dumps(about | {"data": str(tmp_path / "gone")}))
+    said = invoke("evaluate", run, "--data", elsewhere, "--out", tmp_path / "out")
+    assert said.count("could not be compared with the training data") == 1
+    assert "is gone or was changed, so it could not be checked" in (tmp_path / "out" / "report.html").read_text()
 
 
 def test_evaluate_averages_views_of_the_held_out_rois(fitted):

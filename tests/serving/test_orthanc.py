@@ -1,124 +1,102 @@
-"""A real archive: a radiograph is stored in Orthanc, fetched, predicted, and its report sent back and found again."""
+"""A real archive: radiographs are stored in Orthanc, fetched, predicted, and the report sent back and found again."""
 
 from __future__ import annotations
 
-import json
 import shutil
-import socket
 import subprocess
-import time
-import urllib.error
-import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import orthanc
 import pydicom
 import pytest
 from click.testing import CliRunner
 from dicom_study import IDENTIFIER, NAME, write_radiograph
+from pydicom.uid import generate_uid
 
 from keras_cwp.cli.main import cli
 from keras_cwp.scores import Scores
 
 pytest.importorskip("highdicom", reason="the extra `dicom` is not installed")
-BINARY = shutil.which("Orthanc") or shutil.which("Orthanc", path="/usr/sbin")
-pytestmark = pytest.mark.skipif(BINARY is None, reason="Orthanc (Debian's package orthanc) is not installed")
-START_S = 30
+pytestmark = pytest.mark.skipif(orthanc.BINARY is None, reason="Orthanc (Debian's package orthanc) is not installed")
+
+WAYS = (orthanc.Dimse, orthanc.DicomWeb, orthanc.OwnRest)
+STUDY = "StudyInstanceUID"
+SERIES = "SeriesInstanceUID"
 
 
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
-
-
-class Archive:
-    """Orthanc's REST API."""
-
-    def __init__(self, port: int) -> None:
-        self.url = f"http://127.0.0.1:{port}"
-
-    def ask(self, path: str, content: bytes | None = None) -> bytes:
-        with urllib.request.urlopen(self.url + path, content, timeout=20) as answer:
-            return answer.read()
-
-    def store(self, file: Path) -> str:
-        """Orthanc's name of the instance."""
-        return json.loads(self.ask("/instances", file.read_bytes()))["ID"]
-
-    def find(self, level: str, **query: str) -> list[str]:
-        return json.loads(self.ask("/tools/find", json.dumps({"Level": level, "Query": query}).encode()))
-
-
-@pytest.fixture
-def archive(tmp_path: Path) -> Iterator[Archive]:
-    """Orthanc on a free port of this machine alone, with a storage of its own; no DICOM port."""
-    port = free_port()
-    settings = {
-        "Name": "test",
-        "StorageDirectory": str(tmp_path / "storage"),
-        "IndexDirectory": str(tmp_path / "storage"),
-        "HttpPort": port,
-        "RemoteAccessAllowed": False,
-        "DicomServerEnabled": False,
-        "Plugins": [],
-    }
-    (tmp_path / "storage").mkdir()
-    (tmp_path / "orthanc.json").write_text(json.dumps(settings))
-    with open(tmp_path / "orthanc.log", "wb") as log:
-        process = subprocess.Popen([str(BINARY), str(tmp_path / "orthanc.json")], stdout=log, stderr=log, cwd=tmp_path)
-    try:
-        started = Archive(port)
-        wait(started, process, tmp_path / "orthanc.log")
+@pytest.fixture(scope="module")
+def archive(tmp_path_factory: pytest.TempPathFactory) -> Iterator[orthanc.Orthanc]:
+    with orthanc.running(tmp_path_factory.mktemp("orthanc")) as started:
         yield started
-    finally:
-        process.terminate()
-        try:
-            process.wait(20)
-        except subprocess.TimeoutExpired:
-            process.kill()
-            process.wait()
 
 
-def wait(archive: Archive, process: Any, log: Path) -> None:
-    end = time.monotonic() + START_S
-    while time.monotonic() < end and process.poll() is None:
-        try:
-            archive.ask("/system")
-            return
-        except (urllib.error.URLError, ConnectionError):
-            time.sleep(0.1)
-    pytest.fail(f"Orthanc did not start: {log.read_text()[-2000:]}")
+@pytest.fixture(params=WAYS, ids=lambda way: way.__name__)
+def way(request: pytest.FixtureRequest, archive: orthanc.Orthanc, tmp_path: Path) -> Any:
+    if reason := request.param.missing():
+        pytest.skip(reason)
+    (tmp_path / "way").mkdir()
+    return request.param(archive, tmp_path / "way")
 
 
-def predict(*arguments: object) -> Any:
-    return CliRunner().invoke(cli, ["predict", *map(str, arguments)])
+def read(path: Path) -> pydicom.Dataset:
+    return pydicom.dcmread(path)
 
 
-def test_there_and_back(archive: Archive, fit_run: Path, tmp_path: Path) -> None:
-    instance = archive.store(write_radiograph(tmp_path / "sent.dcm", "study"))
-    (tmp_path / "fetched").mkdir()
-    (tmp_path / "fetched" / "a.dcm").write_bytes(archive.ask(f"/instances/{instance}/file"))
+def test_there_and_back(way: Any, fit_run: Path, tmp_path: Path) -> None:
+    name = type(way).__name__  # each way its own patient, in one archive
+    patient, study = f"{IDENTIFIER}-{name}", generate_uid(entropy_srcs=[name])
+    for text, identifier in ((name, patient), (f"{name} of another", f"ANOTHER-{name}")):
+        way.store(write_radiograph(tmp_path / "sent" / f"{text}.dcm", text, PatientID=identifier))
 
-    result = predict(fit_run, tmp_path / "fetched", "--out", tmp_path / "s.csv", "--dicom-sr", tmp_path / "sr")
+    assert way.find("STUDY", STUDY, PatientID=patient) == [study]
+    (series,) = way.find("SERIES", SERIES, StudyInstanceUID=study, Modality="CR")
+    way.fetch(study, series, tmp_path / "fetched")
+    (fetched,) = (tmp_path / "fetched").iterdir()
+    image = read(fetched)
+    assert image == read(tmp_path / "sent" / f"{name}.dcm")
+
+    assert way.find("SERIES", SERIES, StudyInstanceUID=study, Modality="SR") == []
+    arguments = ("predict", fit_run, fetched.parent, "--out", tmp_path / "s.csv", "--dicom-sr", tmp_path / "sr")
+    result = CliRunner().invoke(cli, list(map(str, arguments)))
     assert result.exit_code == 0, result.output
     (report,) = (tmp_path / "sr").iterdir()
-    stored = archive.store(report)
+    way.store(report)
 
-    (study,) = archive.find("Study", PatientID=IDENTIFIER)  # image and report lie in one study of one patient
-    assert len(archive.find("Patient", PatientID=IDENTIFIER)) == 1
-    details = json.loads(archive.ask(f"/studies/{study}"))
-    assert len(details["Series"]) == 2
-    (series,) = archive.find("Series", Modality="SR", PatientID=IDENTIFIER)
-    assert series in details["Series"]
-    assert json.loads(archive.ask(f"/series/{series}"))["Instances"] == [stored]
-    (tmp_path / "back.dcm").write_bytes(archive.ask(f"/instances/{stored}/file"))
-    back, sent = pydicom.dcmread(tmp_path / "back.dcm"), pydicom.dcmread(report)
-    assert back == sent
-    assert str(back.PatientName) == NAME
+    assert way.find("STUDY", STUDY, PatientID=patient) == [study]  # image and report lie in one study
+    (found,) = way.find("SERIES", SERIES, StudyInstanceUID=study, Modality="SR")
+    assert found == read(report).SeriesInstanceUID
+    assert way.find("SERIES", SERIES, StudyInstanceUID=study) == sorted([series, found])
+    way.fetch(study, found, tmp_path / "back")
+    (back,) = (tmp_path / "back").iterdir()
+    assert read(back) == read(report)
+    check_report(back, image, tmp_path / "s.csv")
 
-    answered = [item for item in back.iterall() if item.keyword == "NumericValue"]
-    expected = Scores.from_csv(tmp_path / "s.csv").probabilities[0]
-    np.testing.assert_allclose([float(item.value) for item in answered], expected, atol=1e-6)
+
+def check_report(file: Path, image: pydicom.Dataset, scores: Path) -> None:
+    report = read(file)
+    assert (str(report.PatientName), report.PatientID) == (NAME, image.PatientID)
+    assert report.StudyInstanceUID == image.StudyInstanceUID
+    named = {item.value for item in report.iterall() if item.keyword == "ReferencedSOPInstanceUID"}
+    assert named == {image.SOPInstanceUID}
+    answered = [float(item.value) for item in report.iterall() if item.keyword == "NumericValue"]
+    np.testing.assert_allclose(answered, Scores.from_csv(scores).probabilities[0], atol=1e-6)
+    if shutil.which("dciodvfy"):  # Debian's dicom3tools
+        done = subprocess.run(["dciodvfy", str(file)], capture_output=True, text=True, check=False, timeout=60)
+        lines = (done.stdout + done.stderr).splitlines()
+        assert "ComprehensiveSR" in lines
+        assert [line for line in lines if line.startswith("Error")] == []
+
+
+def test_the_archive_refuses_a_stranger(archive: orthanc.Orthanc, tmp_path: Path) -> None:
+    """So that the round trip above is seen to have used the AE titles."""
+    if reason := orthanc.Dimse.missing():
+        pytest.skip(reason)
+    image = write_radiograph(tmp_path / "a.dcm", "stranger", PatientID="STRANGER")
+    peer = ["127.0.0.1", str(archive.dicom_port), str(image)]
+    stranger = ["storescu", "-aet", "STRANGER", "-aec", orthanc.CALLED, *peer]
+    done = subprocess.run(stranger, capture_output=True, text=True, timeout=orthanc.ASK_S, check=False)
+    assert done.returncode != 0
+    assert orthanc.OwnRest(archive, tmp_path).find("STUDY", STUDY, PatientID="STRANGER") == []

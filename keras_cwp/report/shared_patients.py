@@ -1,0 +1,74 @@
+"""Whether the patients that a run's model is judged on were trained on, and how a report says it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from keras_cwp.data.manifest import PreparedData
+from keras_cwp.data.overlap import overlap
+from keras_cwp.errors import DataError
+from keras_cwp.report.held_out import split_rows
+from keras_cwp.report.words import plural
+
+if TYPE_CHECKING:
+    from keras_cwp.training.run import RunFolder
+
+
+def check_shared(run: RunFolder, own: PreparedData | None, data: PreparedData, allow: bool) -> dict[str, Any]:
+    """What metrics.json keeps: checked, and then patients, rois, images as `data.overlap` counts them in `data`.
+
+    Args:
+        own: the run's data set; None: it is gone, and nothing can be checked.
+        allow: do not refuse shared patients.
+
+    Raises:
+        DataError: patients are shared with those that the run trained on, or chose epoch and thresholds by.
+    """
+    if own is None:
+        return {"checked": False}
+    learnt = {row["roi_id"] for row in split_rows(run) if row["part"] != "test"}
+    rows = np.flatnonzero(np.isin(own.manifest.texts("roi_key"), sorted(learnt)))
+    found = overlap(data, own, rows)
+    if found.patients and not allow:
+        total = len(np.unique(data.patients))
+        raise DataError(
+            f"{data.path}: {found.patients} of its {plural(total, 'patient')} ({plural(found.rois, 'ROI')}; "
+            f"{plural(found.images, 'image')} the very same) are in the training data of {run.path} too, so that "
+            "its figures would be too good; leave them out, or state --allow-shared-patients; the report says it then"
+        )
+    return {"checked": True, **asdict(found)}
+
+
+def held_out_clause(shared: Mapping[str, Any] | None) -> str:
+    """What follows "30 ROIs of 12 patients" in a sentence.
+
+    Args:
+        shared: of `check_shared`; None for ROIs that the run itself held out.
+    """
+    if shared is None:
+        return " held out from training"
+    if not shared["checked"]:
+        return " of another data set, which could not be compared with the training data"
+    if not shared["patients"]:
+        return " who are not in the training data"
+    return f", {shared['patients']:,} of them also in the training data, which makes the figures too good"
+
+
+def shared_sentence(shared: Mapping[str, Any]) -> str:
+    """How it was found out, for the report's paragraph on methods."""
+    if not shared["checked"]:
+        return (
+            "The data set that the model was trained on is gone or was changed, so it could not be checked whether "
+            "patients of it are judged here."
+        )
+    if not shared["patients"]:
+        return "No patient id, radiograph or crop of it is among those that the model was trained on."
+    return (
+        f"{plural(shared['patients'], 'patient')} with {plural(shared['rois'], 'ROI')} share an id, a radiograph or a "
+        f"crop with the patients that the model was trained on ({plural(shared['images'], 'radiograph')} the very "
+        "same); this was allowed on purpose, and the figures are too good for it."
+    )
