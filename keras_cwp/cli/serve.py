@@ -30,7 +30,13 @@ _POSITIVE = click.FloatRange(min=0, min_open=True)
 @click.option("--tls-key", type=PATH, help="Its key, PEM.")
 @click.option("--token-file", type=PATH, help="File with the bearer token that clients have to send.")
 @click.option("--max-request-mb", type=click.IntRange(min=1), default=64, show_default=True, help="Of one request.")
-@click.option("--max-requests", type=click.IntRange(min=1), default=128, show_default=True, help="At once.")
+@click.option(
+    "--max-requests",
+    type=click.IntRange(min=1),
+    default=128,
+    show_default=True,
+    help="At once, REST and gRPC together.",
+)
 @click.option("--timeout", type=_POSITIVE, default=30.0, show_default=True, help="Seconds that a request may take.")
 @click.option(
     "--drain", type=_POSITIVE, default=30.0, show_default=True, help="Seconds that a stop waits for requests."

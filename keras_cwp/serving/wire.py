@@ -68,9 +68,6 @@ MESSAGES: dict[str, dict[str, tuple[int, str]]] = {
         "enable_large_batch_splitting": (8, "BoolValue"),
         "max_execution_batch_size": (9, "Int64Value"),
     },
-    # grpc.health.v1
-    "HealthCheckRequest": {"service": (1, "string")},
-    "HealthCheckResponse": {"status": (1, "int32")},
 }
 
 

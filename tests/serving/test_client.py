@@ -68,7 +68,7 @@ def _theirs(name: str) -> Any:
                 seen.add(found.full_name)
                 known[found.name] = found
                 todo += [field.message_type for field in found.fields if field.message_type]
-    unknown = {"BoolValue", "StringValue", "HealthCheckRequest", "HealthCheckResponse"}
+    unknown = {"BoolValue", "StringValue"}
     assert name in known or name in unknown
     return known.get(name)
 

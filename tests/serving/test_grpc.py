@@ -17,8 +17,6 @@ from tensorflow_serving.apis import (
     regression_pb2,
 )
 
-from keras_cwp.serving.wire import message
-
 IMAGES = [b"x" * 10, b"\xff\x00" * 30]
 
 
@@ -168,14 +166,6 @@ def test_status(running: Running) -> None:
     request.model_spec.version.value = 7
     expected = ("NOT_FOUND", "Could not find version 7 of model stub")
     assert refused(lambda: running.models.GetModelStatus(request)) == expected
-
-
-@pytest.mark.parametrize("service", ["", "PredictionService", "tensorflow.serving.ModelService"])
-def test_health(service: str, running: Running) -> None:
-    check = running.channel.unary_unary("/grpc.health.v1.Health/Check")
-    content = check(message("HealthCheckRequest")(service=service).SerializeToString())
-    assert message("HealthCheckResponse").FromString(content).status == 1
-    assert refused(lambda: check(message("HealthCheckRequest")(service="x").SerializeToString()))[0] == "NOT_FOUND"
 
 
 def test_a_port_that_is_taken(running: Running, stub: Path) -> None:

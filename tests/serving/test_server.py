@@ -133,7 +133,11 @@ def test_more_requests_at_once_than_allowed(stub: Path) -> None:
         thread.start()
         wait_until(lambda: running.server._versions.status("stub")[0].users == 1)
         assert running.post(":predict", {"instances": [b64(b"x")]}) == (503, {"error": "more than 1 requests at once"})
+        said = refused(lambda: running.predict("serving_default", image_bytes=[b"x"]))  # one limit for both APIs
+        assert said == ("UNAVAILABLE", "more than 1 requests at once")
+        assert running.get("/v1/models/stub")[0] == 200
         thread.join()
+        assert len(running.predict("serving_default", image_bytes=[b"x"]).outputs["status"].string_val) == 1
 
 
 def test_nothing_is_answered_without_the_token(stub: Path) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -20,15 +21,18 @@ from tensorflow_serving.apis import (
 )
 
 from keras_cwp.serving.server import proto_answers as answers
+from keras_cwp.serving.server.health import MOST_WATCHERS, Health
 from keras_cwp.serving.server.model_configs import configs_of_proto
 from keras_cwp.serving.server.servable import examples_of
 from keras_cwp.serving.server.service import Service, Target
 from keras_cwp.serving.server.settings import Settings
 from keras_cwp.serving.server.status import Code, Refused, invalid, shortened
 from keras_cwp.serving.server.tensors import from_protos
-from keras_cwp.serving.wire import message
 
-_SERVING, _NOT_SERVING = 1, 2  # grpc.health.v1
+_SPARE_CALLS = MOST_WATCHERS + 32  # watched health, status and metadata, and requests about to be refused
+
+
+_ASKING = ("Predict", "Classify", "Regress")  # of a model
 
 
 def grpc_server(
@@ -49,7 +53,7 @@ def grpc_server(
         ("grpc.max_send_message_length", -1),
         ("grpc.so_reuseport", 0),  # a second server on the same port is a mistake
     ]
-    server = grpc.server(workers, options=options, maximum_concurrent_rpcs=settings.max_requests)
+    server = grpc.server(workers, options=options, maximum_concurrent_rpcs=settings.max_requests + _SPARE_CALLS)
     health = Health()
     calls = _Calls(service, roots)
     prediction = {
@@ -71,26 +75,6 @@ def grpc_server(
     )
     address = f"[{settings.host}]" if ":" in settings.host else settings.host
     return server, health, _bind(server, f"{address}:{settings.grpc_port}", settings)
-
-
-class Health:
-    """grpc.health.v1.Health; for the server as a whole and for each service."""
-
-    def __init__(self) -> None:
-        self.serving = False
-        self._request, self._response = message("HealthCheckRequest"), message("HealthCheckResponse")
-
-    def handlers(self) -> Any:
-        """What the server is given."""
-        check = grpc.unary_unary_rpc_method_handler(self._check)
-        return grpc.method_handlers_generic_handler("grpc.health.v1.Health", {"Check": check})
-
-    def _check(self, content: bytes, context: grpc.ServicerContext) -> bytes:
-        service = _parsed(self._request, content, context).service
-        known = ("", "tensorflow.serving.PredictionService", "tensorflow.serving.ModelService")
-        if service not in (*known, "PredictionService", "ModelService"):
-            context.abort(grpc.StatusCode.NOT_FOUND, "unknown service")
-        return self._response(status=_SERVING if self.serving else _NOT_SERVING).SerializeToString()
 
 
 class _Calls:
@@ -156,7 +140,8 @@ def _handler(
         seconds = min(settings.timeout_s, left if left is not None and math.isfinite(left) else settings.timeout_s)
         model = request.model_spec.name if hasattr(request, "model_spec") else ""
         try:
-            with service.observed(method, "GRPC", model):
+            place = service.slots.taken() if method in _ASKING else nullcontext()
+            with place, service.observed(method, "GRPC", model):
                 return answer(request, seconds).SerializeToString()
         except Refused as refusal:
             _abort(context, refusal)

@@ -14,6 +14,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from tensorflow_serving.apis import get_model_metadata_pb2
 
 from keras_cwp.serving.server import json_examples, json_input, json_output, metrics
+from keras_cwp.serving.server.body import read_body
 from keras_cwp.serving.server.proto_answers import metadata_response, status_response
 from keras_cwp.serving.server.service import Service, Target
 from keras_cwp.serving.server.settings import Settings
@@ -46,7 +47,6 @@ def rest_app(service: Service, settings: Settings, workers: ThreadPoolExecutor) 
 class _Rest:
     def __init__(self, service: Service, settings: Settings, workers: ThreadPoolExecutor) -> None:
         self._service, self._settings, self._workers = service, settings, workers
-        self._busy = 0
 
     async def answer(self, request: Request) -> Response:
         """Any request."""
@@ -75,46 +75,18 @@ class _Rest:
         raise Refused(Code.NOT_FOUND, f"Not found: {path[:_SHOWN]}; models are under /v1/models/NAME")
 
     async def _ask(self, request: Request, match: re.Match[str]) -> Response:
-        if self._busy >= self._settings.max_requests:
-            raise Refused(Code.UNAVAILABLE, f"more than {self._settings.max_requests} requests at once")
-        self._busy += 1
-        try:
-            body = await self._body(request)
-            return await self._in_thread(self._answer, match, body)
-        finally:
-            self._busy -= 1
+        with self._service.slots.taken():
+            body, unpack = await read_body(request, self._settings.max_request_bytes, self._settings.timeout_s)
+            return await self._in_thread(self._answer, match, body, unpack)
 
     async def _in_thread(self, function: Callable[..., bytes], *arguments: Any) -> Response:
         loop = asyncio.get_running_loop()
         return Response(await loop.run_in_executor(self._workers, function, *arguments), media_type=_JSON)
 
-    async def _body(self, request: Request) -> bytes:
-        limit = self._settings.max_request_bytes
-        too_large = Refused(Code.INVALID_ARGUMENT, f"the request has more than {limit} bytes", 413)
-        if request.headers.get("content-encoding", "identity").lower() not in ("", "identity"):
-            raise Refused(Code.INVALID_ARGUMENT, "a compressed request is not read; send it as it is", 415)
-        stated = request.headers.get("content-length", "0")
-        if not (stated.isascii() and stated.isdecimal()) or int(stated[:20]) > limit:
-            raise too_large
-        try:
-            return await asyncio.wait_for(self._read(request, limit, too_large), self._settings.timeout_s)
-        except asyncio.TimeoutError:
-            late = f"the request's body did not arrive within {self._settings.timeout_s:g} s"
-            raise Refused(Code.INVALID_ARGUMENT, late, 408) from None
-
-    async def _read(self, request: Request, limit: int, too_large: Refused) -> bytes:
-        parts, size = [], 0
-        async for part in request.stream():
-            parts.append(part)
-            size += len(part)
-            if size > limit:
-                raise too_large
-        return b"".join(parts)
-
-    def _answer(self, match: re.Match[str], body: bytes) -> bytes:
+    def _answer(self, match: re.Match[str], body: bytes, unpack: Callable[[bytes], bytes]) -> bytes:
         model, method = match[1], match[4].lower()
         with self._service.observed(method, "REST", model):
-            given = json_input.document(body)
+            given = json_input.document(unpack(body))
             target = _target(match, json_input.signature_name(given))
             seconds = self._settings.timeout_s
             if method == "predict":

@@ -23,6 +23,7 @@ from keras_cwp.serving.server.rest import rest_app
 from keras_cwp.serving.server.servable import Servable
 from keras_cwp.serving.server.service import Service
 from keras_cwp.serving.server.settings import Settings
+from keras_cwp.serving.server.slots import Slots
 from keras_cwp.serving.server.slow_clients import bounded_protocol
 from keras_cwp.serving.server.versions import Versions
 
@@ -54,7 +55,7 @@ class Server:
         metrics = Metrics()
         self._versions = Versions(configs, self._load, settings.polling)
         metrics.watch(self._states)
-        service = Service(self._versions, metrics, settings.timeout_s)
+        service = Service(self._versions, metrics, Slots(settings.max_requests))
         self._workers = [ThreadPoolExecutor(settings.max_requests + _SPARE_THREADS, name) for name in ("rest", "grpc")]
         self._socket = _listening(settings)
         try:
@@ -81,7 +82,7 @@ class Server:
             if not self._rest_thread.is_alive() or time.monotonic() > until:
                 raise ServingError(f"REST on {self._settings.host}:{self.rest_port} did not start")
             time.sleep(0.01)
-        self._health.serving = True
+        self._health.start()
         event("started", rest_port=self.rest_port, grpc_port=self.grpc_port, ready=self.ready())
 
     def ready(self) -> bool:
@@ -91,7 +92,7 @@ class Server:
     def stop(self) -> None:
         """Take no more requests, answer those that are here, let go of the models."""
         event("stopping")
-        self._health.serving = False
+        self._health.stop()
         self._rest.should_exit = True
         self._grpc.stop(self._settings.drain_s).wait()
         if self._rest_thread.ident is not None:

@@ -13,6 +13,7 @@ import numpy as np
 from keras_cwp.serving.server.batching import Arrays, result_within
 from keras_cwp.serving.server.log import event, fault
 from keras_cwp.serving.server.metrics import Metrics
+from keras_cwp.serving.server.slots import Slots
 from keras_cwp.serving.server.status import Code, Refused, invalid
 from keras_cwp.serving.server.tensors import check_inputs
 from keras_cwp.serving.server.versions import Version, Versions
@@ -50,11 +51,11 @@ class Service:
     Args:
         versions: the loaded versions.
         metrics: counts and times.
-        timeout_s: the longest that a request may take.
+        slots: places for requests to models, which either API takes.
     """
 
-    def __init__(self, versions: Versions, metrics: Metrics, timeout_s: float) -> None:
-        self.versions, self.metrics, self.timeout_s = versions, metrics, timeout_s
+    def __init__(self, versions: Versions, metrics: Metrics, slots: Slots) -> None:
+        self.versions, self.metrics, self.slots = versions, metrics, slots
 
     def predict(
         self,

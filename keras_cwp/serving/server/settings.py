@@ -29,8 +29,9 @@ class Settings:
         rest_port, grpc_port: 0 takes a free one.
         tls: None: plain text.
         token: what a client has to send as `Authorization: Bearer TOKEN`; "": nothing.
-        max_request_bytes: of one request.
-        max_requests: that are worked on at once; beyond them requests are refused.
+        max_request_bytes: of one request, also when it is unpacked.
+        max_requests: to models that are worked on at once, over REST and gRPC together; more are refused with
+            UNAVAILABLE (503).
         timeout_s: the longest that a request may take.
         drain_s: the longest that a stop waits for requests.
         polling: how versions are looked for.
