@@ -67,7 +67,7 @@ def command(
     os.environ["TF_CPP_MIN_LOG_LEVEL"] = "3"  # TensorFlow's own log quotes inputs that an operation refuses
     from keras_cwp.training.quiet import import_tensorflow
 
-    import_tensorflow()
+    import_tensorflow(keep_memory=False)
     from keras_cwp.serving.server.log import logging_to_stderr
     from keras_cwp.serving.server.server import Server
     from keras_cwp.serving.server.settings import Polling, Settings, Tls

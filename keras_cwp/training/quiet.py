@@ -8,13 +8,17 @@ import sys
 from keras_cwp.memory import keep_freed_memory
 
 
-def import_tensorflow() -> None:
+def import_tensorflow(keep_memory: bool = True) -> None:
     """Import it, and look for GPUs, with the process's standard error turned away.
 
     TensorFlow's C++ part tells every user without a GPU so, on lines that no setting silences: they are
     written before its log is set up. An error in the import is a Python exception and is not lost.
+
+    Args:
+        keep_memory: see `memory.keep_freed_memory`; not for what runs for months, whose heap would fray.
     """
-    keep_freed_memory()
+    if keep_memory:
+        keep_freed_memory()
     sys.stderr.flush()
     kept = os.dup(2)
     nowhere = os.open(os.devnull, os.O_WRONLY)
