@@ -71,16 +71,16 @@ def publish(version: Path, path: Path) -> None:
 
 
 def mixed(server: Served, target: Target, seconds: float, swaps: list[tuple[Path, Path]]) -> bool:
-    """The load and its table: two halves to warm up, each with a swap, and a whole one with the third.
+    """The load and its table: two loads to warm up, and a third, each with a swap.
 
     A swap holds two models for a moment, and the C library keeps some of the room of both: what is in use is the same
     after each, what the process holds grows for some swaps and then no more.
     """
     memory, tallies = [], []
-    for share, swap in zip((0.5, 0.5, 1.0), swaps, strict=True):
-        timer = threading.Timer(seconds * share / 2, publish, swap)
+    for swap in swaps:
+        timer = threading.Timer(seconds / 2, publish, swap)
         timer.start()
-        tallies.append(load(target, seconds * share, CLIENTS))
+        tallies.append(load(target, seconds, CLIENTS))
         timer.join()
         wait_for_the_swap(target, swap[1])
         memory.append(server.rss_mib())
