@@ -38,8 +38,8 @@ def check_shared(run: RunFolder, own: PreparedData | None, data: PreparedData, a
         raise DataError(
             f"{data.path}: {found.patients} of its {plural(total, 'patient')} ({plural(found.rois, 'ROI')}; "
             f"{plural(found.images, 'image')} the very same) are in the training data of {run.path} too, so that "
-            "its figures would be too good; leave them out, give them other ids if other people happen to have these, or "
-            "state --allow-shared-patients; the report says it then"
+            "its figures would be too good; leave them out, give them other ids if these happen to be other "
+            "people's, or state --allow-shared-patients; the report says it then"
         )
     return {"checked": True, **asdict(found)}
 

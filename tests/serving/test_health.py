@@ -3,32 +3,16 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
 from pathlib import Path
 
 import grpc
 import pytest
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 from serving_helpers import Running, refused, start, wait_until
-from serving_stub import write_stub
 
 from keras_cwp.serving.server import health
 
 SERVING, NOT_SERVING, SERVICE_UNKNOWN = 1, 2, 3
-
-
-@pytest.fixture(scope="module")
-def stub(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("models") / "stub"
-    folder.mkdir()
-    write_stub(folder, 1)
-    return folder
-
-
-@pytest.fixture(scope="module")
-def running(stub: Path) -> Iterator[Running]:
-    with start([stub]) as started:
-        yield started
 
 
 def asked(service: str) -> health_pb2.HealthCheckRequest:
