@@ -74,7 +74,7 @@ class ImageFolder:
     def contains(self, path: Path) -> str | None:
         """The name below this folder of a path anywhere, None when it lies outside or is no file."""
         real = Path(os.path.realpath(path))
-        inside = real.is_file() and real.is_relative_to(self._real)
+        inside = _is_file(real) and real.is_relative_to(self._real)
         return real.relative_to(self._real).as_posix() if inside else None
 
     def _look(self, name: str, where: str) -> tuple[str, Path]:

@@ -248,7 +248,7 @@ def test_bad_labelme(changes, message, tmp_path, images):
     assert "a.json" in str(caught.value)
 
 
-@pytest.mark.parametrize("path", [None, "../../etc/passwd", "a\0.png", ""])
+@pytest.mark.parametrize("path", [None, "../../etc/passwd", "a\0.png", "", "a" * 5000 + ".png"])
 def test_labelme_image_that_is_not_there(path, tmp_path, images):
     (tmp_path / "a.json").write_text(json.dumps({**labelme(), "imagePath": path}))
     with pytest.raises(DataError, match=r"a\.json: (imagePath|no image|the image name)"):
