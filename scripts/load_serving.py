@@ -73,8 +73,8 @@ def publish(version: Path, path: Path) -> None:
 def mixed(server: Served, target: Target, seconds: float, swaps: list[tuple[Path, Path]]) -> bool:
     """The load and its table: two loads to warm up, and a third, each with a swap.
 
-    A swap holds two models for a moment, and the C library keeps some of the room of both: what is in use is the same
-    after each, what the process holds grows for some swaps and then no more.
+    A swap holds two models for a moment, and the C library keeps some of the room of both; the first swaps are part of
+    warming up.
     """
     memory, tallies = [], []
     for swap in swaps:

@@ -35,7 +35,7 @@ def draw_roc(bands: dict[str, Band], classes: tuple[str, ...], metrics: Mapping[
     if len(axes.lines) > 1:
         axes.legend(loc="lower right", title="AUC [95 % interval]", alignment="left")
     caption = (
-        "Each class against the rest, ROIs as they were scored when held out. Macro: mean of the classes' curves at "
+        "Each class against the rest, in the ROIs that are judged. Macro: mean of the classes' curves at "
         "each false positive rate, with its pointwise 95 % band over resamples of patients. Micro: all pooled."
     )
     alt = "ROC curves. AUC with 95 % interval: " + "; ".join(str(line.get_label()) for line in axes.lines[1:]) + "."

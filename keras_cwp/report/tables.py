@@ -49,7 +49,7 @@ def cohort_table(scores: Scores, others: Sequence[tuple[str, int, int, int]] = (
         groups.append(("no label", scores.label < 0))
     if len(folds) > 1:
         groups += [(f"fold {fold}", scores.fold == fold) for fold in folds]
-    groups.append(("all held out", np.ones(len(scores), dtype=bool)))
+    groups.append(("all judged", np.ones(len(scores), dtype=bool)))
     rows = [(name, *_sizes(scores.take(chosen))) for name, chosen in groups]
     rows += [(name, *(f"{number:,}" for number in numbers)) for name, *numbers in others]
     note = "A patient or image with ROIs of several classes counts in each of them, once in all."

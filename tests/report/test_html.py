@@ -121,7 +121,7 @@ def test_table_holds_the_metrics(folder: Path, run: ReportInput) -> None:
     assert rows["small <pq>"]["AUC [bootstrap]"] == (f"{auc['value']:.3f} [{auc['ci95'][0]:.3f}, {auc['ci95'][1]:.3f}]")
     with open(folder / "tables" / "cohort.csv", newline="", encoding="utf-8") as file:
         groups = {row["group"]: row for row in csv.DictReader(file)}
-    assert groups["all held out"] == {"group": "all held out", "patients": "40", "images": "40", "ROIs": "120"}
+    assert groups["all judged"] == {"group": "all judged", "patients": "40", "images": "40", "ROIs": "120"}
 
 
 def test_no_patient_stands_in_the_page(page: Page, run: ReportInput) -> None:

@@ -69,8 +69,10 @@ def test_a_file_is_scored_in_the_views_that_predict_averages_and_pixels_in_one()
     image, margin, box = noise(), 4, (20.0, 10.0, 24.0, 30.0)
     crop = crop_roi(image / np.float32(255), box, SIZE, margin)[None, ..., None]
 
-    def local(views: int) -> Any:
-        ask = lambda pixels: tf.nn.softmax(left_side(pixels, training=False)).numpy()  # noqa: E731
+    def ask(pixels: Any) -> np.ndarray:
+        return tf.nn.softmax(left_side(pixels, training=False)).numpy()
+
+    def local(views: int) -> np.ndarray:
         return mean_probabilities(ask, crop, load_policy(VIEWS_POLICY), SIZE, margin, views)
 
     contract = ModelContract(("left", "right"), SIZE, 0.25, "pad", None, "hash", views=5)

@@ -30,8 +30,6 @@ from keras_cwp.serving.server.status import Code, Refused, invalid, shortened
 from keras_cwp.serving.server.tensors import from_protos
 
 _SPARE_CALLS = MOST_WATCHERS + 32  # watched health, status and metadata, and requests about to be refused
-
-
 _ASKING = ("Predict", "Classify", "Regress")  # of a model
 
 
