@@ -5,22 +5,25 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, TypeVar, get_args
 
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from keras_cwp.errors import ConfigError
 
+Schema = TypeVar("Schema", bound=BaseModel)
 _CANDIDATE_SECTIONS = ("model", "augment", "train")
 _CANDIDATE_NAME = re.compile(r"[A-Za-z0-9_-]+")
 
 
-class _Section(BaseModel):
+class Section(BaseModel):
+    """A frozen table of settings; an unknown key is an error."""
+
     model_config = ConfigDict(frozen=True, extra="forbid", strict=False)
 
 
-class DataConfig(_Section):
+class DataConfig(Section):
     """How radiographs and boxes become crops."""
 
     classes: tuple[str, ...] | None = Field(
@@ -49,7 +52,7 @@ class DataConfig(_Section):
     )
 
 
-class SplitConfig(_Section):
+class SplitConfig(Section):
     """How patients are divided."""
 
     validation: float = Field(0.1, gt=0, lt=0.5, description="share of patients that choose epoch and threshold")
@@ -62,7 +65,7 @@ class SplitConfig(_Section):
     )
 
 
-class ModelConfig(_Section):
+class ModelConfig(Section):
     """Which network."""
 
     arch: str = Field("shufflenet_v2_x0_5", description="a row of models/presets.py")
@@ -73,7 +76,7 @@ class ModelConfig(_Section):
     weights: str | None = Field(None, description="imagenet, or a path to .pth, .safetensors or .weights.h5")
 
 
-class AugmentConfig(_Section):
+class AugmentConfig(Section):
     """What training images go through; never validation, test or export."""
 
     policy: str = Field("paper", description="a policy of augment/policies.yaml, or a path to a YAML policy")
@@ -81,7 +84,7 @@ class AugmentConfig(_Section):
     ramp_epochs: int = Field(0, ge=0, description="epochs over which the magnitude grows to its full value")
 
 
-class TrainConfig(_Section):
+class TrainConfig(Section):
     """How the network is trained."""
 
     epochs: int = Field(32, ge=1)
@@ -105,7 +108,7 @@ class TrainConfig(_Section):
     )
 
 
-class EvaluateConfig(_Section):
+class EvaluateConfig(Section):
     """How figures are made."""
 
     bootstraps: int = Field(2000, ge=100, description="resamples of patients behind the intervals")
@@ -121,7 +124,7 @@ class EvaluateConfig(_Section):
     examples: int = Field(4, ge=0, le=24, description="ROIs shown per kind of example in the report")
 
 
-class Config(_Section):
+class Config(Section):
     """Everything that a run is decided by."""
 
     seed: int = Field(0, ge=0, le=2**31 - 1)
@@ -136,37 +139,6 @@ class Config(_Section):
     )
 
 
-class SrCode(_Section):
-    """A code of a coding scheme, as DICOM has it."""
-
-    value: str = Field(min_length=1, max_length=16)
-    scheme: str = Field(min_length=1, max_length=16, description="SCT, DCM, RADLEX or a private one that begins 99")
-    meaning: str = Field(min_length=1, max_length=64)
-
-
-class SrConfig(_Section):
-    """What predict --dicom-sr writes besides what the network said; a file of its own, not part of a run's."""
-
-    statement: str = Field(
-        "Research only, not for clinical use.", min_length=1, max_length=64, description="stands in every report"
-    )
-    manufacturer: str = Field("keras_cwp", min_length=1, max_length=64, description="of the software that writes it")
-    series_number: int = Field(9001, ge=1, description="of the report's series in its study")
-    codes: dict[str, SrCode] = Field({}, description="by class; none: SCT for normal, else a private code")
-
-
-def load_sr_config(path: Path | None = None) -> SrConfig:
-    """Read a YAML file of `SrConfig`'s keys; None for the defaults.
-
-    Raises:
-        ConfigError: as `load_config`.
-    """
-    try:
-        return SrConfig.model_validate({} if path is None else _read_yaml(path))
-    except ValidationError as error:
-        raise ConfigError(_explain(error, path, SrConfig)) from None
-
-
 def load_config(path: Path | str | None = None, overrides: Iterable[str] = ()) -> Config:
     """Read a YAML configuration and lay `section.key=value` overrides over it.
 
@@ -177,13 +149,25 @@ def load_config(path: Path | str | None = None, overrides: Iterable[str] = ()) -
     Raises:
         ConfigError: no such file, not YAML, an unknown key, a value of the wrong type or range.
     """
-    tree = {} if path is None else _read_yaml(Path(path))
+    tree = {} if path is None else read_yaml(Path(path))
     for item in overrides:
         _lay_over(tree, item)
+    return validated(Config, tree, f"configuration {path}" if path else "configuration")
+
+
+def validated(schema: type[Schema], tree: Mapping[str, Any], where: str) -> Schema:
+    """A tree of settings as a section.
+
+    Args:
+        where: names the file in messages.
+
+    Raises:
+        ConfigError: an unknown key, a value of the wrong type or range.
+    """
     try:
-        return Config.model_validate(tree)
+        return schema.model_validate(tree)
     except ValidationError as error:
-        raise ConfigError(_explain(error, path)) from None
+        raise ConfigError(_explain(error, where, schema)) from None
 
 
 def read_candidate(path: Path | str) -> dict[str, Any]:
@@ -192,7 +176,7 @@ def read_candidate(path: Path | str) -> dict[str, Any]:
     Raises:
         ConfigError: no such file, or not YAML.
     """
-    return _read_yaml(Path(path))
+    return read_yaml(Path(path))
 
 
 def candidate_configs(config: Config) -> dict[str, Config]:
@@ -218,10 +202,7 @@ def candidate_configs(config: Config) -> dict[str, Config]:
         tree = base.model_dump(mode="json")
         for section, values in overlay.items():
             tree[section] |= values
-        try:
-            found[name] = Config.model_validate(tree)
-        except ValidationError as error:
-            raise ConfigError(_explain(error, where)) from None
+        found[name] = validated(Config, tree, f"configuration {where}")
     return found or {"only": base}
 
 
@@ -230,7 +211,12 @@ def dump_config(config: Config) -> str:
     return yaml.safe_dump(config.model_dump(mode="json"), sort_keys=False, allow_unicode=True)
 
 
-def _read_yaml(path: Path) -> dict[str, Any]:
+def read_yaml(path: Path) -> dict[str, Any]:
+    """The sections of a YAML file.
+
+    Raises:
+        ConfigError: no such file, not YAML, or not a mapping.
+    """
     try:
         tree = yaml.safe_load(path.read_text(encoding="utf-8"))
     except OSError as error:
@@ -261,9 +247,8 @@ def _lay_over(tree: dict[str, Any], item: str) -> None:
         raise ConfigError(f"--set {item!r}: the value is not YAML") from None
 
 
-def _explain(error: ValidationError, path: Path | str | None, schema: type[BaseModel] = Config) -> str:
+def _explain(error: ValidationError, where: str, schema: type[BaseModel]) -> str:
     first, *others = error.errors()
-    where = f"configuration {path}" if path else "configuration"
     key = ".".join(str(part) for part in first["loc"])
     more = f" ({len(others)} more)" if others else ""
     if first["type"] == "extra_forbidden":
@@ -271,9 +256,11 @@ def _explain(error: ValidationError, path: Path | str | None, schema: type[BaseM
     return f"{where}: {key}: {first['msg']}, got {first['input']!r}{more}"
 
 
-def _keys_beside(location: tuple[int | str, ...], section: Any) -> list[str]:
+def _keys_beside(location: tuple[int | str, ...], schema: Any) -> list[str]:
+    """The keys that the section has in which the last part of `location` is unknown."""
     for part in location[:-1]:
-        known: Mapping[str, Any] = getattr(section, "model_fields", {})
-        section = known[str(part)].annotation if str(part) in known else SrCode  # of the table of codes
-    fields: Mapping[str, Any] = section.model_fields
-    return sorted(fields)
+        if schema is not None and hasattr(schema, "model_fields"):
+            schema = schema.model_fields[str(part)].annotation
+        else:  # dict[str, Section]: the part is a key of the dict
+            schema = get_args(schema)[1]
+    return sorted(schema.model_fields)

@@ -23,7 +23,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from keras_cwp.augment.policy import Augment
+from keras_cwp.augment.layer import Augment
 
 CROP, SIDE, BATCH = 280, 224, 32
 MARGIN = (CROP - SIDE) // 2

@@ -36,7 +36,7 @@ def write_table(path: Path, names: list[str]) -> Path:
 def draw_jpegs(folder: Path, side: int, count: int) -> None:
     from PIL import Image
 
-    from keras_cwp.data.thorax import Anatomy, draw_thorax
+    from keras_cwp.data.phantom.thorax import Anatomy, draw_thorax
 
     water = draw_thorax(Anatomy.draw(np.random.default_rng(0)), side).water
     grey = 255 * water / water.max()
@@ -99,7 +99,7 @@ DECODED: tuple[tuple[str, Callable[[Path, int, int], None], int, int, int], ...]
 def bench_decode(workers: int = 1) -> None:
     from keras_cwp.config import DataConfig
     from keras_cwp.data.prepare import prepare
-    from keras_cwp.training.quiet import import_tensorflow
+    from keras_cwp.runtime import import_tensorflow
 
     import_tensorflow()  # as the command does; it also keeps freed memory, for both sides of the comparison
     for name, draw, side, count, times in DECODED:
@@ -154,7 +154,7 @@ def bench_pipeline() -> None:
 def measure_memory(rois: int) -> None:
     """Run in a process of its own: prepare and read `rois` ROIs on 40 phantoms, print the peak in MiB."""
     from keras_cwp.config import DataConfig
-    from keras_cwp.data.phantom import draw_phantoms
+    from keras_cwp.data.phantom.draw import draw_phantoms
     from keras_cwp.data.pipeline import batches
     from keras_cwp.data.prepare import prepare
 

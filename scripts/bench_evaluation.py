@@ -17,9 +17,9 @@ import numpy as np
 
 from keras_cwp.config import EvaluateConfig
 from keras_cwp.evaluation.delong import clustered_delong, delong
-from keras_cwp.evaluation.figures import evaluate
 from keras_cwp.evaluation.intervals import resample
-from keras_cwp.evaluation.roi_figures import roi_statistic
+from keras_cwp.evaluation.metrics import evaluate
+from keras_cwp.evaluation.roi_metrics import roi_statistic
 from keras_cwp.scores import Scores
 
 ROUNDS = 5

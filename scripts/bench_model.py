@@ -31,10 +31,10 @@ from keras_cwp.config import ModelConfig
 from keras_cwp.models.build import build_model
 from keras_cwp.models.deploy import deploy
 from keras_cwp.models.onnx_graph import PIXELS
+from keras_cwp.prediction.onnx_format import run_onnx, to_onnx, usable_cpus
+from keras_cwp.runtime import import_tensorflow
 from keras_cwp.serving.export import write_saved_model
-from keras_cwp.serving.onnx_format import run_onnx, to_onnx, usable_cpus
 from keras_cwp.training.fused_adamw import FusedAdamW
-from keras_cwp.training.quiet import import_tensorflow
 from keras_cwp.training.run import ModelContract
 
 SIDE, CLASSES = 224, 3

@@ -16,7 +16,7 @@ ROOT = Path(__file__).parents[1]
 sys.path.insert(0, str(ROOT / "tests"))
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 
-from fuzz_inputs import KINDS, Fuzzer  # noqa: E402 - the path comes first
+from support.fuzz_inputs import KINDS, Fuzzer  # noqa: E402 - the path comes first
 
 SPIKE_MIB = 1024
 

@@ -14,8 +14,8 @@ from pathlib import Path
 ROOT = Path(__file__).parents[1]
 sys.path[:0] = [str(ROOT), str(ROOT / "tests")]
 
-from serving_fuzz import KINDS, RequestFuzzer  # noqa: E402 - the path comes first
-from serving_process import served  # noqa: E402
+from support.fuzz_requests import KINDS, RequestFuzzer  # noqa: E402 - the path comes first
+from support.serving_process import served  # noqa: E402
 
 
 def main(folder: str, attempts: str = "10000", seed: str = "0") -> None:

@@ -14,7 +14,7 @@ from PIL import Image
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
 
-from kill_prepare import kill_prepare
+from support.kill_prepare import kill_prepare
 
 RADIOGRAPHS = 400
 

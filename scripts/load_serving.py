@@ -22,8 +22,8 @@ sys.path[:0] = [str(ROOT), str(ROOT / "tests")]
 
 import cv2  # noqa: E402 - the path comes first
 import numpy as np  # noqa: E402
-from serving_load import Tally, Target, load, offline  # noqa: E402
-from serving_process import Served, served  # noqa: E402
+from support.serving_load import Tally, Target, load, offline  # noqa: E402
+from support.serving_process import Served, served  # noqa: E402
 
 IMAGES, SIDE_PX = 64, 224
 CLIENTS = 4

@@ -14,8 +14,9 @@ import keras_cwp
 ROOT = Path(keras_cwp.__file__).parent
 # A part may import those before it in this list and itself. The first six are files.
 ORDER = [
-    "version", "errors", "files", "memory", "config", "scores",
-    "data", "layers", "augment", "models", "evaluation", "training", "report", "serving", "cli", "__main__",
+    "version", "errors", "config", "files", "runtime", "scores",
+    "data", "layers", "augment", "models", "evaluation", "audit", "explain", "training", "report", "prediction",
+    "serving", "cli", "__main__",
 ]  # fmt: skip
 
 
@@ -49,11 +50,11 @@ def test_every_part_is_in_the_order():
     "module",
     [
         "keras_cwp.cli.main",
-        "keras_cwp.evaluation.figures",
+        "keras_cwp.evaluation.metrics",
         "keras_cwp.report.html",
         "keras_cwp.data.prepare",
         "keras_cwp.serving.client.score",
-        "keras_cwp.serving.regions",
+        "keras_cwp.prediction.regions",
     ],
 )
 def test_does_not_import_tensorflow(module):

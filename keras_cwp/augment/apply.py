@@ -8,8 +8,8 @@ from keras_cwp.augment import intensity, mixing
 from keras_cwp.augment.draw import Draw
 from keras_cwp.augment.geometry import central_slice, matrices, skipped_sigma
 from keras_cwp.augment.operations import OPERATIONS
+from keras_cwp.augment.policy import Policy
 from keras_cwp.augment.sampling import sample, smooth_field, view_places
-from keras_cwp.augment.schema import Policy
 
 # Radius that holds the widest focal spot of the table, in pixels: two sigma and a half.
 _BLUR_RADIUS_PX = 5

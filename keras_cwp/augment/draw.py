@@ -8,7 +8,7 @@ from typing import Any
 import tensorflow as tf
 
 from keras_cwp.augment.operations import OPERATIONS, Operation
-from keras_cwp.augment.schema import Policy
+from keras_cwp.augment.policy import Policy
 
 # By operation float32 [batch] or [batch, 2]; and random fields, under the operation's name with "/field".
 Draw = dict[str, tf.Tensor]

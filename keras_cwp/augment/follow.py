@@ -7,8 +7,8 @@ import tensorflow as tf
 from keras_cwp.augment.apply import apply_geometry
 from keras_cwp.augment.draw import Draw
 from keras_cwp.augment.geometry import matrices
+from keras_cwp.augment.policy import Policy
 from keras_cwp.augment.sampling import sample, smooth_field
-from keras_cwp.augment.schema import Policy
 
 # Newton-like steps that undo the elastic displacement; it shrinks by its slope each time, 0.3 at the most.
 _STEPS = 12

@@ -15,7 +15,7 @@ from scipy import special
 
 from keras_cwp.augment.draw import MIX, uniform
 from keras_cwp.augment.intensity import each
-from keras_cwp.augment.schema import Mixing
+from keras_cwp.augment.policy import Mixing
 
 # A rectangle's width over its height is drawn log-uniformly between 1/3 and 3. Zhong et al., arXiv 1708.04896.
 _ASPECT = 3.0

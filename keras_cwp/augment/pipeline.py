@@ -6,8 +6,7 @@ from typing import Any
 
 import tensorflow as tf
 
-from keras_cwp.augment.policy import Augment
-from keras_cwp.augment.ramp import ramp
+from keras_cwp.augment.layer import Augment, ramp
 
 
 def augment_dataset(

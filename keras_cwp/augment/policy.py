@@ -1,137 +1,125 @@
-"""A policy carried out: the layer draws for a batch, then applies, in the training step or in tf.data."""
+"""Policies as data: what is drawn, how far and how often. Named ones stand in policies.yaml."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from functools import cache
-from typing import Any
+from pathlib import Path
+from typing import Any, Literal
 
-import keras
-import tensorflow as tf
+import yaml
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
-from keras_cwp.augment.apply import apply_draw
-from keras_cwp.augment.draw import Draw, draw_policy
-from keras_cwp.augment.geometry import central_slice
-from keras_cwp.augment.mixing import draw_mix, mix
-from keras_cwp.augment.schema import Policy, load_policy
+from keras_cwp.augment.operations import OPERATIONS
+from keras_cwp.errors import ConfigError
 
-__all__ = ["Augment", "Policy", "load_policy"]
+NAMED = Path(__file__).with_name("policies.yaml")
 
 
-@keras.saving.register_keras_serializable("keras_cwp")
-class Augment(keras.layers.Layer):
-    """Crops with margin → the network's view, augmented while training.
+class _Part(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
 
-    Args:
-        policy: a name of policies.yaml, a YAML file, a mapping or a Policy.
-        image_size: side of the view, pixels.
-        margin: pixels of the crop beyond the view, on each side.
-        seed: of the draws; None: another each time.
-        jit_compile: let XLA fuse the application into few loops, on a CPU too, where it is four times as fast
-            as one operation after another; takes seconds once for each shape of batch.
 
-    Shape:
-        [batch, image_size + 2 margin, image_size + 2 margin, 1], 0 to 1 → [batch, image_size, image_size, 1], 0 to 1.
-        With `training=False` exactly the central slice.
+class Chance(_Part):
+    """How far and how often an operation is drawn."""
 
-    All randomness derives from `seed_generator.state`: restore it, and the draws go on where they stopped.
-    `magnitude` (a variable, 0 to 1) scales every range; ramp.py raises it over epochs.
+    range: tuple[float, float] | None = Field(None, description="low, high; none for the flips")
+    probability: float = Field(1.0, ge=0, le=1, description="an image's chance to be drawn for; else neutral")
+
+
+class Subset(_Part):
+    """RandAugment: each image gets `n` of the policy's operations. Cubuk et al., arXiv 1909.13719."""
+
+    n: int = Field(2, ge=1)
+
+
+class Mixing(_Part):
+    """Two images and their labels in one; see mixing.py."""
+
+    mixup_alpha: float = Field(0.0, ge=0, le=10, description="of Beta(alpha, alpha); 0: never")
+    cutmix_alpha: float = Field(0.0, ge=0, le=10, description="of Beta(alpha, alpha); 0: never")
+    probability: float = Field(0.5, ge=0, le=1, description="an image's chance to be mixed")
+    same_patient: bool = Field(True, description="false: images of one patient are never mixed")
+
+
+class Policy(_Part):
+    """What training images go through."""
+
+    operations: Mapping[str, Chance] = Field({}, description="rows of augment/operations.py")
+    magnitude: float = Field(1.0, ge=0, le=1, description="share of every range that is used; 0: neutral")
+    subset: Subset | None = None
+    mixing: Mixing = Mixing()
+    fill: Literal["reflect", "constant"] = Field("reflect", description="beyond the crop: mirrored, or black")
+    keep: float = Field(
+        0.8, ge=0, le=1, description="shifts leave a centred disc of this share of the ROI's side in view"
+    )
+    interpolation: Literal["bilinear", "bicubic"] = "bilinear"
+    antialias: bool = Field(False, description="where a view shrinks, blur the crop first by what it skips")
+    elastic_cells: int = Field(5, ge=2, le=16, description="cells of the elastic grid along a side")
+
+    @model_validator(mode="after")
+    def _operations_are_of_the_table(self) -> Policy:
+        for name, chance in self.operations.items():
+            _check_chance(name, chance)
+        return self
+
+
+def load_policy(policy: str | Path | Mapping[str, Any] | Policy) -> Policy:
+    """A policy by its name in policies.yaml, from a YAML file, or from a mapping.
+
+    Raises:
+        ConfigError: neither a name nor a file; an unknown key or operation; a range that is out of the table's.
     """
-
-    def __init__(
-        self,
-        policy: str | Mapping[str, Any] | Policy,
-        image_size: int,
-        margin: int,
-        seed: int | None = None,
-        jit_compile: bool = True,
-        **kwargs: Any,
-    ) -> None:
-        super().__init__(autocast=False, **kwargs)  # places in a crop need float32, whatever the network computes in
-        if image_size < 1 or margin < 0:
-            raise ValueError(
-                f"Augment: image_size must be positive and margin not negative, got {image_size} and {margin}"
-            )
-        self.policy = policy
-        self.image_size = image_size
-        self.margin = margin
-        self.seed = seed
-        self.jit_compile = jit_compile
-        self._resolved = load_policy(policy)
-        self.seed_generator = keras.random.SeedGenerator(seed)
-        self._pixels = _compiled(self._resolved.model_dump_json(), image_size, margin) if jit_compile else self._plain
-        # Its one variable has a fixed shape; made now, it is there when a state is restored before the first call.
-        self.build((None, image_size + 2 * margin, image_size + 2 * margin, 1))
-
-    def build(self, input_shape: tuple[int | None, ...]) -> None:
-        self.magnitude = self.add_weight(
-            shape=(), initializer="ones", trainable=False, dtype="float32", name="magnitude"
-        )
-
-    def call(self, images: tf.Tensor, training: bool = False) -> tf.Tensor:
-        if not training:
-            return tf.cast(central_slice(images, self.image_size, self.margin), self.compute_dtype)
-        draw = self.draw(tf.shape(images)[0], self.seed_generator.next())
-        return self.apply(images, draw)
-
-    def draw(self, batch: Any, seed: tf.Tensor, magnitude: Any = None) -> Draw:
-        """Everything random about a batch, from a seed [2]."""
-        magnitude = tf.convert_to_tensor(self.magnitude) if magnitude is None else magnitude
-        return draw_policy(self._resolved, batch, self.image_size, seed, magnitude)
-
-    def apply(self, images: tf.Tensor, draw: Draw) -> tf.Tensor:
-        """The same draw gives the same pixels, wherever it is applied."""
-        return tf.cast(self._pixels(images, draw), self.compute_dtype)
-
-    def mix(
-        self,
-        images: tf.Tensor,
-        labels: tf.Tensor,
-        weights: tf.Tensor | None = None,
-        patients: tf.Tensor | None = None,
-        seed: tf.Tensor | None = None,
-    ) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
-        """Mix what `call` returned, as the policy says; images and labels unchanged if it does not.
-
-        Args:
-            labels: float [batch, classes].
-            weights: float [batch]; None: 1.
-            patients: int [batch], needed if the policy forbids mixing within a patient.
-            seed: [2]; None: that of the step, which `call` has advanced.
-
-        Returns:
-            images, labels, weights; see mixing.mix.
-
-        Raises:
-            ValueError: the policy forbids mixing within a patient and `patients` is None.
-        """
-        mixing = self._resolved.mixing
-        if not mixing.mixup_alpha and not mixing.cutmix_alpha:
-            return images, labels, tf.ones(tf.shape(labels)[:1], labels.dtype) if weights is None else weights
-        if not mixing.same_patient and patients is None:
-            raise ValueError("Augment.mix: the policy has mixing.same_patient false, so it needs `patients`")
-        seed = tf.convert_to_tensor(self.seed_generator.state) if seed is None else seed
-        draw = draw_mix(mixing, tf.shape(images)[0], seed)
-        return mix(images, labels, weights, draw, None if mixing.same_patient else patients)
-
-    def compute_output_shape(self, input_shape: tuple[int | None, ...]) -> tuple[int | None, ...]:
-        return (input_shape[0], self.image_size, self.image_size, input_shape[-1])
-
-    def get_config(self) -> dict[str, Any]:
-        policy = self.policy.model_dump(mode="json") if isinstance(self.policy, Policy) else self.policy
-        own = {"policy": policy, "image_size": self.image_size, "margin": self.margin, "seed": self.seed}
-        return {**super().get_config(), **own, "jit_compile": self.jit_compile}
-
-    def _plain(self, images: tf.Tensor, draw: Draw) -> tf.Tensor:
-        return apply_draw(images, draw, self._resolved, self.image_size, self.margin)
+    if isinstance(policy, Policy):
+        return policy
+    tree, where = (policy, "policy") if isinstance(policy, Mapping) else _find(str(policy))
+    try:
+        return Policy.model_validate(tree)
+    except ValidationError as error:
+        first = error.errors()[0]
+        key = ".".join(str(part) for part in first["loc"])
+        message = first["msg"].removeprefix("Value error, ")
+        raise ConfigError(f"{where}: {key + ': ' if key else ''}{message}") from None
 
 
 @cache
-def _compiled(policy_json: str, image_size: int, margin: int) -> Callable[[tf.Tensor, Draw], tf.Tensor]:
-    """apply_draw as one XLA program, shared by all layers alike: the folds of cv compile once."""
-    policy = Policy.model_validate_json(policy_json)
+def policy_names() -> tuple[str, ...]:
+    """The names in policies.yaml, in its order."""
+    return tuple(_read(NAMED))
 
-    def pixels(images: tf.Tensor, draw: Draw) -> tf.Tensor:
-        return apply_draw(images, draw, policy, image_size, margin)
 
-    return tf.function(pixels, jit_compile=True, autograph=False)
+def _find(policy: str) -> tuple[Mapping[str, Any], str]:
+    named = _read(NAMED)
+    if policy in named:
+        return named[policy] or {}, f"policy {policy}"
+    if Path(policy).is_file():
+        return _read(Path(policy)), f"policy {policy}"
+    raise ConfigError(f"augment.policy: {policy!r} is neither a file nor one of {', '.join(named)}")
+
+
+def _read(path: Path) -> Mapping[str, Any]:
+    try:
+        tree = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except (OSError, yaml.YAMLError, UnicodeDecodeError) as error:
+        raise ConfigError(f"policy {path}: cannot be read as YAML: {' '.join(str(error).split())}") from None
+    if not isinstance(tree, dict):
+        raise ConfigError(f"policy {path}: expected keys such as 'operations:', got {type(tree).__name__}")
+    return tree
+
+
+def _check_chance(name: str, chance: Chance) -> None:
+    if name not in OPERATIONS:
+        raise ValueError(f"unknown operation {name!r}; known: {', '.join(OPERATIONS)}")
+    row = OPERATIONS[name]
+    if row.law == "coin":
+        if chance.range is not None:
+            raise ValueError(f"operations.{name}: takes a probability only, got range {list(chance.range)}")
+        return
+    if chance.range is None:
+        raise ValueError(f"operations.{name}: range: [low, high] is missing ({row.meaning})")
+    low, high = chance.range
+    if not row.least <= low <= high <= row.most:
+        raise ValueError(
+            f"operations.{name}: range [{low:g}, {high:g}] must be ordered and within "
+            f"[{row.least:g}, {row.most:g}] ({row.meaning})"
+        )

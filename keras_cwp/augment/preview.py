@@ -11,8 +11,8 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from PIL import Image
 
+from keras_cwp.augment.layer import Augment
 from keras_cwp.augment.operations import OPERATIONS
-from keras_cwp.augment.policy import Augment
 
 _CELL_INCHES, _CAPTION_INCHES, _DPI = 1.9, 0.68, 110
 _CAPTION_COLUMNS = 42  # characters across a cell at the caption's size

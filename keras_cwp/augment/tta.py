@@ -12,7 +12,7 @@ from keras_cwp.augment.apply import apply_geometry
 from keras_cwp.augment.draw import draw_factors, draw_fields
 from keras_cwp.augment.geometry import central_slice
 from keras_cwp.augment.operations import OPERATIONS
-from keras_cwp.augment.schema import Policy
+from keras_cwp.augment.policy import Policy
 
 VIEWS_POLICY = "light"  # whose geometric part makes the views, whatever a network was trained with
 

@@ -25,9 +25,9 @@ def command(data: Path, against: Path | None, folds: int, out: Path | None) -> N
     from rich.console import Console
     from rich.table import Table
 
-    from keras_cwp.data.audit import audit
-    from keras_cwp.data.audit_page import write_audit
-    from keras_cwp.data.manifest import PreparedData
+    from keras_cwp.audit.checks import audit
+    from keras_cwp.audit.page import write_audit
+    from keras_cwp.data.prepared import PreparedData
 
     opened = PreparedData.open(data)
     findings = audit(opened, PreparedData.open(against) if against else None, folds)

@@ -21,14 +21,14 @@ def command(data: Path, policy: str, out: Path, gif: Path | None, rois: int, dra
     """Draw a contact sheet of an augmentation policy: each ROI as it is, then as training would see it."""
     if out.suffix.lower() != ".png":
         raise ConfigError(f"--out {out}: the contact sheet is a PNG; end its name in .png")
-    from keras_cwp.training.quiet import import_tensorflow
+    from keras_cwp.runtime import import_tensorflow
 
     import_tensorflow()
-    from keras_cwp.augment.policy import Augment
+    from keras_cwp.augment.layer import Augment
+    from keras_cwp.augment.policy import load_policy
     from keras_cwp.augment.preview import animation, choose_rows, contact_sheet, drawn_views
-    from keras_cwp.augment.schema import load_policy
-    from keras_cwp.data.manifest import PreparedData
     from keras_cwp.data.pipeline import batches
+    from keras_cwp.data.prepared import PreparedData
     from keras_cwp.files import write_bytes
 
     layer_policy = load_policy(policy)

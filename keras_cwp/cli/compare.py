@@ -53,7 +53,7 @@ def command(
         raise CwpError("--config: say with --data what to cross-validate on")
     if not configs and (data or overrides or split):
         raise CwpError("--data, --set and --split are for --config, and there is none")
-    from keras_cwp.training.quiet import import_tensorflow
+    from keras_cwp.runtime import import_tensorflow
 
     import_tensorflow()
     from keras_cwp.report.run_comparison import compare_runs

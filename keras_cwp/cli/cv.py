@@ -46,7 +46,7 @@ def command(
 
     from keras_cwp.config import load_config
     from keras_cwp.report.run_report import evaluate_run
-    from keras_cwp.training.quiet import import_tensorflow
+    from keras_cwp.runtime import import_tensorflow
 
     said = {"folds": folds, "repeats": repeats, "by": by, "inner": inner}
     asked = {name: value for name, value in said.items() if value is not None}

@@ -34,15 +34,15 @@ def command(out: Path, overrides: tuple[str, ...], patients: int) -> None:
     from rich.console import Console
 
     from keras_cwp.config import load_config
-    from keras_cwp.training.quiet import import_tensorflow
+    from keras_cwp.runtime import import_tensorflow
 
     config = load_config(None, [*SETTINGS, *overrides])
     import_tensorflow()
-    from keras_cwp.data.phantom import draw_phantoms
+    from keras_cwp.data.phantom.draw import draw_phantoms
     from keras_cwp.data.prepare import prepare
+    from keras_cwp.prediction.predict import predict_table
     from keras_cwp.report.run_report import evaluate_run
     from keras_cwp.serving.export import export
-    from keras_cwp.serving.predict import predict_table
     from keras_cwp.training.fit import fit
     from keras_cwp.training.run import RunFolder
 

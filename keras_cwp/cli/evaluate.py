@@ -25,9 +25,9 @@ def command(run: Path, data: Path | None, out: Path | None, views: int | None, a
     Another data set is refused when it has patients that RUN was trained on: by their ids, or by the same radiograph
     or crop.
     """
-    from keras_cwp.data.manifest import PreparedData
+    from keras_cwp.data.prepared import PreparedData
     from keras_cwp.report.run_report import evaluate_run
-    from keras_cwp.training.quiet import import_tensorflow
+    from keras_cwp.runtime import import_tensorflow
     from keras_cwp.training.run import RunFolder
 
     import_tensorflow()

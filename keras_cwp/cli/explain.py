@@ -37,14 +37,14 @@ def command(
     A map shows what raised the score of the class, which is not the same as where disease is.
     """
     from keras_cwp.cli.progress import progress_bar
-    from keras_cwp.training.quiet import import_tensorflow
+    from keras_cwp.runtime import import_tensorflow
 
     if not inputs and rois is None:
         raise click.UsageError("name at least one INPUT, or --rois")
     import_tensorflow()
-    from keras_cwp.serving.explain import explain
-    from keras_cwp.serving.networks import load_with_contract, named_model
-    from keras_cwp.serving.regions import find_regions
+    from keras_cwp.prediction.explain import explain
+    from keras_cwp.prediction.regions import find_regions
+    from keras_cwp.training.saved import load_with_contract, named_model
 
     lost: list[int] = []
 

@@ -47,7 +47,7 @@ def command(
     """
     if views and kind != "savedmodel":
         raise click.UsageError(f"--views is for --format savedmodel; a model of --format {kind} is the network alone")
-    from keras_cwp.training.quiet import import_tensorflow
+    from keras_cwp.runtime import import_tensorflow
 
     import_tensorflow()
     options = {"version": version, "fold": fold, "negative": negative, "note": lambda line: click.echo(line, err=True)}

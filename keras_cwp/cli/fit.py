@@ -30,7 +30,7 @@ def command(
 
     from keras_cwp.config import load_config
     from keras_cwp.report.run_report import evaluate_run
-    from keras_cwp.training.quiet import import_tensorflow
+    from keras_cwp.runtime import import_tensorflow
 
     config = load_config(config_path, overrides)
     import_tensorflow()

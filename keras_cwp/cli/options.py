@@ -13,7 +13,7 @@ from keras_cwp.errors import ConfigError, CwpError, DataError
 
 if TYPE_CHECKING:
     from keras_cwp.config import Config
-    from keras_cwp.data.manifest import PreparedData
+    from keras_cwp.data.prepared import PreparedData
     from keras_cwp.training.crossval import RunFolds
 
 PATH = click.Path(path_type=Path)
@@ -99,7 +99,7 @@ def open_data(data: Path, images: Path | None, table: dict[str, Any], config: Co
         CwpError: neither, or options of a ROI table for a prepared data set, or a prepared data set whose crops differ
             from what the configuration asks for, or one in which the audit's quick part finds a leak.
     """
-    from keras_cwp.data.audit import refuse_leaks
+    from keras_cwp.audit.checks import refuse_leaks
 
     opened = _opened(data, images, table, config)
     config = adopt_geometry(config, opened)
@@ -109,8 +109,8 @@ def open_data(data: Path, images: Path | None, table: dict[str, Any], config: Co
 
 def _opened(data: Path, images: Path | None, table: dict[str, Any], config: Config) -> PreparedData:
     from keras_cwp.cli.progress import progress_bar
-    from keras_cwp.data.manifest import PreparedData
     from keras_cwp.data.prepare import prepare_cached
+    from keras_cwp.data.prepared import PreparedData
 
     if not data.exists():
         raise DataError(f"--data {data}: no such file or folder")

@@ -13,7 +13,7 @@ from keras_cwp.cli.reports import check_report_options, report_options, write_an
 from keras_cwp.errors import CwpError, DataError
 
 if TYPE_CHECKING:
-    from keras_cwp.data.roi import Roi
+    from keras_cwp.data.annotations.roi import Roi
     from keras_cwp.scores import Scores
 
 
@@ -83,12 +83,12 @@ def _predict_here(
 ) -> tuple[list[Roi], Scores, str, int]:
     """Score in this process and write the CSV; regions, their scores, the model's identity, how many were left out."""
     from keras_cwp.cli.progress import progress_bar
-    from keras_cwp.training.quiet import import_tensorflow
+    from keras_cwp.runtime import import_tensorflow
 
     import_tensorflow()
-    from keras_cwp.serving.predict import predict
-    from keras_cwp.serving.predictor import open_predictor
-    from keras_cwp.serving.regions import find_regions
+    from keras_cwp.prediction.predict import predict
+    from keras_cwp.prediction.predictor import open_predictor
+    from keras_cwp.prediction.regions import find_regions
 
     lost: list[int] = []
 

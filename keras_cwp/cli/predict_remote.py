@@ -7,7 +7,7 @@ from pathlib import Path
 
 import click
 
-from keras_cwp.data.roi import Roi
+from keras_cwp.data.annotations.roi import Roi
 from keras_cwp.errors import DataError
 from keras_cwp.scores import Scores
 
@@ -34,9 +34,9 @@ def predict_remote(
 ) -> Remote:
     """Score on a server; TensorFlow is not imported."""
     from keras_cwp.cli.progress import progress_bar
+    from keras_cwp.prediction.regions import find_regions
     from keras_cwp.serving.client.address import Credentials, parse_address
     from keras_cwp.serving.client.score import Pace, open_transport, score
-    from keras_cwp.serving.regions import find_regions
     from keras_cwp.serving.token import read_token
 
     lost: list[int] = []

@@ -37,7 +37,7 @@ def command(
     from keras_cwp.cli.progress import progress_bar
     from keras_cwp.config import load_config
     from keras_cwp.data.prepare import prepare
-    from keras_cwp.training.quiet import import_tensorflow
+    from keras_cwp.runtime import import_tensorflow
 
     settings = load_config(config, overrides).data
     import_tensorflow()  # writes the shards

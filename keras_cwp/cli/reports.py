@@ -9,8 +9,8 @@ from typing import Any
 import click
 
 from keras_cwp.cli.options import PATH
-from keras_cwp.config import SrConfig, load_sr_config
-from keras_cwp.data.roi import Roi
+from keras_cwp.data.annotations.roi import Roi
+from keras_cwp.prediction.sr_settings import SrConfig, load_sr_config
 from keras_cwp.scores import Scores
 
 
@@ -33,7 +33,7 @@ def check_report_options(reports: Path | None, sr_settings: Path | None) -> SrCo
     """
     settings = load_sr_config(sr_settings)
     if reports:
-        from keras_cwp.serving.dicom_sr import check_reports
+        from keras_cwp.prediction.dicom_sr import check_reports
 
         check_reports(reports)
     elif sr_settings:
@@ -45,7 +45,7 @@ def write_and_tell(
     folder: Path, regions: Sequence[Roi], scores: Scores, parameters: Sequence[str], settings: SrConfig
 ) -> None:
     """`dicom_sr.write_reports`, and a line of what was written."""
-    from keras_cwp.serving.dicom_sr import write_reports
+    from keras_cwp.prediction.dicom_sr import write_reports
 
     written = write_reports(folder, regions, scores, parameters, settings)
     without = f"; {written.without} regions are of no DICOM file and have none" if written.without else ""

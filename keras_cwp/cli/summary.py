@@ -19,7 +19,7 @@ def command(arch: tuple[str, ...], classes: int, image_size: int, eca: str, repe
     The networks have random weights; ShuffleNet V2 is timed as an export runs it.
     """
     from keras_cwp.config import ModelConfig
-    from keras_cwp.training.quiet import import_tensorflow
+    from keras_cwp.runtime import import_tensorflow
 
     import_tensorflow()
     from keras_cwp.models.build import build_model

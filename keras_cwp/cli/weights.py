@@ -32,7 +32,7 @@ def command() -> None:
 @click.option("--classes", type=click.IntRange(2), help="drop the head unless it has so many classes")
 def import_weights(file: Path, out: Path, rgb_to_grey: str, normalised: str, classes: int | None) -> None:
     """Turn FILE, a .pth or .safetensors of ShuffleNet V2 or of the authors' network, into a .weights.h5."""
-    from keras_cwp.training.quiet import import_tensorflow
+    from keras_cwp.runtime import import_tensorflow
 
     import_tensorflow()
     from keras_cwp.models.pretrained import read_network, write_weights

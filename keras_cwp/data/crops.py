@@ -15,7 +15,7 @@ import cv2
 import numpy as np
 from scipy import sparse
 
-from keras_cwp.data.roi import Box
+from keras_cwp.data.annotations.roi import Box
 
 
 @dataclass(frozen=True)

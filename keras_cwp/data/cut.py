@@ -15,17 +15,16 @@ from typing import NamedTuple
 import numpy as np
 
 from keras_cwp.config import DataConfig
-from keras_cwp.data.child import leave_with_parent
+from keras_cwp.data.annotations.roi import Box
 from keras_cwp.data.crops import crop_roi
-from keras_cwp.data.looks import look_of
-from keras_cwp.data.manifest import PreparedData
-from keras_cwp.data.manifest_rows import ManifestRow
+from keras_cwp.data.fingerprints import look_of
+from keras_cwp.data.manifest import ManifestRow
 from keras_cwp.data.plan import Picture, Plan
-from keras_cwp.data.radiograph import decode, read_bytes, rules_of
+from keras_cwp.data.prepared import PreparedData
+from keras_cwp.data.radiographs.radiograph import decode, read_bytes, rules_of
 from keras_cwp.data.records import file_sha256
-from keras_cwp.data.roi import Box
 from keras_cwp.errors import DataError
-from keras_cwp.memory import keep_freed_memory
+from keras_cwp.runtime import keep_freed_memory, leave_with_parent
 
 _CHUNK, _CHUNK_ROIS = 8, 256  # radiographs handed to a process at a time, fewer where they have many ROIs
 _AHEAD = 4  # chunks under way for each process; bounds memory

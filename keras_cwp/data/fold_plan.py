@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from keras_cwp.config import Config
-from keras_cwp.data.manifest import PreparedData
+from keras_cwp.data.prepared import PreparedData
 from keras_cwp.data.splits import assert_disjoint, folds, validation_part
 from keras_cwp.errors import SplitError
 

@@ -1,170 +1,165 @@
-"""The prepared data set: `dataset.json`, `manifest.csv` and the shards, and how they are opened."""
+"""The table of a prepared data set: one row a ROI, kept by columns, written and read row by row."""
 
 from __future__ import annotations
 
+import csv
 import hashlib
-import json
-from collections.abc import Mapping
-from dataclasses import dataclass
-from functools import cached_property
+from array import array
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, fields
 from pathlib import Path
-from typing import Any
+from typing import Any, overload
 
 import numpy as np
 
-from keras_cwp.data.manifest_rows import Manifest, read_manifest
-from keras_cwp.data.records import about_shards, file_sha256, pixel_offsets, read_pixels
 from keras_cwp.errors import DataError
 
-FORMAT_VERSION = 2
-DATASET_FILE, MANIFEST_FILE = "dataset.json", "manifest.csv"
+_KEY_DIGITS = 12
 
 
-@dataclass(frozen=True, eq=False)
-class PreparedData:
-    """An opened data set. Pixels stay on disk; `read` fetches them.
+@dataclass(frozen=True)
+class ManifestRow:
+    """One ROI and where it came from.
 
     Args:
-        classes: in the order of every table and model.
-        image_size: side of the network's input, pixels.
-        margin: context kept on each side of a crop, pixels.
-        manifest: one row a ROI; the row index is what `rows` means everywhere.
-        meta: dataset.json.
+        x, y, width, height: the box after clipping, pixels of the full radiograph, 0-based, end-exclusive.
+        image_width, image_height: of the radiograph, pixels.
+        spacing_mm: of the radiograph, None when unknown.
+        scale_x, scale_y: pixels of the crop for each pixel of the radiograph.
+        file_sha256: of the radiograph's file.
+        look: `looks.look_of` the whole radiograph.
+        roi_key, image_key, patient_key: salted hashes that stand for the names wherever a row leaves DATA.
+        extra: acquisition (file_type, bits, and what DICOM or the ROI table says), text by name.
     """
 
-    path: Path
-    classes: tuple[str, ...]
-    image_size: int
-    margin: int
-    manifest: Manifest
-    meta: Mapping[str, Any]
+    roi_id: str
+    image: str
+    patient_id: str
+    label: str
+    x: float
+    y: float
+    width: float
+    height: float
+    image_width: int
+    image_height: int
+    spacing_mm: float | None
+    scale_x: float
+    scale_y: float
+    file_sha256: str
+    look: str
+    roi_key: str
+    image_key: str
+    patient_key: str
+    extra: Mapping[str, str] = field(default_factory=dict)
 
-    @classmethod
-    def open(cls, path: Path | str, verify: bool = True) -> PreparedData:
-        """Open a folder that `prepare` wrote.
 
-        Args:
-            verify: compare every file with the hashes kept in dataset.json.
+_COLUMNS = tuple(item.name for item in fields(ManifestRow) if item.name != "extra")
+_NUMBERS: dict[str, Callable[[str], float]] = {
+    **dict.fromkeys(("x", "y", "width", "height", "scale_x", "scale_y"), float),
+    **dict.fromkeys(("image_width", "image_height"), int),
+    "spacing_mm": lambda text: float(text) if text else float("nan"),
+}
 
-        Raises:
-            DataError: not such a folder, of another format version, or damaged.
-        """
-        path = Path(path)
-        meta = _read_meta(path)
-        try:
-            data = cls(
-                path=path,
-                classes=tuple(meta["classes"]),
-                image_size=int(meta["image_size"]),
-                margin=(int(meta["crop_size"]) - int(meta["image_size"])) // 2,
-                manifest=read_manifest(path / MANIFEST_FILE),
-                meta=meta,
-            )
-            data._check(verify)
-        except (KeyError, TypeError, ValueError, OSError) as error:
-            raise DataError(f"data set {path}: damaged ({error!r}); prepare it again") from None
-        return data
+
+def key_of(salt: str, kind: str, name: str) -> str:
+    """The pseudonym of a name: 12 hexadecimal digits of a salted hash."""
+    return hashlib.sha256(f"{salt}\0{kind}\0{name}".encode()).hexdigest()[:_KEY_DIGITS]
+
+
+class Manifest(Sequence[ManifestRow]):
+    """The rows by columns, a tenth of what they take as objects; a row is made when it is asked for.
+
+    Args:
+        numbers: float64 [rois] by name; an unknown spacing_mm is NaN.
+        texts: for each name the distinct values and int32 [rois], which of them a row has. Names besides
+            those of ManifestRow are `extra`, where "" stands for nothing.
+    """
+
+    def __init__(
+        self, numbers: Mapping[str, np.ndarray], texts: Mapping[str, tuple[Sequence[str], np.ndarray]]
+    ) -> None:
+        self._numbers, self._texts = numbers, texts
+        self.extra = tuple(name for name in texts if name not in _COLUMNS)
 
     def __len__(self) -> int:
-        return len(self.manifest)
+        return len(self._numbers["x"])
 
-    @property
-    def crop_size(self) -> int:
-        return self.image_size + 2 * self.margin
+    @overload
+    def __getitem__(self, index: int) -> ManifestRow: ...
+    @overload
+    def __getitem__(self, index: slice) -> list[ManifestRow]: ...
+    def __getitem__(self, index: int | slice) -> ManifestRow | list[ManifestRow]:
+        if isinstance(index, slice):
+            return [self[row] for row in range(*index.indices(len(self)))]
+        known: dict[str, Any] = {name: float(values[index]) for name, values in self._numbers.items()}
+        known |= {name: int(known[name]) for name in ("image_width", "image_height")}
+        known["spacing_mm"] = known["spacing_mm"] if known["spacing_mm"] > 0 else None
+        known |= {name: values[codes[index]] for name, (values, codes) in self._texts.items()}
+        extra = {name: value for name in self.extra if (value := known.pop(name))}
+        return ManifestRow(**known, extra=extra)
 
-    @property
-    def dtype(self) -> np.dtype:
-        """uint8 or uint16 (little-endian): how pixels are stored; their greatest value is 1.0."""
-        return np.dtype(self.meta["dtype"]).newbyteorder("<")
+    def __iter__(self) -> Iterator[ManifestRow]:
+        return map(self.__getitem__, range(len(self)))
 
-    @property
-    def content_hash(self) -> str:
-        """Hash over classes, geometry, manifest and pixels."""
-        return str(self.meta["data_hash"])
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Manifest) and len(self) == len(other) and all(map(ManifestRow.__eq__, self, other))
 
-    @cached_property
-    def labels(self) -> np.ndarray:
-        """int64 [rois], index into `classes`."""
-        index = {name: number for number, name in enumerate(self.classes)}
-        return np.array([index[name] for name in self.label_names.tolist()], dtype=np.int64)
+    __hash__ = None  # type: ignore[assignment]
 
-    @cached_property
-    def label_names(self) -> np.ndarray:
-        """str [rois], the class of each ROI by its name."""
-        return self.manifest.texts("label")
+    def numbers(self, name: str) -> np.ndarray:
+        """float64 [rois] of a column; NaN where nothing is known."""
+        return self._numbers[name]
 
-    @cached_property
-    def patients(self) -> np.ndarray:
-        """str [rois], the ids as the ROI table has them."""
-        return self.manifest.texts("patient_id")
-
-    def read(self, rows: np.ndarray) -> np.ndarray:
-        """Stored crops [len(rows), crop_size, crop_size] in `dtype`, in the order asked for.
-
-        Raises:
-            DataError: a shard is gone or cut short.
-        """
-        crops = np.empty((len(rows), self.crop_size, self.crop_size), dtype=self.dtype)
-        for crop, row in zip(crops, rows, strict=True):
-            shard = int(np.searchsorted(self._first_rows, row, side="right")) - 1
-            read_pixels(self._shards[shard], int(self._offsets[row]), crop)
-        return crops
-
-    @cached_property
-    def _shards(self) -> list[Path]:
-        return [self.path / str(shard["file"]) for shard in self.meta["shards"]]
-
-    @cached_property
-    def _first_rows(self) -> np.ndarray:
-        return np.cumsum([0, *(int(shard["rois"]) for shard in self.meta["shards"][:-1])])
-
-    @cached_property
-    def _offsets(self) -> np.ndarray:
-        parts = [offsets[:-1] for offsets in self._shard_offsets()]
-        return np.concatenate(parts)
-
-    def _shard_offsets(self) -> list[np.ndarray]:
-        pixel_bytes = self.crop_size**2 * self.dtype.itemsize
-        ends = [*self._first_rows[1:].tolist(), len(self)]
-        about = len(about_shards(self.meta))
-        spans = zip(self._first_rows.tolist(), ends, strict=True)
-        return [pixel_offsets(self.labels[first:end], first, pixel_bytes, about) for first, end in spans]
-
-    def _check(self, verify: bool) -> None:
-        if sum(int(shard["rois"]) for shard in self.meta["shards"]) != len(self) or len(self) == 0:
-            raise DataError(f"data set {self.path}: manifest and shards disagree; prepare it again")
-        for shard, file, offsets in zip(self.meta["shards"], self._shards, self._shard_offsets(), strict=True):
-            if file.parent != self.path or not file.is_file():
-                raise DataError(f"data set {self.path}: shard {shard['file']!r} is missing; prepare it again")
-            if file.stat().st_size != offsets[-1] or (verify and file_sha256(file) != shard["sha256"]):
-                raise DataError(f"data set {self.path}: shard {shard['file']!r} is damaged; prepare it again")
-        if verify and hash_of(self.meta, self.path / MANIFEST_FILE) != self.content_hash:
-            raise DataError(
-                f"data set {self.path}: {DATASET_FILE} or {MANIFEST_FILE} was changed by hand; prepare it again"
-            )
+    def texts(self, name: str) -> np.ndarray:
+        """str [rois] of a column, also of an extra one; "" where nothing is known."""
+        values, codes = self._texts.get(name, (("",), np.zeros(len(self), dtype=np.int32)))
+        return np.array(values, dtype=str)[codes]
 
 
-def hash_of(meta: Mapping[str, Any], manifest: Path) -> str:
-    """The `data_hash` of a data set: over everything in it but the salt, and the pixels by their shards' hashes."""
-    kept = {name: value for name, value in meta.items() if name not in ("data_hash", "salt")}
-    return hashlib.sha256((json.dumps(kept, sort_keys=True) + file_sha256(manifest)).encode()).hexdigest()
+def write_manifest(path: Path, rows: Iterable[ManifestRow], extra: Iterable[str]) -> None:
+    """Write rows as CSV.
+
+    Args:
+        extra: names of acquisition that any row has; they follow the fixed columns in sorted order.
+    """
+    names = sorted(extra)
+    with open(path, "w", newline="", encoding="utf-8") as file:
+        writer = csv.writer(file, lineterminator="\n")
+        writer.writerow([*_COLUMNS, *names])
+        for row in rows:
+            values = [getattr(row, name) for name in _COLUMNS]
+            writer.writerow(["" if v is None else v for v in values] + [row.extra.get(name, "") for name in names])
 
 
-def is_prepared(path: Path | str) -> bool:
-    """Whether a folder says of itself that it is a prepared data set."""
-    return (Path(path) / DATASET_FILE).is_file()
+def read_manifest(path: Path) -> Manifest:
+    """What `write_manifest` wrote.
 
-
-def _read_meta(path: Path) -> dict[str, Any]:
-    if not is_prepared(path):
-        raise DataError(f"data set {path}: no {DATASET_FILE} in it; give a folder that `keras-cwp prepare` wrote")
+    Raises:
+        DataError: unreadable, other columns, or a value of another type.
+    """
     try:
-        meta = json.loads((path / DATASET_FILE).read_text(encoding="utf-8"))
-        version = meta["format_version"]
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        raise DataError(f"data set {path}: {DATASET_FILE} cannot be read: {error!r}; prepare it again") from None
-    if version != FORMAT_VERSION:
-        raise DataError(
-            f"data set {path}: format version {version}, this program reads {FORMAT_VERSION}; prepare again"
-        )
-    return meta
+        with open(path, newline="", encoding="utf-8") as file:
+            lines = csv.reader(file)
+            header = next(lines, [])
+            if tuple(header[: len(_COLUMNS)]) != _COLUMNS or len(set(header)) != len(header):
+                raise DataError(f"manifest {path}: the header is {header}, expected {', '.join(_COLUMNS)}")
+            return _columns(header, lines, path)
+    except (OSError, UnicodeDecodeError, csv.Error) as error:
+        raise DataError(f"manifest {path}: {error}") from None
+
+
+def _columns(header: list[str], lines: Iterable[list[str]], path: Path) -> Manifest:
+    numbers = {name: array("d") for name in header if name in _NUMBERS}
+    codes = {name: array("i") for name in header if name not in _NUMBERS}
+    known: dict[str, dict[str, int]] = {name: {} for name in codes}
+    for number, line in enumerate(lines, start=2):
+        try:
+            for name, text in zip(header, line, strict=True):
+                if name in numbers:
+                    numbers[name].append(_NUMBERS[name](text))
+                else:
+                    codes[name].append(known[name].setdefault(text, len(known[name])))
+        except (ValueError, OverflowError) as error:
+            raise DataError(f"manifest {path}, line {number}: {error}; prepare the data set again") from None
+    texts = {name: (list(known[name]), np.array(values, dtype=np.int32)) for name, values in codes.items()}
+    return Manifest({name: np.array(values) for name, values in numbers.items()}, texts)

@@ -6,9 +6,9 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from keras_cwp.config import DataConfig
+from keras_cwp.data.annotations.roi import Box, Roi
 from keras_cwp.data.crops import margin_px
-from keras_cwp.data.radiograph import Header, read_header, rules_of
-from keras_cwp.data.roi import Box, Roi
+from keras_cwp.data.radiographs.radiograph import Header, read_header, rules_of
 from keras_cwp.errors import DataError
 
 _EDGE_PX = 1e-6  # an overhang of less is rounding, not clipping

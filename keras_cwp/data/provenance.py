@@ -7,11 +7,11 @@ from collections.abc import Iterator, Mapping
 from operator import attrgetter
 
 from keras_cwp.config import DataConfig
+from keras_cwp.data.annotations.roi import Roi
 from keras_cwp.data.crops import roi_window
 from keras_cwp.data.cut import Source
-from keras_cwp.data.manifest_rows import ManifestRow, key_of
+from keras_cwp.data.manifest import ManifestRow, key_of
 from keras_cwp.data.plan import Picture, Plan
-from keras_cwp.data.roi import Roi
 
 
 def salt_of(plan: Plan, sources: Mapping[str, Source]) -> str:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
-from keras_cwp.data.manifest import PreparedData
+from keras_cwp.data.prepared import PreparedData
 from keras_cwp.data.splits import PARTS, assert_disjoint
 from keras_cwp.errors import SplitError
 

@@ -10,7 +10,7 @@ import numpy as np
 from keras_cwp.config import EvaluateConfig
 from keras_cwp.evaluation.intervals import figure, resample
 from keras_cwp.evaluation.ranking import ranking_statistic
-from keras_cwp.evaluation.roi_figures import nested, why_undefined
+from keras_cwp.evaluation.roi_metrics import nested, why_undefined
 from keras_cwp.scores import Scores
 
 Rule = Literal["max", "mean", "noisy_or"]

@@ -12,7 +12,7 @@ import numpy as np
 
 from keras_cwp.config import EvaluateConfig
 from keras_cwp.evaluation.intervals import figure, resample
-from keras_cwp.evaluation.roi_figures import nested, roi_statistic, why_undefined
+from keras_cwp.evaluation.roi_metrics import nested, roi_statistic, why_undefined
 from keras_cwp.evaluation.statistic import Key, Statistic, on_table
 from keras_cwp.scores import Scores
 

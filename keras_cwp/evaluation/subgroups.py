@@ -9,7 +9,7 @@ import numpy as np
 
 from keras_cwp.config import EvaluateConfig
 from keras_cwp.evaluation.intervals import figure, resample
-from keras_cwp.evaluation.roi_figures import nested, roi_statistic, why_undefined
+from keras_cwp.evaluation.roi_metrics import nested, roi_statistic, why_undefined
 from keras_cwp.scores import Scores
 
 _SHOWN = (("auc", "macro"), ("auc", "micro"), ("accuracy",), ("balanced_accuracy",), ("log_loss",))

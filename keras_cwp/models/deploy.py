@@ -8,7 +8,7 @@ from typing import Any
 
 import keras
 
-from keras_cwp.models.plan import IMAGE, LOGITS, Step, can_plan, plan
+from keras_cwp.models.steps import IMAGE, LOGITS, Step, can_plan, plan
 
 
 def deploy(model: keras.Model, *, portable: bool = False) -> keras.Model:

@@ -12,14 +12,13 @@ from markupsafe import Markup
 
 from keras_cwp.config import EvaluateConfig
 from keras_cwp.evaluation.comparison import align, compare
-from keras_cwp.evaluation.figures import evaluate, labelled
+from keras_cwp.evaluation.metrics import evaluate, labelled
 from keras_cwp.files import write_text
-from keras_cwp.report.canvas import Drawn, style
-from keras_cwp.report.comparison_figures import draw_epochs, draw_overlay, draw_overlay_per_class
+from keras_cwp.report.comparison_plots import draw_epochs, draw_overlay, draw_overlay_per_class
 from keras_cwp.report.html import page_template, write_files
-from keras_cwp.report.tables import Table
+from keras_cwp.report.plotting import Drawn, style
+from keras_cwp.report.tables import Table, figure_text, interval_text, plural
 from keras_cwp.report.training_curves import History
-from keras_cwp.report.words import figure_text, interval_text, plural
 from keras_cwp.scores import Scores
 
 

@@ -10,8 +10,8 @@ from matplotlib.axes import Axes
 
 from keras_cwp.evaluation.bands import GRID, Band
 from keras_cwp.evaluation.roc import one_vs_rest
-from keras_cwp.report.canvas import DASHES, INK, QUIET, SERIES, Drawn, blank, hide, panel_grid, unit_square
-from keras_cwp.report.words import figure_text
+from keras_cwp.report.plotting import DASHES, INK, QUIET, SERIES, Drawn, blank, hide, panel_grid, unit_square
+from keras_cwp.report.tables import figure_text
 from keras_cwp.scores import Scores
 
 FALSE_RATE, TRUE_RATE = "False positive rate (1 − specificity)", "True positive rate (sensitivity)"

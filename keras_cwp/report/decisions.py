@@ -11,7 +11,7 @@ from matplotlib.patches import Rectangle
 
 from keras_cwp.evaluation.reliability import ReliabilityBin, reliability
 from keras_cwp.evaluation.roc import one_vs_rest
-from keras_cwp.report.canvas import INK, QUIET, SERIES, Drawn, blank, grid, hide, panel_grid, unit_square
+from keras_cwp.report.plotting import INK, QUIET, SERIES, Drawn, blank, grid, hide, panel_grid, unit_square
 from keras_cwp.scores import Scores
 
 _STRONGEST_FILL = 0.6  # so that ink stays readable on it in both themes

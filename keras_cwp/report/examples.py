@@ -9,8 +9,8 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
-from keras_cwp.report.canvas import Drawn, blank
-from keras_cwp.report.overlay import lay_over
+from keras_cwp.explain.overlay import lay_over
+from keras_cwp.report.plotting import Drawn, blank
 from keras_cwp.scores import Scores
 
 _SHOWN_PX = 224

@@ -10,10 +10,8 @@ import numpy as np
 from markupsafe import Markup
 
 from keras_cwp.files import write_bytes, write_text
-from keras_cwp.report.canvas import SERIES, SERIES_ON_DARK, Drawn
 from keras_cwp.report.checklist import checklist_table
 from keras_cwp.report.examples import Example, crop_uri, describe, overlay_uri
-from keras_cwp.report.figures import draw_figures
 from keras_cwp.report.performance_tables import (
     calibration_table,
     class_table,
@@ -23,6 +21,8 @@ from keras_cwp.report.performance_tables import (
     patient_table,
     subgroup_table,
 )
+from keras_cwp.report.plots import draw_figures
+from keras_cwp.report.plotting import SERIES, SERIES_ON_DARK, Drawn
 from keras_cwp.report.run_input import ReportInput
 from keras_cwp.report.summary import cautions, methods, summary, tiles
 from keras_cwp.report.tables import Table, cohort_table, history_table

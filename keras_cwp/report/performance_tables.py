@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from keras_cwp.report.tables import Table
-from keras_cwp.report.words import figure_text, interval_text
+from keras_cwp.report.tables import Table, figure_text, interval_text
 
 _WHOLE = (
     ("AUC, macro", ("auc", "macro")),

@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from keras_cwp.data.manifest import PreparedData
+from keras_cwp.data.prepared import PreparedData
 from keras_cwp.errors import DataError, RunError
-from keras_cwp.evaluation.figures import evaluate
+from keras_cwp.evaluation.metrics import evaluate
 from keras_cwp.files import write_text
 from keras_cwp.report.examples import Example, choose_examples
 from keras_cwp.report.held_out import how_held_out, seen, split_rows
@@ -120,7 +120,7 @@ def _own_data(run: RunFolder) -> PreparedData | None:
 
 
 def _examples(run: RunFolder, scores: Scores, data: PreparedData, each: int) -> list[Example]:
-    from keras_cwp.report.gradcam import heat_maps
+    from keras_cwp.explain.heat_maps import heat_maps
     from keras_cwp.training.saved import load_network
 
     choices = choose_examples(scores, each)

@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from keras_cwp.data.manifest import PreparedData
-from keras_cwp.data.overlap import overlap
+from keras_cwp.audit.overlap import overlap
+from keras_cwp.data.prepared import PreparedData
 from keras_cwp.errors import DataError
 from keras_cwp.report.held_out import split_rows
-from keras_cwp.report.words import plural
+from keras_cwp.report.tables import plural
 
 if TYPE_CHECKING:
     from keras_cwp.training.run import RunFolder

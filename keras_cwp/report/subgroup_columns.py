@@ -11,7 +11,7 @@ import bisect
 
 import numpy as np
 
-from keras_cwp.data.manifest import PreparedData
+from keras_cwp.data.prepared import PreparedData
 from keras_cwp.scores import Scores
 
 _AS_THEY_STAND = ("site", "manufacturer", "side", "view", "file_type")

@@ -6,7 +6,7 @@ from typing import Any
 
 from keras_cwp.report.run_input import ReportInput
 from keras_cwp.report.shared_patients import held_out_clause
-from keras_cwp.report.words import figure_text, interval_text, plural
+from keras_cwp.report.tables import figure_text, interval_text, plural
 
 FEW_PATIENTS = 30
 

@@ -9,7 +9,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.ticker import MaxNLocator
 
-from keras_cwp.report.canvas import INK, SERIES, Drawn, blank, grid
+from keras_cwp.report.plotting import INK, SERIES, Drawn, blank, grid
 
 History = Sequence[Mapping[str, Any]]
 _PANELS = (("loss", "Loss"), ("accuracy", "Accuracy"), ("auc", "Macro AUC"))

@@ -7,6 +7,7 @@ from string import Template
 
 from keras_cwp.errors import ServingError
 from keras_cwp.files import write_text
+from keras_cwp.prediction.card import versions
 from keras_cwp.serving.warmup import BATCH_SIZES
 
 _TEMPLATES = Path(__file__).with_name("bundle_files")
@@ -38,13 +39,6 @@ def write_bundle_files(folder: Path) -> list[Path]:
             written.append(path)
     (folder / "probe").chmod(0o755)
     return written
-
-
-def versions(folder: Path) -> list[int]:
-    """Version numbers that stand in a model's folder, ascending; whatever is no number is skipped."""
-    if not folder.is_dir():
-        return []
-    return sorted(int(each.name) for each in folder.iterdir() if each.name.isdecimal() and each.is_dir())
 
 
 def free_version(folder: Path, wanted: int | None) -> int:

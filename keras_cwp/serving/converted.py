@@ -12,49 +12,14 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
-from keras_cwp.errors import ModelError, ServingError
+from keras_cwp.errors import ServingError
 from keras_cwp.files import new_folder, write_bytes, write_text
-from keras_cwp.serving import litert_format, onnx_format
+from keras_cwp.prediction.card import model_card
+from keras_cwp.prediction.formats import CARD_FILE, FORMATS, Kind
 from keras_cwp.serving.bundle import check_same_format, free_version
-from keras_cwp.serving.card import contract_of, model_card
 from keras_cwp.serving.export import negative_class
-from keras_cwp.serving.networks import load_with_contract, one_model_folder
-from keras_cwp.serving.verify import BOUND, check_crops
-from keras_cwp.training.run import ModelContract
-
-CARD_FILE = "model_card.json"
-# Largest difference of a probability that eight bits a weight may make. 0.002 to 0.014 was seen; more than this, and
-# the network does not bear them.
-BOUND_INT8 = 0.05
-
-Ask = Callable[[Any], np.ndarray]
-
-
-@dataclass(frozen=True)
-class Kind:
-    """A file of an export.
-
-    Args:
-        convert: network and contract → its bytes.
-        run: its bytes → what answers images float32 [B, side, side, 1] with probabilities [B, classes].
-        engine: names what runs it.
-        bound: largest difference of a probability to the Keras model's.
-    """
-
-    convert: Callable[[Any, ModelContract], bytes]
-    run: Callable[[bytes], Ask]
-    engine: Callable[[], str]
-    bound: float
-
-
-_ONNX = Kind(onnx_format.to_onnx, onnx_format.run_onnx, onnx_format.engine_name, BOUND)
-_FLOAT = Kind(litert_format.to_litert, litert_format.run_litert, litert_format.engine_name, BOUND)
-_INT8 = Kind(litert_format.to_litert_int8, litert_format.run_litert, litert_format.engine_name, BOUND_INT8)
-# Files by format; the first is what predict opens.
-FORMATS: dict[str, dict[str, Kind]] = {
-    "onnx": {"model.onnx": _ONNX},
-    "litert": {"model.tflite": _FLOAT, "model_int8.tflite": _INT8},
-}
+from keras_cwp.serving.verify import check_crops
+from keras_cwp.training.saved import load_with_contract, one_model_folder
 
 
 @dataclass(frozen=True)
@@ -108,24 +73,6 @@ def export_converted(
             write_bytes(beside / name, content)
         write_text(beside / CARD_FILE, json.dumps(card, indent=2) + "\n")
     return Converted(out / str(number), {name: each["difference"] for name, each in card["files"].items()})
-
-
-def open_converted(version: Path) -> tuple[ModelContract, Ask, str] | None:
-    """Contract, answers and engine of a version that `export_converted` wrote; None if it is none.
-
-    Raises:
-        ModelError: its files are damaged.
-        ServingError: what runs it is not installed.
-    """
-    first = {next(iter(files)): next(iter(files.values())) for files in FORMATS.values()}
-    for name, kind in first.items():
-        if (version / name).is_file():
-            try:
-                contract = contract_of(json.loads((version / CARD_FILE).read_text(encoding="utf-8")))
-                return contract, kind.run((version / name).read_bytes()), kind.engine()
-            except (OSError, ValueError, KeyError, TypeError) as error:
-                raise ModelError(f"MODEL {version}: its model card or {name} cannot be read: {error}") from None
-    return None
 
 
 def _probabilities(network: Any, crops: np.ndarray) -> np.ndarray:

@@ -15,13 +15,13 @@ from tensorflow.core.protobuf import saved_model_pb2
 from keras_cwp.errors import ServingError
 from keras_cwp.files import new_folder, write_text
 from keras_cwp.models.deploy import deploy
+from keras_cwp.prediction.card import CARD_FILE, model_card
 from keras_cwp.serving.bundle import check_same_format, free_version, write_bundle_files
-from keras_cwp.serving.card import CARD_FILE, model_card
-from keras_cwp.serving.networks import load_with_contract, one_model_folder
 from keras_cwp.serving.signatures import Signatures
 from keras_cwp.serving.verify import verify
 from keras_cwp.serving.warmup import write_warmup
 from keras_cwp.training.run import ModelContract
+from keras_cwp.training.saved import load_with_contract, one_model_folder
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]*")
 _METHODS = {"classify": "tensorflow/serving/classify", "regress": "tensorflow/serving/regress"}

@@ -7,10 +7,10 @@ from typing import Any
 
 import tensorflow as tf
 
-from keras_cwp.augment.policy import load_policy
+from keras_cwp.augment.layer import load_policy
 from keras_cwp.augment.tta import VIEWS_POLICY, mean_probabilities
 from keras_cwp.data.crops import margin_px
-from keras_cwp.data.radiograph import MAX_PIXELS
+from keras_cwp.data.radiographs.radiograph import MAX_PIXELS
 from keras_cwp.serving.decode import OK, UNREADABLE, decode_grey, map_rows
 from keras_cwp.serving.resample import Geometry, crop_box, whole_image
 from keras_cwp.training.run import ModelContract

@@ -15,14 +15,14 @@ import cv2
 import numpy as np
 import tensorflow as tf
 
-from keras_cwp.augment.policy import load_policy
+from keras_cwp.augment.layer import load_policy
 from keras_cwp.augment.tta import VIEWS_POLICY, mean_probabilities
 from keras_cwp.data.crops import crop_roi, margin_px
 from keras_cwp.errors import ServingError
+from keras_cwp.prediction.formats import BOUND
 from keras_cwp.serving.decode import OK, UNREADABLE
 from keras_cwp.training.run import ModelContract
 
-BOUND = 1e-5  # largest difference of a probability that is rounding
 # A crop made in the graph differs from the same crop made by SciPy in the last bit of its pixels (1e-7), and a
 # network passes that on magnified: 7e-6 was seen.
 BOUND_CROPPED = 5e-5

@@ -12,10 +12,11 @@ from rich.console import Console
 
 from keras_cwp.config import Config, candidate_configs
 from keras_cwp.data.fold_plan import fold_parts
-from keras_cwp.data.manifest import PreparedData
+from keras_cwp.data.prepared import PreparedData
 from keras_cwp.data.split_file import read_split, split_csv
 from keras_cwp.errors import SplitError
 from keras_cwp.files import write_text
+from keras_cwp.runtime import use_threads
 from keras_cwp.scores import concatenate
 from keras_cwp.training.device import environment
 from keras_cwp.training.fit import run_info
@@ -23,7 +24,6 @@ from keras_cwp.training.fold import FoldJob, fold_scores, run_fold
 from keras_cwp.training.fold_progress import FoldProgress
 from keras_cwp.training.network import check_buildable
 from keras_cwp.training.run import RunFolder, begin_run, finish_run, keep_split
-from keras_cwp.training.threads import use_threads
 
 RunFolds = Callable[[Sequence[FoldJob], Callable[[FoldJob], None]], None]
 

@@ -13,12 +13,12 @@ import numpy as np
 import tensorflow as tf
 
 from keras_cwp.config import TrainConfig
-from keras_cwp.data.manifest import PreparedData
+from keras_cwp.data.prepared import PreparedData
 from keras_cwp.errors import RunError
 from keras_cwp.evaluation.roc import macro_auc
 from keras_cwp.files import write_bytes, write_text
 from keras_cwp.training.inference import forward, predict_probabilities
-from keras_cwp.training.resume import Progress, save_state
+from keras_cwp.training.state import Progress, save_state
 
 STATE_FILE = "state.npz"
 _VALIDATION_FILE = "validation_epoch_{:04d}.npy"

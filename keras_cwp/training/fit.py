@@ -10,16 +10,16 @@ import numpy as np
 from rich.console import Console
 
 from keras_cwp.config import Config
-from keras_cwp.data.manifest import PreparedData
+from keras_cwp.data.prepared import PreparedData
 from keras_cwp.data.split_file import read_split, split_csv
 from keras_cwp.data.splits import assert_disjoint, three_way
 from keras_cwp.errors import SplitError
 from keras_cwp.files import write_text
+from keras_cwp.runtime import use_threads
 from keras_cwp.training.device import command_line, environment
 from keras_cwp.training.inference import as_scores, forward, predict_probabilities
 from keras_cwp.training.network import check_buildable, train_network
 from keras_cwp.training.run import RunFolder, begin_run, finish_run, keep_split
-from keras_cwp.training.threads import use_threads
 
 
 def fit(data: PreparedData, config: Config, out: Path, console: Console, split: Path | None = None) -> RunFolder:

@@ -11,7 +11,7 @@ from rich.console import Console
 
 from keras_cwp.config import Config
 from keras_cwp.data.fold_plan import fold_seed
-from keras_cwp.data.manifest import PreparedData
+from keras_cwp.data.prepared import PreparedData
 from keras_cwp.errors import RunError
 from keras_cwp.scores import Scores
 from keras_cwp.training.inference import as_scores, forward, predict_probabilities

@@ -8,10 +8,10 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from keras_cwp.augment.policy import load_policy
+from keras_cwp.augment.layer import load_policy
 from keras_cwp.augment.tta import VIEWS_POLICY, mean_probabilities
-from keras_cwp.data.manifest import PreparedData
 from keras_cwp.data.pipeline import batches
+from keras_cwp.data.prepared import PreparedData
 from keras_cwp.scores import Scores
 
 Forward = Callable[[tf.Tensor], tf.Tensor]

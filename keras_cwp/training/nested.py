@@ -18,7 +18,7 @@ from rich.console import Console
 
 from keras_cwp.config import Config, candidate_configs, dump_config
 from keras_cwp.data.fold_plan import fold_seed
-from keras_cwp.data.manifest import PreparedData
+from keras_cwp.data.prepared import PreparedData
 from keras_cwp.data.split_file import split_csv
 from keras_cwp.data.splits import folds
 from keras_cwp.evaluation.roc import macro_auc

@@ -9,21 +9,20 @@ import numpy as np
 import tensorflow as tf
 from rich.console import Console
 
+from keras_cwp.augment.layer import Augment, MagnitudeRamp, load_policy
 from keras_cwp.augment.pipeline import augment_dataset
-from keras_cwp.augment.policy import Augment, load_policy
-from keras_cwp.augment.ramp import MagnitudeRamp
 from keras_cwp.config import Config
-from keras_cwp.data.manifest import PreparedData
 from keras_cwp.data.pipeline import batches
+from keras_cwp.data.prepared import PreparedData
 from keras_cwp.models.build import build_model
 from keras_cwp.training.device import jit_compile, make_reproducible, training_precision
 from keras_cwp.training.epochs import STATE_FILE, EpochEnd
 from keras_cwp.training.losses import make_loss
 from keras_cwp.training.optim import make_optimizer
 from keras_cwp.training.progress import TrainingProgress
-from keras_cwp.training.resume import Progress, load_state
 from keras_cwp.training.run import ModelContract
 from keras_cwp.training.saved import MODEL_FILE, load_network, save_network
+from keras_cwp.training.state import Progress, load_state
 from keras_cwp.training.trainee import Trainee
 
 

@@ -8,7 +8,7 @@ from concurrent.futures import ProcessPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
 
 from keras_cwp.errors import RunError
-from keras_cwp.training.child import start_child
+from keras_cwp.runtime import start_child
 from keras_cwp.training.fold import FoldJob, run_fold
 
 

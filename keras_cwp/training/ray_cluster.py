@@ -11,9 +11,8 @@ from typing import Any
 
 from keras_cwp.errors import CwpError, RunError
 from keras_cwp.files import write_bytes
+from keras_cwp.runtime import cores, import_tensorflow, use_threads
 from keras_cwp.training.fold import FoldJob, run_fold
-from keras_cwp.training.quiet import import_tensorflow
-from keras_cwp.training.threads import cores, use_threads
 
 RETRIES = 3  # times that a fold is begun again, or continued, when its worker or node is lost
 _MARK = "run.json"  # a node that has the driver's copy of it shares the RUN folder

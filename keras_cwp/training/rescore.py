@@ -6,7 +6,7 @@ import csv
 
 import numpy as np
 
-from keras_cwp.data.manifest import PreparedData
+from keras_cwp.data.prepared import PreparedData
 from keras_cwp.errors import DataError, RunError
 from keras_cwp.scores import Scores, concatenate
 from keras_cwp.training.inference import as_scores, forward, predict_probabilities

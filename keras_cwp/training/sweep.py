@@ -8,13 +8,13 @@ from pathlib import Path
 from rich.console import Console
 
 from keras_cwp.config import Config
-from keras_cwp.data.manifest import PreparedData
+from keras_cwp.data.prepared import PreparedData
 from keras_cwp.errors import ConfigError, RunError
+from keras_cwp.runtime import use_threads
 from keras_cwp.training.crossval import RunFolds, begin_cv, finish_cv, one_by_one, run_jobs
 from keras_cwp.training.fit import run_info
 from keras_cwp.training.fold import FoldJob
 from keras_cwp.training.run import RunFolder
-from keras_cwp.training.threads import use_threads
 
 
 def sweep(

@@ -7,7 +7,7 @@ from typing import Any
 import keras
 import tensorflow as tf
 
-from keras_cwp.augment.policy import Augment
+from keras_cwp.augment.layer import Augment
 
 
 class Trainee(keras.Model):

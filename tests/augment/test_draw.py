@@ -8,7 +8,7 @@ import tensorflow as tf
 from scipy import stats
 
 from keras_cwp.augment.draw import draw_factors, draw_policy
-from keras_cwp.augment.schema import load_policy
+from keras_cwp.augment.policy import load_policy
 
 MANY = 20_000
 WIDE = {

@@ -9,7 +9,7 @@ import tensorflow as tf
 from keras_cwp.augment.apply import apply_geometry
 from keras_cwp.augment.draw import draw_policy
 from keras_cwp.augment.follow import follow_boxes, follow_masks, follow_points
-from keras_cwp.augment.schema import load_policy
+from keras_cwp.augment.policy import load_policy
 
 SIDE, MARGIN, MANY = 64, 16, 6
 POLICY = load_policy("strong")

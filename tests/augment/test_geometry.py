@@ -10,8 +10,8 @@ from scipy import ndimage
 from keras_cwp.augment.apply import apply_geometry
 from keras_cwp.augment.draw import draw_factors
 from keras_cwp.augment.geometry import central_slice, matrices, skipped_sigma
+from keras_cwp.augment.policy import load_policy
 from keras_cwp.augment.sampling import sample, smooth_field, view_places
-from keras_cwp.augment.schema import load_policy
 
 SIDE, MARGIN = 40, 10
 

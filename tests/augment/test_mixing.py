@@ -9,7 +9,7 @@ import tensorflow as tf
 from scipy import stats
 
 from keras_cwp.augment.mixing import MixDraw, draw_mix, erase_rectangle, mask_grid, mix
-from keras_cwp.augment.schema import Mixing
+from keras_cwp.augment.policy import Mixing
 
 RNG = np.random.default_rng(0)
 IMAGES = RNG.random((4, 32, 32, 1)).astype(np.float32)

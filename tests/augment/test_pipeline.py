@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+from keras_cwp.augment.layer import Augment
 from keras_cwp.augment.pipeline import augment_dataset
-from keras_cwp.augment.policy import Augment
 
 CROPS = np.random.default_rng(0).random((10, 24, 24, 1)).astype(np.float32)
 LABELS = np.arange(10)

@@ -8,7 +8,7 @@ import numpy as np
 import tensorflow as tf
 from PIL import Image
 
-from keras_cwp.augment.policy import Augment
+from keras_cwp.augment.layer import Augment
 from keras_cwp.augment.preview import animation, choose_rows, contact_sheet, describe, drawn_views
 
 CROPS = np.random.default_rng(0).random((3, 48, 48, 1)).astype(np.float32)

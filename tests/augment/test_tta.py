@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from keras_cwp.augment.schema import load_policy
+from keras_cwp.augment.policy import load_policy
 from keras_cwp.augment.tta import geometric_part, mean_probabilities
 
 CROPS = np.random.default_rng(0).random((5, 24, 24, 1)).astype(np.float32)

@@ -9,11 +9,11 @@ import cv2
 import numpy as np
 import pytest
 from click.testing import CliRunner, Result
-from small_run import CLASSES, IMAGE_SIZE, write_model
+from support.small_run import CLASSES, IMAGE_SIZE, write_model
 
 from keras_cwp.cli.explain import _METHODS
 from keras_cwp.cli.main import cli
-from keras_cwp.report.gradcam import METHODS
+from keras_cwp.explain.heat_maps import METHODS
 from keras_cwp.scores import Scores
 
 

@@ -11,8 +11,8 @@ import pytest
 from click.testing import CliRunner
 
 from keras_cwp.cli.main import cli
-from keras_cwp.data.manifest import PreparedData
-from keras_cwp.data.phantom import draw_phantoms
+from keras_cwp.data.phantom.draw import draw_phantoms
+from keras_cwp.data.prepared import PreparedData
 from keras_cwp.errors import CwpError
 from keras_cwp.scores import Scores
 

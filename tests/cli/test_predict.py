@@ -10,20 +10,19 @@ import cv2
 import numpy as np
 import pytest
 from click.testing import CliRunner, Result
-from small_run import CLASSES, CONTEXT, IMAGE_SIZE, write_model
+from support.small_run import CLASSES, CONTEXT, IMAGE_SIZE, write_model
 
 from keras_cwp.cli.main import cli
 from keras_cwp.config import DataConfig
 from keras_cwp.data.prepare import prepare
-from keras_cwp.data.radiograph import read_radiograph
+from keras_cwp.data.radiographs.radiograph import read_radiograph
 from keras_cwp.errors import CwpError, DataError, ModelError
 from keras_cwp.files import write_text
+from keras_cwp.prediction.card import CARD_FILE, model_card
+from keras_cwp.prediction.predict import predict_table
 from keras_cwp.scores import UNKNOWN_LABEL, Scores
-from keras_cwp.serving.card import CARD_FILE, model_card
 from keras_cwp.serving.export import write_saved_model
-from keras_cwp.serving.networks import load_with_contract
-from keras_cwp.serving.predict import predict_table
-from keras_cwp.training.saved import load_network
+from keras_cwp.training.saved import load_network, load_with_contract
 
 BOXES = [(10, 12, 40, 30), (60, 50, 50, 50), (0, 0, 30, 64), (70, 20, 25, 25)]
 

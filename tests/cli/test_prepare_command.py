@@ -10,7 +10,7 @@ import pytest
 from PIL import Image
 
 from keras_cwp.cli.main import main
-from keras_cwp.data.manifest import PreparedData
+from keras_cwp.data.prepared import PreparedData
 
 
 @pytest.fixture

@@ -11,7 +11,7 @@ from click.testing import CliRunner
 from PIL import Image
 
 from keras_cwp.cli.main import cli
-from keras_cwp.data.manifest import PreparedData
+from keras_cwp.data.prepared import PreparedData
 from keras_cwp.errors import CwpError
 
 TRAINERS = {"fit": "keras_cwp.training.fit.fit", "cv": "keras_cwp.training.crossval.cross_validate"}

@@ -7,9 +7,9 @@ import pytest
 from PIL import Image
 
 from keras_cwp.config import DataConfig
-from keras_cwp.data.manifest import PreparedData
 from keras_cwp.data.pipeline import batches, epoch_order
 from keras_cwp.data.prepare import prepare
+from keras_cwp.data.prepared import PreparedData
 from keras_cwp.errors import DataError
 
 ROIS = 37

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from kill_prepare import kill_prepare
 from PIL import Image
+from support.kill_prepare import kill_prepare
 
 from keras_cwp.config import DataConfig
 from keras_cwp.data import cut

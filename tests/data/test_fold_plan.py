@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from fold_stub import manifest_of, small_config, small_data
+from support.fold_stub import manifest_of, small_config, small_data
 
 from keras_cwp.data.fold_plan import fold_parts, sites
 from keras_cwp.errors import SplitError

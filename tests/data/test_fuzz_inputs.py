@@ -5,7 +5,7 @@ A small share here; `scripts/fuzz_data.py` runs thousands.
 
 from __future__ import annotations
 
-from fuzz_inputs import KINDS, Fuzzer
+from support.fuzz_inputs import KINDS, Fuzzer
 
 
 def test_damaged_input(tmp_path, shared):

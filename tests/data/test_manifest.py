@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 
 from keras_cwp.config import DataConfig
-from keras_cwp.data.manifest import PreparedData
-from keras_cwp.data.manifest_rows import key_of, read_manifest, write_manifest
+from keras_cwp.data.manifest import key_of, read_manifest, write_manifest
 from keras_cwp.data.prepare import prepare
+from keras_cwp.data.prepared import PreparedData
 from keras_cwp.errors import DataError
 
 

@@ -14,8 +14,8 @@ from PIL import Image
 
 from keras_cwp.config import DataConfig
 from keras_cwp.data.crops import crop_roi
-from keras_cwp.data.manifest import PreparedData
 from keras_cwp.data.prepare import prepare, prepare_cached
+from keras_cwp.data.prepared import PreparedData
 from keras_cwp.errors import CwpError, DataError
 
 CONFIG = DataConfig(image_size=32, rois_per_shard=4)

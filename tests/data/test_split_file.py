@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from fold_stub import small_config, small_data
+from support.fold_stub import small_config, small_data
 
 from keras_cwp.data.fold_plan import fold_parts
 from keras_cwp.data.split_file import read_split, split_csv

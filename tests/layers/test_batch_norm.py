@@ -4,8 +4,8 @@ import keras
 import numpy as np
 import pytest
 import tensorflow as tf
-from contract import check_layer
 from keras import ops
+from support.layer_contract import check_layer
 
 from keras_cwp.layers.batch_norm import FusedBatchNormalization
 

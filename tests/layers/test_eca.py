@@ -4,8 +4,8 @@ import math
 
 import numpy as np
 import pytest
-from contract import check_layer
 from keras import ops
+from support.layer_contract import check_layer
 
 from keras_cwp.layers.eca import ECA, eca_kernel_size
 

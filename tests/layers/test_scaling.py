@@ -2,8 +2,8 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from contract import check_layer
 from keras import ops
+from support.layer_contract import check_layer
 
 from keras_cwp.layers.scaling import Scaling
 

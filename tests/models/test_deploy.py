@@ -4,13 +4,13 @@ import keras
 import numpy as np
 import pytest
 from keras import ops
-from trained import as_trained
+from support.trained import as_trained
 
 from keras_cwp.config import ModelConfig
 from keras_cwp.models.build import build_model
 from keras_cwp.models.deploy import deploy
-from keras_cwp.models.plan import plan
 from keras_cwp.models.pretrained import read_network
+from keras_cwp.models.steps import plan
 
 
 def largest_difference(model: keras.Model, images: np.ndarray) -> float:

@@ -9,14 +9,13 @@ import keras
 import numpy as np
 import pytest
 from keras import ops
-from trained import as_trained
+from support.trained import as_trained
 
 from keras_cwp.config import ModelConfig
-from keras_cwp.models.aligned import BLOCK, align_stem
 from keras_cwp.models.build import build_model
-from keras_cwp.models.onnx_graph import PIXELS, onnx_model
-from keras_cwp.models.plan import plan
+from keras_cwp.models.onnx_graph import BLOCK, PIXELS, align_stem, onnx_model
 from keras_cwp.models.pretrained import read_network
+from keras_cwp.models.steps import plan
 
 onnxruntime = pytest.importorskip("onnxruntime", reason="the extra `onnx` is not installed")
 

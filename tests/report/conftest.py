@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from keras_cwp.config import Config, EvaluateConfig, dump_config
-from keras_cwp.evaluation.figures import evaluate
+from keras_cwp.evaluation.metrics import evaluate
 from keras_cwp.report.examples import Example
 from keras_cwp.report.html import write_report
 from keras_cwp.report.run_input import ReportInput

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 
 import pytest
-from fold_stub import small_config, small_data
+from support.fold_stub import small_config, small_data
 
 from keras_cwp.config import Config, dump_config
 from keras_cwp.data.fold_plan import fold_parts

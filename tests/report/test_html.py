@@ -12,7 +12,7 @@ import pytest
 
 from keras_cwp.config import EvaluateConfig
 from keras_cwp.errors import ScoresError
-from keras_cwp.evaluation.figures import evaluate
+from keras_cwp.evaluation.metrics import evaluate
 from keras_cwp.report.html import write_report
 from keras_cwp.report.run_input import ReportInput
 

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from fold_stub import manifest_of, small_data
+from support.fold_stub import manifest_of, small_data
 
 from keras_cwp.report.subgroup_columns import size_class, subgroup_columns
 from keras_cwp.scores import Scores

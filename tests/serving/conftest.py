@@ -6,8 +6,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from serving_helpers import Running, start
-from serving_stub import write_stub
+from support.serving_helpers import Running, start
+from support.serving_stub import write_stub
 
 
 @pytest.fixture(scope="session")

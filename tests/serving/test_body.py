@@ -10,8 +10,8 @@ import zlib
 from collections.abc import Iterator
 
 import pytest
-from serving_helpers import Running, b64, start
-from serving_stub import write_stub
+from support.serving_helpers import Running, b64, start
+from support.serving_stub import write_stub
 
 from keras_cwp.serving.server.body import gunzip
 from keras_cwp.serving.server.status import Refused

@@ -13,7 +13,8 @@ from pathlib import Path
 import pytest
 import yaml
 
-from keras_cwp.serving.bundle import free_version, versions, write_bundle_files
+from keras_cwp.prediction.card import versions
+from keras_cwp.serving.bundle import free_version, write_bundle_files
 
 
 class StatusPage(http.server.BaseHTTPRequestHandler):

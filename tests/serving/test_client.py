@@ -17,20 +17,20 @@ import pytest
 import tensorflow as tf
 from click.testing import CliRunner, Result
 from google.protobuf.descriptor import FieldDescriptor
-from serving_helpers import Running, start
+from support.serving_helpers import Running, start
 from tensorflow_serving.apis import get_model_metadata_pb2, predict_pb2
 
 from keras_cwp.cli.main import cli
+from keras_cwp.data.annotations.roi import Roi
 from keras_cwp.data.crops import crop_roi
 from keras_cwp.data.plan import place_box
-from keras_cwp.data.radiograph import Header, Radiograph, decode
-from keras_cwp.data.roi import Roi
+from keras_cwp.data.radiographs.radiograph import Header, Radiograph, decode
 from keras_cwp.errors import CwpError, DataError, ServingError
 from keras_cwp.files import write_text
+from keras_cwp.prediction.card import CARD_FILE, model_card
 from keras_cwp.scores import Scores
 from keras_cwp.serving import wire
 from keras_cwp.serving.bundle import write_bundle_files
-from keras_cwp.serving.card import CARD_FILE, model_card
 from keras_cwp.serving.client import transport as transporting
 from keras_cwp.serving.client.address import Address, is_address, parse_address
 from keras_cwp.serving.client.rows import row_of
@@ -38,7 +38,7 @@ from keras_cwp.serving.client.score import Pace, score
 from keras_cwp.serving.client.transport import Reply, Retries, Row, Served, UnavailableError
 from keras_cwp.serving.decode import OK
 from keras_cwp.serving.export import write_saved_model
-from keras_cwp.serving.networks import load_with_contract
+from keras_cwp.training.saved import load_with_contract
 
 CLASSES = ("a", "b")
 NO_WAIT = Pace(requests=3, retries=Retries(times=3, first_s=0.0))

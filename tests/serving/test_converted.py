@@ -12,17 +12,17 @@ import numpy as np
 import pytest
 import tensorflow as tf
 from click.testing import CliRunner
-from small_run import CLASSES, IMAGE_SIZE, write_model
+from support.small_run import CLASSES, IMAGE_SIZE, write_model
 
 from keras_cwp.cli.main import cli
 from keras_cwp.config import ModelConfig
 from keras_cwp.errors import ModelError, ServingError
 from keras_cwp.models.build import build_model
+from keras_cwp.prediction import litert_format, onnx_format, predictor
+from keras_cwp.prediction.formats import BOUND, BOUND_INT8, CARD_FILE, FORMATS
+from keras_cwp.prediction.predictor import open_predictor
 from keras_cwp.serving import converted as converting
-from keras_cwp.serving import litert_format, onnx_format, predictor
-from keras_cwp.serving.converted import BOUND_INT8, CARD_FILE, FORMATS, Converted, export_converted
-from keras_cwp.serving.predictor import open_predictor
-from keras_cwp.serving.verify import BOUND
+from keras_cwp.serving.converted import Converted, export_converted
 from keras_cwp.training.run import ModelContract
 from keras_cwp.training.saved import load_network
 

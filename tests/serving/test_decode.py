@@ -12,7 +12,7 @@ import pytest
 import tensorflow as tf
 from PIL import Image
 
-from keras_cwp.data.radiograph import decode
+from keras_cwp.data.radiographs.radiograph import decode
 from keras_cwp.serving.decode import decode_grey, map_rows
 
 MAX_PIXELS = 1_000_000

@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 from google.protobuf import text_format
-from small_run import CLASSES, write_model
+from support.small_run import CLASSES, write_model
 from tensorflow.core.protobuf import saved_model_pb2
 from tensorflow_serving.apis import prediction_log_pb2
 from tensorflow_serving.config import model_server_config_pb2
@@ -25,13 +25,12 @@ from keras_cwp.serving import export as exporting
 from keras_cwp.serving.bundle import FILES, write_bundle_files
 from keras_cwp.serving.decode import OK, UNREADABLE
 from keras_cwp.serving.export import Exported, export
-from keras_cwp.serving.networks import load_with_contract
 from keras_cwp.serving.resample import BAD_BOX
 from keras_cwp.serving.signatures import BAD_PIXELS
 from keras_cwp.serving.verify import verify
 from keras_cwp.serving.warmup import BATCH_SIZES, WARMUP_FILE
 from keras_cwp.training.run import ModelContract
-from keras_cwp.training.saved import load_network
+from keras_cwp.training.saved import load_network, load_with_contract
 
 SIGNATURES = {"serving_default", "roi_bytes", "pixels", "classify", "regress"}
 

@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 import pytest
 import tensorflow as tf
-from serving_helpers import Running, example, predict_request, refused
-from serving_stub import CLASSES, opacity
+from support.serving_helpers import Running, example, predict_request, refused
+from support.serving_stub import CLASSES, opacity
 from tensorflow_serving.apis import (
     classification_pb2,
     get_model_metadata_pb2,

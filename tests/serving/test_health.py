@@ -8,7 +8,7 @@ from pathlib import Path
 import grpc
 import pytest
 from grpc_health.v1 import health_pb2, health_pb2_grpc
-from serving_helpers import Running, refused, start, wait_until
+from support.serving_helpers import Running, refused, start, wait_until
 
 from keras_cwp.serving.server import health
 

@@ -7,9 +7,9 @@ import threading
 from pathlib import Path
 
 import pytest
-from serving_fuzz import KINDS, RequestFuzzer
-from serving_helpers import start, wait_until
-from serving_load import Target, load, offline
+from support.fuzz_requests import KINDS, RequestFuzzer
+from support.serving_helpers import start, wait_until
+from support.serving_load import Target, load, offline
 
 
 def test_mixed_load_through_a_swap_fails_nothing_and_answers_nothing_wrong(

@@ -8,11 +8,11 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from keras_cwp.data.annotations import read_rois
+from keras_cwp.data.annotations.read import read_rois
+from keras_cwp.data.annotations.roi import Roi
 from keras_cwp.data.crops import crop_roi
 from keras_cwp.data.plan import place_box
-from keras_cwp.data.radiograph import Header, read_radiograph
-from keras_cwp.data.roi import Roi
+from keras_cwp.data.radiographs.radiograph import Header, read_radiograph
 from keras_cwp.serving.decode import OK
 from keras_cwp.serving.resample import BAD_BOX, Geometry, crop_box
 

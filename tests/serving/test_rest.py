@@ -11,8 +11,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from serving_helpers import Running, b64, refused, start
-from serving_stub import BAD, CLASSES, opacity
+from support.serving_helpers import Running, b64, refused, start
+from support.serving_stub import BAD, CLASSES, opacity
 
 IMAGES = [b"x" * 10, b"\xff\x00" * 30]
 

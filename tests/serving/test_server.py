@@ -20,8 +20,8 @@ import numpy as np
 import pytest
 import tensorflow as tf
 from click.testing import CliRunner
-from serving_helpers import Running, b64, predict_request, refused, start, wait_until
-from serving_stub import opacity, write_stub
+from support.serving_helpers import Running, b64, predict_request, refused, start, wait_until
+from support.serving_stub import opacity, write_stub
 from tensorflow_serving.apis import model_management_pb2
 
 from keras_cwp.cli.main import cli

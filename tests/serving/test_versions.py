@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 from google.protobuf import text_format
-from serving_helpers import wait_until
+from support.serving_helpers import wait_until
 from tensorflow_serving.config import model_server_config_pb2
 
 from keras_cwp.errors import ServingError

@@ -17,7 +17,7 @@ import pytest
 from click.testing import CliRunner
 
 from keras_cwp.cli.main import cli
-from keras_cwp.data.phantom import draw_phantoms
+from keras_cwp.data.phantom.draw import draw_phantoms
 
 FOLDS, EPOCHS, KILLS = 2, 3, 2
 SETTINGS = ["data.image_size=32", "train.batch_size=8", f"train.epochs={EPOCHS}", "train.early_stopping=2",

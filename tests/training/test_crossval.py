@@ -9,8 +9,8 @@ import os
 import numpy as np
 import pytest
 import tensorflow as tf
-from fold_stub import refuse_fold, score_fold, score_fold_after_a_death, small_config, small_data
 from rich.console import Console
+from support.fold_stub import refuse_fold, score_fold, score_fold_after_a_death, small_config, small_data
 
 from keras_cwp.errors import ConfigError, RunError, ScoresError, SplitError
 from keras_cwp.evaluation.comparison import align

@@ -6,7 +6,7 @@ import json
 
 import numpy as np
 import pytest
-from fold_stub import small_config, small_data
+from support.fold_stub import small_config, small_data
 
 from keras_cwp.config import candidate_configs, load_config
 from keras_cwp.errors import ConfigError, SplitError

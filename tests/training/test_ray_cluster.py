@@ -6,10 +6,10 @@ import functools
 import os
 import sys
 
-import fold_stub
 import pytest
-from fold_stub import refuse_fold, score_fold, score_fold_after_a_death, small_config, small_data
 from rich.console import Console
+from support import fold_stub
+from support.fold_stub import refuse_fold, score_fold, score_fold_after_a_death, small_config, small_data
 
 from keras_cwp.errors import CwpError, RunError
 from keras_cwp.training import crossval

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from keras_cwp.augment.policy import Augment
+from keras_cwp.augment.layer import Augment
 from keras_cwp.training.trainee import Trainee
 
 

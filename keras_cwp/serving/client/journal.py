@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from keras_cwp.data.roi import Roi
+from keras_cwp.data.annotations.roi import Roi
 from keras_cwp.errors import CwpError, ServingError
 
 Found = dict[tuple[str, str], np.ndarray]

@@ -7,9 +7,9 @@ import math
 import cv2
 import numpy as np
 
+from keras_cwp.data.annotations.roi import Box, Roi
 from keras_cwp.data.plan import place_box
-from keras_cwp.data.radiograph import Header, Radiograph
-from keras_cwp.data.roi import Box, Roi
+from keras_cwp.data.radiographs.radiograph import Header, Radiograph
 from keras_cwp.errors import DataError
 from keras_cwp.serving.client.transport import Row
 

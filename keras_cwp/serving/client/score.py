@@ -10,9 +10,10 @@ from pathlib import Path
 
 import numpy as np
 
-from keras_cwp.data.radiograph import read_radiograph
-from keras_cwp.data.roi import Roi
+from keras_cwp.data.annotations.roi import Roi
+from keras_cwp.data.radiographs.radiograph import read_radiograph
 from keras_cwp.errors import CwpError, DataError, ServingError
+from keras_cwp.prediction.scored import scores_of
 from keras_cwp.scores import Scores
 from keras_cwp.serving.client.address import Address, Credentials
 from keras_cwp.serving.client.journal import Journal, key_of
@@ -20,7 +21,6 @@ from keras_cwp.serving.client.over_grpc import GrpcTransport
 from keras_cwp.serving.client.over_http import HttpTransport
 from keras_cwp.serving.client.rows import row_of
 from keras_cwp.serving.client.transport import OK, Reply, Retries, Row, Served, Transport
-from keras_cwp.serving.scored import scores_of
 
 _ROWS = 8  # of a request
 _BYTES = 8 * 2**20  # of a request, unless one row has more

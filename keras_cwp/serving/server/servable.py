@@ -17,7 +17,7 @@ from tensorflow.core.protobuf import saved_model_pb2
 from tensorflow_serving.apis import prediction_log_pb2
 
 from keras_cwp.errors import ServingError
-from keras_cwp.memory import give_back_freed_memory
+from keras_cwp.runtime import give_back_freed_memory
 from keras_cwp.serving.server.batching import Arrays, Batcher, result_within
 from keras_cwp.serving.server.parameters import BatchingParameters
 from keras_cwp.serving.server.status import Code, Refused, invalid

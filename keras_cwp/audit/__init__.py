@@ -1,0 +1,1 @@
+"""Checks of a prepared data set: leaks, look-alikes, confounds, overlap."""

@@ -1,0 +1,64 @@
+"""Patients of one data set that another holds too: by their ids, or by the same radiograph or crop."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from keras_cwp.data.fingerprints import FLAT, crop_digests
+from keras_cwp.data.prepare import JOINT
+from keras_cwp.data.prepared import PreparedData
+
+
+@dataclass(frozen=True)
+class Overlap:
+    """What is shared, counted in the first of two data sets.
+
+    Args:
+        patients: those that the second holds too.
+        rois: of these patients.
+        images: radiographs whose very file, or a crop of it, is in the second.
+    """
+
+    patients: int
+    rois: int
+    images: int
+
+
+def overlap(data: PreparedData, other: PreparedData, rows: np.ndarray) -> Overlap:
+    """How much of `data` is of patients that stand in `rows` of `other`.
+
+    A patient with one shared picture is shared with all the others. An id that is only its image's name (as
+    --patient-per-image makes them) tells nobody from another, so pictures alone count then.
+
+    Args:
+        rows: int of `other`, such as those that a model was trained on. Crops are compared when both data sets have
+            the same image_size.
+    """
+    files = np.isin(data.manifest.texts("file_sha256"), _filled(other.manifest.texts("file_sha256")[rows]))
+    pictures = files | np.isin(_crops(data), _filled(_crops(other)[rows]))
+    known = {part for name in _named(other)[rows].tolist() for part in _ids(name)}
+    by_id = np.array([not known.isdisjoint(_ids(name)) for name in _named(data).tolist()])
+    shared = np.unique(data.patients[pictures | by_id])
+    images = np.unique(data.manifest.texts("image")[pictures])
+    return Overlap(len(shared), int(np.isin(data.patients, shared).sum()), len(images))
+
+
+def _crops(data: PreparedData) -> np.ndarray:
+    """str [rois], the digest of each crop; "" for one of a single shade, which any radiograph may have."""
+    return np.array(["" if digest.startswith(FLAT) else digest for digest in crop_digests(data)])
+
+
+def _named(data: PreparedData) -> np.ndarray:
+    """str [rois], patient ids; "" where the id is the image's name."""
+    return np.where(data.patients == data.manifest.texts("image"), "", data.patients)
+
+
+def _ids(patient: str) -> set[str]:
+    """The ids of a patient, who has several when link_duplicates found them to be one."""
+    return set(_filled(patient.split(JOINT)))
+
+
+def _filled(names: np.ndarray | list[str]) -> list[str]:
+    return [str(name) for name in names if name]

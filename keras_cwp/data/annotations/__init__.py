@@ -1,0 +1,1 @@
+"""Annotation files of every accepted format."""

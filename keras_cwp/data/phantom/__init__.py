@@ -1,0 +1,1 @@
+"""Synthetic radiographs for the demonstration and for tests."""

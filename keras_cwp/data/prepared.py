@@ -1,0 +1,170 @@
+"""The prepared data set: `dataset.json`, `manifest.csv` and the shards, and how they are opened."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from keras_cwp.data.manifest import Manifest, read_manifest
+from keras_cwp.data.records import about_shards, file_sha256, pixel_offsets, read_pixels
+from keras_cwp.errors import DataError
+
+FORMAT_VERSION = 2
+DATASET_FILE, MANIFEST_FILE = "dataset.json", "manifest.csv"
+
+
+@dataclass(frozen=True, eq=False)
+class PreparedData:
+    """An opened data set. Pixels stay on disk; `read` fetches them.
+
+    Args:
+        classes: in the order of every table and model.
+        image_size: side of the network's input, pixels.
+        margin: context kept on each side of a crop, pixels.
+        manifest: one row a ROI; the row index is what `rows` means everywhere.
+        meta: dataset.json.
+    """
+
+    path: Path
+    classes: tuple[str, ...]
+    image_size: int
+    margin: int
+    manifest: Manifest
+    meta: Mapping[str, Any]
+
+    @classmethod
+    def open(cls, path: Path | str, verify: bool = True) -> PreparedData:
+        """Open a folder that `prepare` wrote.
+
+        Args:
+            verify: compare every file with the hashes kept in dataset.json.
+
+        Raises:
+            DataError: not such a folder, of another format version, or damaged.
+        """
+        path = Path(path)
+        meta = _read_meta(path)
+        try:
+            data = cls(
+                path=path,
+                classes=tuple(meta["classes"]),
+                image_size=int(meta["image_size"]),
+                margin=(int(meta["crop_size"]) - int(meta["image_size"])) // 2,
+                manifest=read_manifest(path / MANIFEST_FILE),
+                meta=meta,
+            )
+            data._check(verify)
+        except (KeyError, TypeError, ValueError, OSError) as error:
+            raise DataError(f"data set {path}: damaged ({error!r}); prepare it again") from None
+        return data
+
+    def __len__(self) -> int:
+        return len(self.manifest)
+
+    @property
+    def crop_size(self) -> int:
+        return self.image_size + 2 * self.margin
+
+    @property
+    def dtype(self) -> np.dtype:
+        """uint8 or uint16 (little-endian): how pixels are stored; their greatest value is 1.0."""
+        return np.dtype(self.meta["dtype"]).newbyteorder("<")
+
+    @property
+    def content_hash(self) -> str:
+        """Hash over classes, geometry, manifest and pixels."""
+        return str(self.meta["data_hash"])
+
+    @cached_property
+    def labels(self) -> np.ndarray:
+        """int64 [rois], index into `classes`."""
+        index = {name: number for number, name in enumerate(self.classes)}
+        return np.array([index[name] for name in self.label_names.tolist()], dtype=np.int64)
+
+    @cached_property
+    def label_names(self) -> np.ndarray:
+        """str [rois], the class of each ROI by its name."""
+        return self.manifest.texts("label")
+
+    @cached_property
+    def patients(self) -> np.ndarray:
+        """str [rois], the ids as the ROI table has them."""
+        return self.manifest.texts("patient_id")
+
+    def read(self, rows: np.ndarray) -> np.ndarray:
+        """Stored crops [len(rows), crop_size, crop_size] in `dtype`, in the order asked for.
+
+        Raises:
+            DataError: a shard is gone or cut short.
+        """
+        crops = np.empty((len(rows), self.crop_size, self.crop_size), dtype=self.dtype)
+        for crop, row in zip(crops, rows, strict=True):
+            shard = int(np.searchsorted(self._first_rows, row, side="right")) - 1
+            read_pixels(self._shards[shard], int(self._offsets[row]), crop)
+        return crops
+
+    @cached_property
+    def _shards(self) -> list[Path]:
+        return [self.path / str(shard["file"]) for shard in self.meta["shards"]]
+
+    @cached_property
+    def _first_rows(self) -> np.ndarray:
+        return np.cumsum([0, *(int(shard["rois"]) for shard in self.meta["shards"][:-1])])
+
+    @cached_property
+    def _offsets(self) -> np.ndarray:
+        parts = [offsets[:-1] for offsets in self._shard_offsets()]
+        return np.concatenate(parts)
+
+    def _shard_offsets(self) -> list[np.ndarray]:
+        pixel_bytes = self.crop_size**2 * self.dtype.itemsize
+        ends = [*self._first_rows[1:].tolist(), len(self)]
+        about = len(about_shards(self.meta))
+        spans = zip(self._first_rows.tolist(), ends, strict=True)
+        return [pixel_offsets(self.labels[first:end], first, pixel_bytes, about) for first, end in spans]
+
+    def _check(self, verify: bool) -> None:
+        if sum(int(shard["rois"]) for shard in self.meta["shards"]) != len(self) or len(self) == 0:
+            raise DataError(f"data set {self.path}: manifest and shards disagree; prepare it again")
+        for shard, file, offsets in zip(self.meta["shards"], self._shards, self._shard_offsets(), strict=True):
+            if file.parent != self.path or not file.is_file():
+                raise DataError(f"data set {self.path}: shard {shard['file']!r} is missing; prepare it again")
+            if file.stat().st_size != offsets[-1] or (verify and file_sha256(file) != shard["sha256"]):
+                raise DataError(f"data set {self.path}: shard {shard['file']!r} is damaged; prepare it again")
+        if verify and hash_of(self.meta, self.path / MANIFEST_FILE) != self.content_hash:
+            raise DataError(
+                f"data set {self.path}: {DATASET_FILE} or {MANIFEST_FILE} was changed by hand; prepare it again"
+            )
+
+
+def hash_of(meta: Mapping[str, Any], manifest: Path) -> str:
+    """The `data_hash` of a data set: over everything in it but the salt, and the pixels by their shards' hashes."""
+    kept = {name: value for name, value in meta.items() if name not in ("data_hash", "salt")}
+    return hashlib.sha256((json.dumps(kept, sort_keys=True) + file_sha256(manifest)).encode()).hexdigest()
+
+
+def is_prepared(path: Path | str) -> bool:
+    """Whether a folder says of itself that it is a prepared data set."""
+    return (Path(path) / DATASET_FILE).is_file()
+
+
+def _read_meta(path: Path) -> dict[str, Any]:
+    if not is_prepared(path):
+        raise DataError(f"data set {path}: no {DATASET_FILE} in it; give a folder that `keras-cwp prepare` wrote")
+    try:
+        meta = json.loads((path / DATASET_FILE).read_text(encoding="utf-8"))
+        version = meta["format_version"]
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise DataError(f"data set {path}: {DATASET_FILE} cannot be read: {error!r}; prepare it again") from None
+    if version != FORMAT_VERSION:
+        raise DataError(
+            f"data set {path}: format version {version}, this program reads {FORMAT_VERSION}; prepare again"
+        )
+    return meta

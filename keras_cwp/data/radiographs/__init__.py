@@ -1,0 +1,1 @@
+"""Radiograph files: DICOM, PNG, JPEG and TIFF to grey values."""

@@ -1,0 +1,144 @@
+"""One radiograph from a file: DICOM, PNG, JPEG or TIFF, to one channel with bone bright."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+
+from keras_cwp.config import DataConfig
+from keras_cwp.data.radiographs import dicom, raster
+from keras_cwp.errors import DataError
+
+MAX_PIXELS = 100_000_000  # twice the largest detector; a file that claims more is a mistake or an attack
+_BYTES_PER_PIXEL = 8  # a file with more bytes than this per allowed pixel is not read at all
+
+
+@dataclass(frozen=True)
+class Header:
+    """What is known before the pixels are decoded.
+
+    Args:
+        width, height: pixels, after the orientation that the file asks for.
+        bits: per pixel as stored, 8 to 16.
+        spacing_mm: distance of pixel centres, None when the file does not say or pixels are not square.
+        patient_id: DICOM's, None elsewhere.
+        metadata: acquisition, by name: file_type, and from DICOM manufacturer, modality, view, photometric.
+    """
+
+    width: int
+    height: int
+    bits: int
+    spacing_mm: float | None = None
+    patient_id: str | None = None
+    metadata: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, eq=False)
+class Radiograph:
+    """Decoded pixels.
+
+    Args:
+        pixels: [height, width], uint8, uint16 or float32, bone bright.
+        white: the value of `pixels` that is 1.0: 255, 65535 or 1.
+    """
+
+    pixels: np.ndarray
+    white: float
+    bits: int
+    spacing_mm: float | None = None
+    metadata: Mapping[str, str] = field(default_factory=dict)
+
+    def to_unit(self) -> np.ndarray:
+        """float32 [height, width] in [0, 1]."""
+        return self.pixels.astype(np.float32) / np.float32(self.white)
+
+
+@dataclass(frozen=True)
+class Rules:
+    """What is accepted and how DICOM is shown; `DataConfig` has the same fields.
+
+    Args:
+        max_pixels: a larger radiograph is refused.
+        voi: apply DICOM's VOI LUT or window, or ignore it.
+        window: which of several (0-based); the last where there are fewer.
+        lateral: accept lateral views.
+    """
+
+    max_pixels: int = MAX_PIXELS
+    voi: str = "apply"
+    window: int = 0
+    lateral: bool = False
+
+
+DEFAULT_RULES = Rules()
+
+
+def rules_of(config: DataConfig) -> Rules:
+    """The reading rules of a configuration."""
+    return Rules(config.max_pixels, config.voi, config.window, config.lateral)
+
+
+def read_header(path: Path | str, rules: Rules = DEFAULT_RULES) -> Header:
+    """Size, depth and acquisition of a radiograph without decoding it, or reading more of the file than that takes.
+
+    Raises:
+        DataError: unreadable, of another format, too large, several frames, or a lateral view.
+    """
+    path = Path(path)
+    _check_size(path, rules.max_pixels)
+    try:
+        with open(path, "rb") as stream:
+            beginning = stream.read(dicom.BEGINNING)
+            stream.seek(0)
+            if dicom.is_dicom(beginning):
+                return Header(*dicom.decode_header(stream, path, rules.max_pixels, rules.lateral))
+            return Header(*raster.decode_header(stream, path, rules.max_pixels))
+    except OSError as error:
+        raise DataError(f"image {path}: cannot be read: {error.strerror}") from None
+
+
+def read_radiograph(path: Path | str, rules: Rules = DEFAULT_RULES) -> Radiograph:
+    """Read and decode one file.
+
+    Raises:
+        DataError: as `read_header`, or pixels that cannot be decoded.
+    """
+    path = Path(path)
+    return decode(read_bytes(path, rules.max_pixels), path, rules)
+
+
+def decode(content: bytes, path: Path, rules: Rules = DEFAULT_RULES) -> Radiograph:
+    """`read_radiograph` of bytes that were read already; `path` is for messages."""
+    if dicom.is_dicom(content):
+        window = rules.window if rules.voi == "apply" else None
+        pixels, head = dicom.decode(content, path, rules.max_pixels, rules.lateral, window)
+        return Radiograph(pixels, 1.0, head.bits, head.spacing_mm, head.metadata)
+    pixels, bits, metadata = raster.decode(content, path, rules.max_pixels)
+    return Radiograph(pixels, float(np.iinfo(pixels.dtype).max), bits, None, metadata)
+
+
+def read_bytes(path: Path, max_pixels: int = MAX_PIXELS) -> bytes:
+    """The file's bytes, if it is not larger than any radiograph of `max_pixels` could be.
+
+    Raises:
+        DataError: unreadable, empty or too large.
+    """
+    _check_size(path, max_pixels)
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise DataError(f"image {path}: cannot be read: {error.strerror}") from None
+
+
+def _check_size(path: Path, max_pixels: int) -> None:
+    try:
+        size = path.stat().st_size
+    except OSError as error:
+        raise DataError(f"image {path}: cannot be read: {error.strerror}") from None
+    if size > max_pixels * _BYTES_PER_PIXEL:
+        raise DataError(f"image {path}: {size} bytes are more than {max_pixels} pixels can take (data.max_pixels)")
+    if not size:
+        raise DataError(f"image {path}: the file is empty")

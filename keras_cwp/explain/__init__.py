@@ -1,0 +1,1 @@
+"""Heat maps and how they are drawn over a crop."""

@@ -1,0 +1,1 @@
+"""Scoring files and regions, and DICOM reports of the scores."""

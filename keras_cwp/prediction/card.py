@@ -1,0 +1,100 @@
+"""The model card: what a caller, and whoever audits one, has to know of an exported version."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime, timezone
+from pathlib import Path
+from typing import Any
+
+from keras_cwp.data.crops import margin_px
+from keras_cwp.errors import RunError
+from keras_cwp.training.run import ModelContract, RunFolder
+from keras_cwp.version import VERSION
+
+CARD_FILE = "assets.extra/model_card.json"
+_ELSEWHERE = ("thresholds", "folds", "delong", "subgroups")  # of metrics.json: named apart, or for the report alone
+INTENDED_USE = (
+    "Research. It tells classes of opacities in marked regions of chest radiographs apart as its training data "
+    "did; not for clinical use unless shown to be fit for it."
+)
+
+
+def model_card(run: Path, contract: ModelContract, negative: str, fold: int | None) -> dict[str, Any]:
+    """The card as a tree for JSON; what a run does not hold is null.
+
+    Args:
+        fold: of a cv run; its figures are of all folds together, not of this model.
+    """
+    folder = RunFolder(run)
+    metrics = _or_none(folder, "metrics")
+    return {
+        "package": {"keras_cwp": VERSION},
+        "exported": datetime.now(timezone.utc).isoformat(timespec="seconds"),
+        "intended_use": INTENDED_USE,
+        "classes": list(contract.classes),
+        "negative_class": negative,
+        "input": _input(contract),
+        "metrics": metrics and {name: value for name, value in metrics.items() if name not in _ELSEWHERE},
+        "metrics_are_of": "held-out patients" if fold is None else f"all folds of the cv run; this is fold {fold}",
+        "thresholds": metrics and metrics.get("thresholds"),
+        "data_hash": contract.data_hash,
+        "config": _config(folder),
+        "environment": _or_none(folder, "environment"),
+    }
+
+
+def contract_of(card: Mapping[str, Any]) -> ModelContract:
+    """The contract that a card was written from.
+
+    Raises:
+        KeyError: a tree that is no model card.
+    """
+    given = card["input"]
+    return ModelContract(
+        tuple(card["classes"]),
+        given["image_size"],
+        given["context"],
+        given["square"],
+        given["spacing_mm"],
+        card["data_hash"],
+        given.get("views", 1),
+    )
+
+
+def _input(contract: ModelContract) -> dict[str, Any]:
+    return {
+        "image_size": contract.image_size,
+        "context": contract.context,
+        "margin_px": margin_px(contract.image_size, contract.context),
+        "square": contract.square,
+        "spacing_mm": contract.spacing_mm,
+        "channels": 1,
+        "range": [0.0, 1.0],
+        "bone": "bright",
+        "views": contract.views,
+    }
+
+
+def _config(folder: RunFolder) -> dict[str, Any] | None:
+    try:
+        tree = folder.config.model_dump(mode="json")
+    except RunError:
+        return None
+    if tree["model"]["weights"]:
+        tree["model"]["weights"] = Path(tree["model"]["weights"]).name  # a path tells of the machine it was on
+    return tree
+
+
+def _or_none(folder: RunFolder, name: str) -> Any:
+    try:
+        return getattr(folder, name)
+    except RunError:
+        return None
+
+
+def versions(folder: Path) -> list[int]:
+    """Version numbers that stand in a model's folder, ascending; whatever is no number is skipped."""
+    if not folder.is_dir():
+        return []
+    return sorted(int(each.name) for each in folder.iterdir() if each.name.isdecimal() and each.is_dir())

@@ -1,0 +1,239 @@
+"""DICOM structured reports of scored radiographs: one a study, in a folder that appears whole or not at all."""
+
+from __future__ import annotations
+
+import contextlib
+import importlib.util
+import io
+import re
+import warnings
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pydicom
+
+from keras_cwp.data.annotations.roi import Roi
+from keras_cwp.data.plan import place_box
+from keras_cwp.data.radiographs.dicom import is_dicom
+from keras_cwp.data.radiographs.radiograph import Header
+from keras_cwp.errors import DataError, ServingError
+from keras_cwp.files import new_folder, write_bytes
+from keras_cwp.prediction.sr_content import ALGORITHM, Finding, report_content
+from keras_cwp.prediction.sr_settings import SrConfig
+from keras_cwp.scores import Scores
+from keras_cwp.version import VERSION
+
+# What ties a report to its patient and study; copied as the radiograph has it, shown nowhere else.
+_IDENTITY = (
+    "PatientID",
+    "IssuerOfPatientID",
+    "PatientName",
+    "PatientBirthDate",
+    "PatientSex",
+    "StudyInstanceUID",
+    "StudyID",
+    "StudyDate",
+    "StudyTime",
+    "StudyDescription",
+    "AccessionNumber",
+    "ReferringPhysicianName",
+)
+_BLANK = (
+    "PatientID",
+    "PatientName",
+    "PatientBirthDate",
+    "PatientSex",
+    "AccessionNumber",
+    "StudyID",
+)  # type 2: may be empty
+_FORMS = {
+    "PatientBirthDate": r"\d{8}",
+    "StudyDate": r"\d{8}",
+    "StudyTime": r"\d{2}(\d{2}(\d{2}(\.\d{1,6})?)?)?",
+    "PatientSex": r"[MFO]",
+}
+_REFERENCE = ("SOPClassUID", "SOPInstanceUID", "SeriesInstanceUID", "StudyInstanceUID")
+_HEAD = 132  # bytes that tell a DICOM file
+_LONG_STRING = 64  # characters of VR LO
+
+
+@dataclass(frozen=True)
+class Written:
+    """Number of reports, and of regions whose image is no DICOM file and so has none."""
+
+    reports: int
+    without: int
+
+
+def check_reports(folder: Path) -> None:
+    """What can be known before anything is scored.
+
+    Raises:
+        ServingError: the extra is not installed, or the folder exists and is not empty.
+    """
+    if importlib.util.find_spec("highdicom") is None:
+        raise ServingError("--dicom-sr needs highdicom: pip install 'keras_cwp[dicom]'")
+    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
+        raise ServingError(f"--dicom-sr {folder}: it exists already; name another folder or remove it")
+
+
+def write_reports(
+    folder: Path, regions: Sequence[Roi], scores: Scores, parameters: Sequence[str], settings: SrConfig
+) -> Written:
+    """Write one Comprehensive SR (TID 1500) for every study that the scored DICOM radiographs are of.
+
+    Args:
+        folder: a new folder; its files are named by their SOP Instance UIDs.
+        regions: those that were asked for; those that `scores` lacks are not reported.
+        parameters: texts that identify the model, such as its data set's hash.
+
+    Raises:
+        DataError: a radiograph without the UIDs that a report refers to or with those of another, or a study of two
+            patients, or no DICOM file at all; nothing is written then.
+    """
+    with _silence():
+        studies, without = _by_study(regions, scores)
+        if not studies:
+            raise DataError(f"--dicom-sr {folder}: none of {without} regions is of a DICOM file; leave --dicom-sr out")
+        with new_folder(folder) as beside:
+            for findings in studies.values():
+                name, content = _report(findings, scores.classes, parameters, settings)
+                write_bytes(beside / f"{name}.dcm", content)
+    return Written(len(studies), without)
+
+
+def _by_study(regions: Sequence[Roi], scores: Scores) -> tuple[dict[str, list[Finding]], int]:
+    """Findings by Study Instance UID, and the number of regions that are of no DICOM file."""
+    by_name = {roi.roi_id: roi for roi in regions}
+    headers = {path: _header(path) for path in {by_name[str(name)].path: None for name in scores.roi_id}}
+    studies: dict[str, list[Finding]] = {}
+    without = 0
+    for name, probabilities in zip(scores.roi_id, scores.probabilities, strict=True):
+        roi = by_name[str(name)]
+        header = headers[roi.path]
+        if header is None:
+            without += 1
+        else:
+            findings = studies.setdefault(str(header.StudyInstanceUID), [])
+            findings.append(_finding(header, roi, len(findings) + 1, probabilities))
+    return studies, without
+
+
+def _header(path: Path) -> Any:
+    """The file's header as a pydicom Dataset; None if it is no DICOM file."""
+    try:
+        with open(path, "rb") as file:
+            if not is_dicom(file.read(_HEAD)):
+                return None
+        header = pydicom.dcmread(path, stop_before_pixels=True)
+        missing = [keyword for keyword in _REFERENCE if not header.get(keyword)]
+    except OSError as error:
+        raise DataError(f"image {path}: cannot be read: {error.strerror}") from None
+    if missing:
+        raise DataError(f"image {path}: no {missing[0]} in its header, so no report can refer to it; leave it out")
+    return header
+
+
+@contextlib.contextmanager
+def _silence() -> Iterator[None]:
+    """Have pydicom not judge values: it would quote them, and they may name the patient."""
+    with warnings.catch_warnings(), pydicom.config.disable_value_validation():
+        warnings.simplefilter("ignore")
+        yield
+
+
+def _finding(header: Any, roi: Roi, number: int, probabilities: np.ndarray) -> Finding:
+    box, _ = place_box(roi, Header(width=int(header.Columns), height=int(header.Rows), bits=0))
+    marked = roi.roi_id != roi.path.as_posix()  # else its name is its file's path, which is of no use in an archive
+    return Finding(header, box, roi.roi_id if marked else f"image {number}", probabilities)
+
+
+def _report(
+    findings: list[Finding], classes: Sequence[str], parameters: Sequence[str], settings: SrConfig
+) -> tuple[str, bytes]:
+    """SOP Instance UID of a study's report, and the bytes of its file."""
+    images = list({finding.image.filename: finding.image for finding in findings}.values())
+    _check_distinct(images)
+    identity = _identity(images)
+    try:
+        content = report_content(findings, classes, parameters, settings)
+        report = _document([_nameless(image) for image in images], content, settings)
+        for keyword, value in identity.items():
+            setattr(report, keyword, value)
+        file = io.BytesIO()
+        report.save_as(file, enforce_file_format=True)
+    except Exception as error:  # of many kinds, and their texts may quote the patient
+        kind = type(error).__name__
+        raise DataError(
+            f"the study of image {images[0].filename}: no report can be made of its header ({kind})"
+        ) from None
+    return str(report.SOPInstanceUID), file.getvalue()
+
+
+def _document(evidence: Sequence[Any], content: Any, settings: SrConfig) -> Any:
+    from highdicom.sr import ComprehensiveSR
+    from pydicom.uid import ExplicitVRLittleEndian, generate_uid
+
+    return ComprehensiveSR(
+        evidence=evidence,
+        content=content,
+        series_instance_uid=generate_uid(),
+        series_number=settings.series_number,
+        series_description=f"{ALGORITHM}: {settings.statement}"[:_LONG_STRING],
+        sop_instance_uid=generate_uid(),
+        instance_number=1,
+        manufacturer=settings.manufacturer,
+        manufacturer_model_name=ALGORITHM,
+        device_serial_number="none",
+        software_versions=VERSION,
+        is_complete=True,
+        is_final=False,
+        transfer_syntax_uid=ExplicitVRLittleEndian,
+        specific_character_set="ISO_IR 192",  # UTF-8, which holds every name
+    )
+
+
+def _check_distinct(images: Sequence[Any]) -> None:
+    """Two files of one UID are one image to an archive, and a region of it could be on either.
+
+    Raises:
+        DataError: there are two.
+    """
+    files: dict[str, Any] = {}
+    for image in images:
+        other = files.setdefault(str(image.SOPInstanceUID), image.filename)
+        if other != image.filename:
+            raise DataError(
+                f"image {image.filename}: it has the SOPInstanceUID of {other}, so a report cannot tell one from the "
+                "other; leave one of them out"
+            )
+
+
+def _identity(images: Sequence[Any]) -> dict[str, str]:
+    """Patient and study as the first image has them; a value that breaks its form is left empty.
+
+    Raises:
+        DataError: another image of the study is of another patient.
+    """
+    if len({str(image.get("PatientID", "") or "").strip() for image in images}) > 1:
+        raise DataError(
+            f"the study of image {images[0].filename}: its images name more than one PatientID; mend their headers"
+        )
+    found = {keyword: str(images[0].get(keyword, "") or "").strip() for keyword in _IDENTITY}
+    formed = {key: value if re.fullmatch(_FORMS.get(key, r"(?s).*"), value) else "" for key, value in found.items()}
+    return {
+        key: value for key, value in formed.items() if value or key not in ("IssuerOfPatientID", "StudyDescription")
+    }
+
+
+def _nameless(image: Any) -> pydicom.Dataset:
+    """What highdicom is given of an image: it writes names that it doubts to its log."""
+    header = pydicom.Dataset()
+    for keyword in _REFERENCE:
+        setattr(header, keyword, image[keyword].value)
+    for keyword in (*_BLANK, "StudyDate", "StudyTime"):
+        setattr(header, keyword, None)
+    return header

@@ -1,0 +1,70 @@
+"""Scores of whatever regions the user names, from whatever kind of model."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from itertools import islice
+from pathlib import Path
+
+import numpy as np
+
+from keras_cwp.augment.layer import load_policy
+from keras_cwp.augment.tta import VIEWS_POLICY, mean_probabilities
+from keras_cwp.data.annotations.roi import Roi
+from keras_cwp.data.crops import margin_px
+from keras_cwp.errors import DataError
+from keras_cwp.prediction.predictor import Predictor, check_probabilities, open_predictor
+from keras_cwp.prediction.regions import cut_regions, find_regions
+from keras_cwp.prediction.scored import scores_of
+from keras_cwp.scores import Scores
+
+_BATCH = 32
+
+
+def predict(
+    predictor: Predictor,
+    regions: list[Roi],
+    *,
+    views: int | None = None,
+    refuse: Callable[[DataError, int], None],
+    progress: Callable[[int, int], None] = lambda *_: None,
+) -> Scores:
+    """Scores of regions, in their order but grouped by radiograph, under the names that the user gave.
+
+    Args:
+        views: of test-time augmentation; 1: the crop as it is; None: as the model's figures were obtained.
+        refuse, progress: see `regions.cut_regions`.
+
+    Returns:
+        One row a region that could be used. A label that is not the model's is UNKNOWN_LABEL.
+
+    Raises:
+        CwpError: the model's answer is not finite.
+    """
+    contract = predictor.contract
+    margin = margin_px(contract.image_size, contract.context)
+    policy = load_policy(VIEWS_POLICY)
+    crops = cut_regions(regions, contract, refuse, progress)
+    kept: list[Roi] = []
+    answers = [np.zeros((0, len(contract.classes)))]
+    while some := list(islice(crops, _BATCH)):
+        kept += [roi for roi, _ in some]
+        batch = np.stack([crop for _, crop in some])
+        found = mean_probabilities(predictor.ask, batch, policy, contract.image_size, margin, views or contract.views)
+        answers.append(check_probabilities(found))
+    return scores_of(kept, contract.classes, np.concatenate(answers))
+
+
+def predict_table(model: Path, table: Path, images: Path, out: Path) -> Scores:
+    """Score a ROI table and write the Scores CSV.
+
+    Raises:
+        CwpError: a model, table or radiograph that cannot be used; nothing is written then.
+    """
+
+    def stop(error: DataError, _: int) -> None:
+        raise error
+
+    scores = predict(open_predictor(model), find_regions([table], images=images), refuse=stop)
+    scores.to_csv(out)
+    return scores

@@ -1,0 +1,147 @@
+"""From what the user names (images, folders, a ROI table) to crops as the network saw them in training."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import numpy as np
+
+from keras_cwp.data.annotations.read import read_rois
+from keras_cwp.data.annotations.roi import Roi
+from keras_cwp.data.crops import crop_roi, margin_px
+from keras_cwp.data.plan import place_box
+from keras_cwp.data.radiographs.dicom import is_dicom
+from keras_cwp.data.radiographs.radiograph import Header, Radiograph, read_radiograph
+from keras_cwp.errors import DataError
+from keras_cwp.training.run import ModelContract
+
+IMAGE_SUFFIXES = (".png", ".jpg", ".jpeg", ".tif", ".tiff", ".dcm", ".dicom")
+TABLE_SUFFIXES = (".csv", ".tsv", ".json", ".xml")
+_DICOM_HEAD = 132  # bytes
+
+
+def find_regions(inputs: list[Path], rois: Path | None = None, images: Path | None = None) -> list[Roi]:
+    """What to score, each once, in the order named.
+
+    Args:
+        inputs: images (the whole image is the region), folders (every radiograph in them and below), ROI tables.
+        rois: one more ROI table.
+        images: folder of the tables' images; None: where the table lies.
+
+    Returns:
+        Regions; label "" and patient None where nobody stated them.
+
+    Raises:
+        DataError: something that is not there, a table that cannot be read, nothing to score, a name given twice.
+    """
+    tables = [path for path in [*inputs, *([rois] if rois else [])] if _is_table(path) or path == rois]
+    found: list[Roi] = []
+    for path in [*inputs, *([rois] if rois else [])]:
+        if path in tables:
+            found += read_rois(path, images or path.parent, to_predict=True)
+        else:
+            found += [_whole(file) for file in _image_files(path)]
+    unique = {(roi.roi_id, roi.path): roi for roi in found}
+    if not unique:
+        raise DataError(f"nothing to score in {', '.join(map(str, inputs))}; looked for {', '.join(IMAGE_SUFFIXES)}")
+    names = [roi.roi_id for roi in unique.values()]
+    repeated = sorted({name for name in names if names.count(name) > 1})
+    if repeated:
+        raise DataError(f"roi_id {repeated[0]!r} stands in several of the inputs; score them one by one")
+    return list(unique.values())
+
+
+def cut_regions(
+    regions: list[Roi],
+    contract: ModelContract,
+    refuse: Callable[[DataError, int], None],
+    progress: Callable[[int, int], None] = lambda *_: None,
+) -> Iterator[tuple[Roi, np.ndarray]]:
+    """Each region with its crop, radiograph by radiograph; one that cannot be used is reported and left out.
+
+    Args:
+        refuse: gets the error and the number of regions lost to it.
+        progress: gets regions done and in all.
+
+    Yields:
+        Region and crop as `cut` gives it.
+    """
+    by_file: dict[Path, list[Roi]] = {}
+    for roi in regions:
+        by_file.setdefault(roi.path, []).append(roi)
+    done = 0
+    for path, of_file in by_file.items():
+        try:
+            radiograph = read_radiograph(path)
+        except DataError as error:
+            refuse(error, len(of_file))
+            of_file = []
+        for roi in of_file:
+            try:
+                yield roi, cut(radiograph, roi, contract)
+            except DataError as error:
+                refuse(error, 1)
+        done += len(by_file[path])
+        progress(done, len(regions))
+
+
+def cut(radiograph: Radiograph, roi: Roi, contract: ModelContract) -> np.ndarray:
+    """The training crop of one region, context included, which data/prepare stores rounded.
+
+    Returns:
+        float32 [image_size + 2 margin, image_size + 2 margin, 1] in [0, 1].
+
+    Raises:
+        DataError: its box lies outside the radiograph.
+    """
+    height, width = radiograph.pixels.shape
+    box, _ = place_box(roi, Header(width=width, height=height, bits=radiograph.bits))
+    crop = crop_roi(
+        radiograph.pixels,
+        box,
+        contract.image_size,
+        margin_px(contract.image_size, contract.context),
+        contract.square,  # type: ignore[arg-type]
+        _field_px(radiograph, roi, contract),
+    )
+    return (crop[..., None] / np.float32(radiograph.white)).clip(0, 1)
+
+
+def _field_px(radiograph: Radiograph, roi: Roi, contract: ModelContract) -> float | None:
+    """Side of the region in the radiograph's pixels, where the model was trained at one spacing."""
+    try:
+        spacing = float(roi.extra.get("spacing_mm") or radiograph.spacing_mm or 0)
+    except ValueError:
+        raise DataError(f"{roi.where}: spacing_mm is {roi.extra['spacing_mm']!r}, expected millimetres") from None
+    if not contract.spacing_mm or not spacing > 0:
+        return None
+    return contract.image_size * contract.spacing_mm / spacing
+
+
+def _whole(path: Path) -> Roi:
+    name = path.as_posix()
+    return Roi(image=name, path=path, patient_id=None, label="", box=None, roi_id=name, where=name)
+
+
+def _is_table(path: Path) -> bool:
+    return path.suffix.lower() in TABLE_SUFFIXES and path.is_file()
+
+
+def _image_files(path: Path) -> list[Path]:
+    if path.is_file():
+        return [path]
+    if not path.is_dir():
+        raise DataError(f"INPUT {path}: no such file or folder")
+    return sorted(file for file in path.rglob("*") if _is_radiograph(file))
+
+
+def _is_radiograph(path: Path) -> bool:
+    if path.name.startswith(".") or not path.is_file():
+        return False
+    if path.suffix.lower() in IMAGE_SUFFIXES:
+        return True
+    if path.suffix and not path.suffix[1:].isdigit():  # PACS exports often have no suffix, or part of a UID as one
+        return False
+    with open(path, "rb") as file:
+        return is_dicom(file.read(_DICOM_HEAD))

@@ -1,0 +1,101 @@
+"""Start a process with TensorFlow: its messages, memory, threads and worker processes."""
+
+from __future__ import annotations
+
+import contextlib
+import ctypes
+import multiprocessing
+import os
+import sys
+import threading
+
+from keras_cwp.errors import RunError
+
+
+def import_tensorflow(keep_memory: bool = True) -> None:
+    """Import it, and look for GPUs, with the process's standard error turned away.
+
+    TensorFlow's C++ part tells every user without a GPU so, on lines that no setting silences: they are
+    written before its log is set up. An error in the import is a Python exception and is not lost.
+
+    Args:
+        keep_memory: see `keep_freed_memory`; not for what runs for months, whose heap would fray.
+    """
+    if keep_memory:
+        keep_freed_memory()
+    sys.stderr.flush()
+    kept = os.dup(2)
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    try:
+        os.dup2(nowhere, 2)
+        import tensorflow as tf
+
+        tf.config.list_physical_devices()
+    finally:
+        os.dup2(kept, 2)
+        os.close(kept)
+        os.close(nowhere)
+
+
+def keep_freed_memory() -> None:
+    """Have glibc keep what it frees: training steps, like radiographs in a row, ask for the same large blocks again.
+
+    By default each goes back to the kernel, to be faulted in and cleared anew: a fifth of a training step's CPU time in
+    a profile. One arena, because those of further threads cannot hold large blocks. Does nothing where the C library
+    is another.
+    """
+    arena_max, mmap_threshold, trim_threshold = -8, -3, -1  # the parameters' numbers in malloc.h
+    with contextlib.suppress(OSError, AttributeError):
+        libc = ctypes.CDLL("libc.so.6")
+        libc.mallopt(arena_max, 1)
+        libc.mallopt(mmap_threshold, 2**30)
+        libc.mallopt(trim_threshold, 2**31 - 1)
+
+
+def give_back_freed_memory() -> None:
+    """Return to the kernel what was freed, after something large that will not come again soon.
+
+    Does nothing where the C library is another.
+    """
+    with contextlib.suppress(OSError, AttributeError):
+        ctypes.CDLL("libc.so.6").malloc_trim(0)
+
+
+def use_threads(threads: int | None) -> None:
+    """Have TensorFlow divide operations among so many threads; None leaves it at one a core of this process.
+
+    Raises:
+        RunError: TensorFlow has begun to work with another number.
+    """
+    import tensorflow as tf
+
+    if threads is None or tf.config.threading.get_intra_op_parallelism_threads() == threads:
+        return
+    try:
+        tf.config.threading.set_intra_op_parallelism_threads(threads)
+    except RuntimeError:
+        raise RunError(f"train.threads {threads}: TensorFlow runs with another number already; start anew") from None
+
+
+def cores() -> int:
+    """Cores that this process may use: what TensorFlow takes for its number of threads."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def leave_with_parent() -> None:
+    """End this process when its parent is gone: one that was killed cannot tell its children to stop."""
+    parent = multiprocessing.parent_process()
+
+    def wait() -> None:
+        if parent is not None:
+            parent.join()
+            os._exit(1)
+
+    threading.Thread(target=wait, daemon=True).start()
+
+
+def start_child(threads: int | None) -> None:
+    """Start TensorFlow with so many threads (see `use_threads`), and end when the parent does."""
+    leave_with_parent()
+    import_tensorflow()
+    use_threads(threads)

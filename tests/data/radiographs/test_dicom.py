@@ -1,0 +1,332 @@
+"""DICOM: every step from stored value to shade by hand, second implementations, refusals, and pydicom's own files."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import numpy as np
+import pydicom
+import pytest
+from pydicom.dataset import Dataset
+from pydicom.uid import ImplicitVRLittleEndian, JPEG2000Lossless, RLELossless
+from support.dicom_file import dicom
+
+from keras_cwp.data.radiographs.dicom import window_values
+from keras_cwp.data.radiographs.radiograph import Rules, read_header, read_radiograph
+from keras_cwp.errors import DataError
+
+RAMP = np.arange(0, 4096, 273, dtype=np.uint16).reshape(4, 4)  # 0, 273, …, 4095
+SMALL = np.arange(12, dtype=np.uint8).reshape(3, 4) * 20
+
+
+def shades(path: Path, **rules) -> np.ndarray:
+    return read_radiograph(path, Rules(**rules)).to_unit()
+
+
+def test_without_window_from_least_to_greatest(tmp_path):
+    got = shades(dicom(tmp_path / "a.dcm", RAMP + np.uint16(0)))
+    np.testing.assert_allclose(got, RAMP / 4095, atol=1e-6)
+
+
+def test_eight_bits(tmp_path):
+    np.testing.assert_allclose(shades(dicom(tmp_path / "a.dcm", SMALL, bits=8)), SMALL / 220, atol=1e-6)
+
+
+def test_monochrome1_is_inverted(tmp_path):
+    got = shades(dicom(tmp_path / "a.dcm", RAMP, PhotometricInterpretation="MONOCHROME1"))
+    np.testing.assert_allclose(got, 1 - RAMP / 4095, atol=1e-6)
+
+
+def test_signed_values(tmp_path):
+    signed = RAMP.astype(np.int16) - 2048
+    got = shades(dicom(tmp_path / "a.dcm", signed, WindowCenter="0", WindowWidth="2001"))
+    np.testing.assert_allclose(got, np.clip((signed + 0.5) / 2000 + 0.5, 0, 1), atol=1e-6)
+
+
+def test_rescale_comes_before_the_window(tmp_path):
+    path = dicom(
+        tmp_path / "a.dcm", RAMP, RescaleSlope="2", RescaleIntercept="-100", WindowCenter="3000", WindowWidth="4001"
+    )
+    values = RAMP * 2.0 - 100
+    np.testing.assert_allclose(shades(path), np.clip((values - 2999.5) / 4000 + 0.5, 0, 1), atol=1e-6)
+
+
+def test_linear_window_by_hand():
+    """PS3.3 C.11.2.1.2.1: c = 2048, w = 4096 maps 0 → 0 and 4095 → 1; below c - .5 - (w - 1)/2 is 0."""
+    np.testing.assert_allclose(window_values(np.array([-5, 0, 2047.5, 4095, 5000]), 2048, 4096), [0, 0, 0.5, 1, 1])
+
+
+def test_window_of_width_one_is_a_threshold():
+    np.testing.assert_array_equal(window_values(np.array([99.0, 99.5, 100.0]), 100, 1), [0, 0, 1])
+
+
+def test_linear_exact_and_sigmoid_by_hand():
+    np.testing.assert_allclose(window_values(np.array([0, 1, 2, 3]), 1, 2, "LINEAR_EXACT"), [0, 0.5, 1, 1])
+    expected = [1 / (1 + np.exp(4)), 0.5, 1 / (1 + np.exp(-4))]
+    np.testing.assert_allclose(window_values(np.array([0, 100, 200]), 100, 100, "SIGMOID"), expected)
+
+
+@pytest.mark.parametrize("function", ["LINEAR", "LINEAR_EXACT", "SIGMOID"])
+@pytest.mark.parametrize("photometric", ["MONOCHROME1", "MONOCHROME2"])
+def test_windows_agree_with_pydicom(function, photometric, tmp_path):
+    from pydicom.pixels import apply_windowing
+
+    path = dicom(
+        tmp_path / "a.dcm",
+        RAMP,
+        WindowCenter="1500",
+        WindowWidth="2000",
+        VOILUTFunction=function,
+        PhotometricInterpretation=photometric,
+    )
+    dataset = pydicom.dcmread(path)
+    theirs = apply_windowing(dataset.pixel_array, dataset) / 4095
+    np.testing.assert_allclose(shades(path), 1 - theirs if photometric == "MONOCHROME1" else theirs, atol=1e-6)
+
+
+def test_several_windows(tmp_path):
+    path = dicom(tmp_path / "a.dcm", RAMP, WindowCenter=["2048", "1000"], WindowWidth=["4096", "500"])
+    first, second, beyond = (shades(path, window=number) for number in (0, 1, 7))
+    np.testing.assert_allclose(first, RAMP / 4095, atol=1e-6)
+    np.testing.assert_allclose(second, np.clip((RAMP - 999.5) / 499 + 0.5, 0, 1), atol=1e-6)
+    np.testing.assert_array_equal(second, beyond)
+
+
+def table_item(first: int, data: list[int], bits: int) -> Dataset:
+    item = Dataset()
+    item.LUTDescriptor = [len(data), first, bits]
+    item.LUTData = data
+    item["LUTDescriptor"].VR = "US"
+    item["LUTData"].VR = "US"
+    return item
+
+
+def test_voi_table_comes_before_windows(tmp_path):
+    table = table_item(100, [0, 10, 200, 255], 8)
+    pixels = np.array([[0, 100, 101], [102, 103, 4000]], dtype=np.uint16)
+    path = dicom(tmp_path / "a.dcm", pixels, VOILUTSequence=[table], WindowCenter="5", WindowWidth="5")
+    np.testing.assert_allclose(shades(path), np.array([[0, 0, 10], [200, 255, 255]]) / 255, atol=1e-6)
+
+
+def test_modality_table(tmp_path):
+    table = table_item(0, [7, 5, 3, 1], 16)
+    table.ModalityLUTType = "US"
+    pixels = np.array([[0, 1], [2, 9]], dtype=np.uint16)
+    path = dicom(
+        tmp_path / "a.dcm",
+        pixels,
+        ModalityLUTSequence=[table],
+        WindowCenter="4",
+        WindowWidth="8",
+        VOILUTFunction="LINEAR_EXACT",
+    )
+    np.testing.assert_allclose(shades(path), np.array([[7, 5], [3, 1]]) / 8, atol=1e-6)
+
+
+def test_image_for_presentation_is_windowed_once_or_on_request_not_at_all(tmp_path):
+    path = dicom(
+        tmp_path / "a.dcm", RAMP, PresentationIntentType="FOR PRESENTATION", WindowCenter="1500", WindowWidth="2000"
+    )
+    np.testing.assert_allclose(shades(path), np.clip((RAMP - 1499.5) / 1999 + 0.5, 0, 1), atol=1e-6)
+    np.testing.assert_allclose(shades(path, voi="ignore"), RAMP / 4095, atol=1e-6)
+
+
+@pytest.mark.parametrize("photometric", ["MONOCHROME1", "MONOCHROME2"])
+def test_padding_is_black_and_does_not_set_the_scale(photometric, tmp_path):
+    pixels = np.array([[1000, 2000], [3000, 65535]], dtype=np.uint16)
+    path = dicom(tmp_path / "a.dcm", pixels, bits=16, PixelPaddingValue=65535, PhotometricInterpretation=photometric)
+    expected = [[0, 0.5], [1, 0]] if photometric == "MONOCHROME2" else [[1, 0.5], [0, 0]]
+    np.testing.assert_allclose(shades(path), expected, atol=1e-6)
+
+
+def test_padding_range(tmp_path):
+    pixels = np.array([[10, 20], [30, 40]], dtype=np.uint16)
+    path = dicom(tmp_path / "a.dcm", pixels, PixelPaddingValue=0, PixelPaddingRangeLimit=20)
+    np.testing.assert_allclose(shades(path), [[0, 0], [0, 1]], atol=1e-6)
+
+
+def test_flat_image(tmp_path):
+    assert (shades(dicom(tmp_path / "a.dcm", np.full((3, 3), 77, np.uint16))) == 0).all()
+
+
+def test_colour_becomes_luma(tmp_path):
+    colour = np.array([[[255, 0, 0], [0, 255, 0], [0, 0, 255]]], dtype=np.uint8)
+    np.testing.assert_allclose(shades(dicom(tmp_path / "a.dcm", colour, bits=8)), [[0.299, 0.587, 0.114]], atol=1e-6)
+
+
+@pytest.mark.parametrize("syntax", [ImplicitVRLittleEndian, RLELossless, JPEG2000Lossless])
+def test_transfer_syntaxes(syntax, tmp_path):
+    pixels = np.random.default_rng(0).integers(0, 4096, (32, 40), dtype=np.uint16)
+    plain = shades(dicom(tmp_path / "plain.dcm", pixels))
+    np.testing.assert_array_equal(shades(dicom(tmp_path / "a.dcm", pixels, syntax=syntax)), plain)
+
+
+def test_header(tmp_path):
+    path = dicom(
+        tmp_path / "a.dcm",
+        RAMP[:2],
+        PatientID=" P77 ",
+        Manufacturer="Maker",
+        Modality="DX",
+        ViewPosition="PA",
+        ImagerPixelSpacing=["0.2", "0.2"],
+        EstimatedRadiographicMagnificationFactor="1.25",
+    )
+    header = read_header(path)
+    assert (header.width, header.height, header.bits, header.patient_id) == (4, 2, 12, "P77")
+    assert header.spacing_mm == pytest.approx(0.16)
+    assert header.metadata == {
+        "file_type": "dicom",
+        "manufacturer": "Maker",
+        "modality": "DX",
+        "view": "PA",
+        "photometric": "MONOCHROME2",
+    }
+
+
+@pytest.mark.parametrize(
+    ("elements", "expected"),
+    [
+        ({}, None),
+        ({"PixelSpacing": ["0.15", "0.15"], "ImagerPixelSpacing": ["0.2", "0.2"]}, 0.15),
+        ({"PixelSpacing": ["0.1", "0.2"]}, None),
+        ({"PixelSpacing": ["0", "0"]}, None),
+        ({"ImagerPixelSpacing": ["0.2", "0.2"], "EstimatedRadiographicMagnificationFactor": "0"}, 0.2),
+    ],
+)
+def test_spacing(elements, expected, tmp_path):
+    assert read_header(dicom(tmp_path / "a.dcm", RAMP, **elements)).spacing_mm == expected
+
+
+REFUSED = {
+    "frames": ({"NumberOfFrames": 2}, "2 frames; a radiograph has one"),
+    "lateral": ({"ViewPosition": "LL"}, r"a lateral view \(ViewPosition LL\)"),
+    "palette": ({"PhotometricInterpretation": "PALETTE COLOR"}, "PhotometricInterpretation 'PALETTE COLOR'"),
+    "few bits": ({"BitsStored": 1}, "1 bits stored in 16"),
+    "no size": ({"Rows": 0}, "4 × 0 pixels"),
+    "window of no width": ({"WindowCenter": "5", "WindowWidth": "0"}, "window width 0.0 is too small"),
+    "negative width": (
+        {"WindowCenter": "5", "WindowWidth": "-3", "VOILUTFunction": "SIGMOID"},
+        "window width -3.0 is too small for the function SIGMOID",
+    ),
+    "function": ({"WindowCenter": "5", "WindowWidth": "9", "VOILUTFunction": "CUBIC"}, "window function 'CUBIC'"),
+    "fewer pixels": ({"Rows": 40}, "cannot decode transfer syntax Explicit VR Little Endian: .*less than expected"),
+}
+
+
+@pytest.mark.parametrize(("elements", "message"), REFUSED.values(), ids=REFUSED)
+def test_refused(elements, message, tmp_path):
+    with pytest.raises(DataError, match=rf"image .*a\.dcm: {message}"):
+        read_radiograph(dicom(tmp_path / "a.dcm", RAMP, **elements))
+
+
+def test_lateral_view_on_request(tmp_path):
+    path = dicom(tmp_path / "a.dcm", RAMP, ViewPosition="LATERAL")
+    assert read_radiograph(path, Rules(lateral=True)).metadata["view"] == "LATERAL"
+
+
+def test_no_pixel_data(tmp_path):
+    path = dicom(tmp_path / "a.dcm", RAMP)
+    dataset = pydicom.dcmread(path)
+    del dataset.PixelData
+    dataset.save_as(path)
+    with pytest.raises(DataError, match=r"a\.dcm: no pixel data in it"):
+        read_header(path)
+
+
+def test_missing_decoder_is_named(tmp_path, monkeypatch):
+    path = dicom(tmp_path / "a.dcm", np.zeros((64, 64), np.uint16), syntax=JPEG2000Lossless)
+    from pydicom.pixels.decoders import JPEG2000LosslessDecoder
+
+    monkeypatch.setattr(JPEG2000LosslessDecoder, "_available", {})
+    with pytest.raises(
+        DataError, match=r"cannot decode transfer syntax JPEG 2000 Image Compression .*missing dependencies: "
+    ):
+        read_radiograph(path)
+
+
+def test_too_many_pixels_are_noticed_before_decoding(tmp_path):
+    path = dicom(tmp_path / "a.dcm", RAMP, Rows=60000, Columns=60000)
+    with pytest.raises(DataError, match="60000 × 60000 pixels"):
+        read_radiograph(path)
+
+
+def test_bits_above_those_stored_do_not_count(tmp_path):
+    """Overlay bits in the high bits of a 12-bit image."""
+    path = dicom(tmp_path / "a.dcm", RAMP | np.uint16(0x8000), WindowCenter="2048", WindowWidth="4096")
+    np.testing.assert_allclose(shades(path), RAMP / 4095, atol=1e-6)
+
+
+def test_twins_on_real_pixels(shared, tmp_path):
+    """The radiograph, a true MONOCHROME1 twin made of it (pixels inverted, tag changed), and the shared one.
+
+    The shared twin holds the very same compressed pixels as the original under the other tag, so a reader that heeds
+    the tag shows it as the negative.
+    """
+    folder = shared / "data" / "dicom"
+    original = shades(folder / "rsna_chest.dcm")
+    assert original.shape == (1024, 1024)
+    assert read_header(folder / "rsna_chest.dcm").spacing_mm == pytest.approx(0.168)
+    inverted = np.rint(255 - 255 * original).astype(np.uint8)
+    twin = dicom(tmp_path / "twin.dcm", inverted, bits=8, PhotometricInterpretation="MONOCHROME1")
+    np.testing.assert_allclose(shades(twin), original, atol=0.5 / 255)
+    relabelled = pydicom.dcmread(folder / "rsna_chest_monochrome1.dcm")
+    assert relabelled.PixelData == pydicom.dcmread(folder / "rsna_chest.dcm").PixelData
+    np.testing.assert_allclose(shades(folder / "rsna_chest_monochrome1.dcm"), 1 - original, atol=1e-6)
+
+
+def own_files() -> list[Path]:
+    folder = Path(pydicom.__file__).parent / "data" / "test_files"
+    return sorted(folder.glob("*.dcm")) + sorted(file for file in folder.glob("dicomdirtests/*/*/*") if file.is_file())
+
+
+@pytest.mark.parametrize("name", ["RLE", "bigendian", "expb", "implicit", "jp2klossless", "jpeg_ls_lossless", "padded"])
+def test_every_lossless_encoding_gives_the_same_picture(name):
+    by_name = {path.name: path for path in own_files()}
+    np.testing.assert_array_equal(shades(by_name[f"MR_small_{name}.dcm"]), shades(by_name["MR_small.dcm"]))
+
+
+def test_jpeg_lossless_and_baseline_give_the_uncompressed_picture():
+    """Process 14, selection value 1, is exact; baseline differs by its loss."""
+    by_name = {path.name: shades(path) for path in own_files() if path.name.startswith("SC_rgb_jpeg_")}
+    plain = shades(next(path for path in own_files() if path.name == "SC_rgb_rle.dcm"))
+    np.testing.assert_array_equal(by_name["SC_rgb_jpeg_gdcm.dcm"], plain)
+    np.testing.assert_allclose(by_name["SC_rgb_jpeg_dcmtk.dcm"], plain, atol=2 / 255)
+
+
+# Those of pydicom's files that hold one grey or colour frame of 8 to 16 bits, and yet cannot be read: why.
+UNREADABLE = {
+    "ExplVR_BigEndNoMeta.dcm": "without its file header",
+    "ExplVR_LitEndNoMeta.dcm": "without its file header",
+    "6154": "a lateral view \\(ViewPosition LL\\)",
+    "JPEG-lossy.dcm": "cannot decode transfer syntax JPEG Extended",
+    "JPEG2000-embedded-sequence-delimiter.dcm": "cannot decode transfer syntax JPEG 2000",
+    "MR_truncated.dcm": "less than expected",
+    "badVR.dcm": "its DICOM header cannot be used",
+    "examples_palette.dcm": "PhotometricInterpretation 'PALETTE COLOR'",
+}
+OF_OTHER_KINDS = (
+    "no pixel data|frames; a radiograph has one|bits stored in|header cannot be used|without its file header"
+)
+
+
+@pytest.mark.filterwarnings("ignore::UserWarning")
+@pytest.mark.parametrize("path", own_files(), ids=lambda path: path.name)
+def test_pydicoms_own_files_read_or_are_refused_with_a_reason(path):
+    reason = UNREADABLE.get(path.name)
+    dataset = pydicom.dcmread(path, force=True)
+    if (
+        reason
+        or "PixelData" not in dataset
+        or int(dataset.get("NumberOfFrames", 1) or 1) > 1
+        or not (8 <= dataset.get("BitsStored", 0) <= 16)
+    ):
+        with pytest.raises(DataError, match=rf"{re.escape(path.name)}: .*({reason or OF_OTHER_KINDS})"):
+            read_radiograph(path)
+        return
+    picture = read_radiograph(path).to_unit()
+    assert picture.shape == (dataset.Rows, dataset.Columns)
+    assert np.isfinite(picture).all()
+    assert picture.min() >= 0
+    assert picture.max() <= 1
