@@ -30,7 +30,8 @@ _NOT_PIXELS = 1 << 16  # bytes; longer values are left in the file when only the
 _ROWS = 32  # of a radiograph looked up at a time: their indices stay in the cache
 _SQUARE_TOLERANCE = 0.01  # of row against column spacing
 _GREY = ("MONOCHROME1", "MONOCHROME2")
-_LUMA = np.array([0.299, 0.587, 0.114], dtype=np.float32)  # ITU-R BT.601
+# ITU-R BT.601 in units of 2**-16, as Pillow has them: sums of integers are the same on every processor
+LUMA_16_BIT = (19595, 38470, 7471)
 
 
 @dataclass(frozen=True)
@@ -184,9 +185,20 @@ def _stored(dataset: pydicom.Dataset, path: Path) -> np.ndarray:
         raise DataError(f"image {path}: cannot decode transfer syntax {name}: {reason}") from None
 
 
+def _luma(colours: np.ndarray, bits: int) -> np.ndarray:
+    """float32 [height, width] in [0, 1] from unsigned integers [height, width, 3] of so many bits.
+
+    Each pixel is computed from integers by itself. A matrix product would sum in an order that depends on the
+    processor and on the place in the array.
+    """
+    red, green, blue = (colours[..., channel].astype(np.int64) for channel in range(3))
+    total = red * LUMA_16_BIT[0] + green * LUMA_16_BIT[1] + blue * LUMA_16_BIT[2]
+    return (total / (2**16 * (2**bits - 1))).astype(np.float32)
+
+
 def _render(stored: np.ndarray, dataset: pydicom.Dataset, window: int | None) -> np.ndarray:
     if stored.ndim == 3:
-        return stored.astype(np.float32) @ (_LUMA / np.float32(2 ** int(dataset.BitsStored) - 1))
+        return _luma(stored, int(dataset.BitsStored))
     pattern = stored.view(f"u{stored.itemsize}")
     every = np.arange(1 << 8 * stored.itemsize, dtype=pattern.dtype).view(stored.dtype)  # value of each bit pattern
     padding = _padding(every, dataset)

@@ -276,6 +276,20 @@ def test_twins_on_real_pixels(shared, tmp_path):
     np.testing.assert_allclose(shades(folder / "rsna_chest_monochrome1.dcm"), 1 - original, atol=1e-6)
 
 
+def test_grey_of_a_colour_does_not_depend_on_its_place(tmp_path):
+    colours = np.random.default_rng(0).integers(0, 256, (7, 3), dtype=np.uint8)
+    index = np.random.default_rng(1).integers(0, len(colours), (97, 231))
+    found = shades(dicom(tmp_path / "a.dcm", colours[index], bits=8))
+    for number in range(len(colours)):
+        assert len(np.unique(found[index == number])) == 1
+
+
+def test_grey_of_equal_channels_is_exact(tmp_path):
+    ramp = np.repeat(np.arange(256, dtype=np.uint8)[None, :, None], 3, axis=2)
+    found = shades(dicom(tmp_path / "a.dcm", ramp, bits=8))
+    np.testing.assert_array_equal(found[0], np.arange(256, dtype=np.float32) / 255)
+
+
 def own_files() -> list[Path]:
     folder = Path(pydicom.__file__).parent / "data" / "test_files"
     return sorted(folder.glob("*.dcm")) + sorted(file for file in folder.glob("dicomdirtests/*/*/*") if file.is_file())
