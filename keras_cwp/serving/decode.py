@@ -7,8 +7,6 @@ from typing import Any
 
 import tensorflow as tf
 
-from keras_cwp.data.radiographs.dicom import LUMA_16_BIT
-
 OK = "ok"
 UNREADABLE = "the bytes are not a readable PNG or JPEG image"
 _PNG_HEAD = b"\x89PNG\r\n\x1a\n"
@@ -18,6 +16,7 @@ _PNG_SIDES = 16  # byte offset of IHDR's width and height, big-endian 32 bits ea
 # each block of 64 pixels.
 _PNG_PIXELS_A_BYTE = 8 * 1032
 _JPEG_PIXELS_A_BYTE = 8 * 64
+_LUMA_16_BIT = (19595, 38470, 7471)
 _HALF_16_BIT = 1 << 15
 _PARALLEL_ROWS = 8
 
@@ -106,7 +105,7 @@ def _luma(pixels: Any) -> Any:
     grey = tf.cond(
         tf.shape(pixels)[2] == 2,
         lambda: values[..., 0],
-        lambda: tf.bitwise.right_shift(tf.tensordot(values[..., :3], LUMA_16_BIT, 1) + _HALF_16_BIT, 16),
+        lambda: tf.bitwise.right_shift(tf.tensordot(values[..., :3], _LUMA_16_BIT, 1) + _HALF_16_BIT, 16),
     )
     return tf.cast(grey, tf.float32) / 255
 

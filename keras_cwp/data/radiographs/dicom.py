@@ -30,8 +30,7 @@ _NOT_PIXELS = 1 << 16  # bytes; longer values are left in the file when only the
 _ROWS = 32  # of a radiograph looked up at a time: their indices stay in the cache
 _SQUARE_TOLERANCE = 0.01  # of row against column spacing
 _GREY = ("MONOCHROME1", "MONOCHROME2")
-# ITU-R BT.601 in units of 2**-16, as Pillow has them: sums of integers are the same on every processor
-LUMA_16_BIT = (19595, 38470, 7471)
+_LUMA_THOUSANDTHS = (299, 587, 114)  # ITU-R BT.601; sums of integers are the same on every processor
 
 
 @dataclass(frozen=True)
@@ -191,9 +190,8 @@ def _luma(colours: np.ndarray, bits: int) -> np.ndarray:
     Each pixel is computed from integers by itself. A matrix product would sum in an order that depends on the
     processor and on the place in the array.
     """
-    red, green, blue = (colours[..., channel].astype(np.int64) for channel in range(3))
-    total = red * LUMA_16_BIT[0] + green * LUMA_16_BIT[1] + blue * LUMA_16_BIT[2]
-    return (total / (2**16 * (2**bits - 1))).astype(np.float32)
+    weighted = [colours[..., channel].astype(np.int64) * weight for channel, weight in enumerate(_LUMA_THOUSANDTHS)]
+    return (sum(weighted) / (1000 * (2**bits - 1))).astype(np.float32)
 
 
 def _render(stored: np.ndarray, dataset: pydicom.Dataset, window: int | None) -> np.ndarray:
