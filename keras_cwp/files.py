@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import ctypes
+import hashlib
 import os
 import shutil
 import tempfile
@@ -14,6 +15,7 @@ from keras_cwp.errors import CwpError
 
 _HERE = -100  # AT_FDCWD of fcntl.h
 _EXCHANGE = 2  # RENAME_EXCHANGE of renameat2(2), Linux 3.15
+_CHUNK_BYTES = 1 << 20
 
 
 def write_text(path: Path | str, text: str) -> None:
@@ -42,6 +44,19 @@ def write_bytes(path: Path | str, content: bytes) -> None:
         if beside is not None:
             beside.unlink(missing_ok=True)
         raise CwpError(f"cannot write {path}: {error.strerror}") from None
+
+
+def file_sha256(path: Path) -> str:
+    """Hexadecimal SHA-256 of a file, read in pieces.
+
+    Raises:
+        OSError: it cannot be read.
+    """
+    digest = hashlib.sha256()
+    with open(path, "rb") as file:
+        while chunk := file.read(_CHUNK_BYTES):
+            digest.update(chunk)
+    return digest.hexdigest()
 
 
 @contextlib.contextmanager

@@ -22,8 +22,8 @@ from keras_cwp.data.manifest import ManifestRow
 from keras_cwp.data.plan import Picture, Plan
 from keras_cwp.data.prepared import PreparedData
 from keras_cwp.data.radiographs.radiograph import decode, read_bytes, rules_of
-from keras_cwp.data.records import file_sha256
 from keras_cwp.errors import DataError
+from keras_cwp.files import file_sha256
 from keras_cwp.runtime import keep_freed_memory, leave_with_parent
 
 _CHUNK, _CHUNK_ROIS = 8, 256  # radiographs handed to a process at a time, fewer where they have many ROIs

@@ -15,6 +15,7 @@ from keras_cwp.config import DataConfig
 from keras_cwp.data import plan as planning
 from keras_cwp.data.annotations.read import read_rois
 from keras_cwp.data.annotations.roi import Roi
+from keras_cwp.data.crop_file import CROPS_FILE, CropWriter
 from keras_cwp.data.cut import Crops, Source, cut_all, geometry
 from keras_cwp.data.fingerprints import crop_digest
 from keras_cwp.data.manifest import write_manifest
@@ -22,10 +23,8 @@ from keras_cwp.data.plan import Picture, Plan
 from keras_cwp.data.prepared import DATASET_FILE, FORMAT_VERSION, MANIFEST_FILE, PreparedData, hash_of, is_prepared
 from keras_cwp.data.provenance import extra_names, manifest_rows, salt_of
 from keras_cwp.data.radiographs.radiograph import read_bytes
-from keras_cwp.data.records import about_shards, encode_example, file_sha256, shard_name, write_shard
-from keras_cwp.data.spool import Spool
 from keras_cwp.errors import DataError
-from keras_cwp.files import replaced_folder
+from keras_cwp.files import file_sha256, replaced_folder
 
 JOINT = " + "  # between the ids of one patient
 
@@ -153,22 +152,18 @@ def _earlier(out: Path) -> PreparedData | None:
 
 
 def _write(folder: Path, plan: Plan, cut: Iterator[tuple[Picture, Crops]], config: DataConfig) -> None:
-    little = np.dtype(plan.dtype).newbyteorder("<")
-    size = config.rois_per_shard
     meta = _meta(plan, config)
     sources: dict[str, Source] = {}
     digests = [""] * len(plan.rois) if config.link_duplicates else None
-    written: dict[int, dict[str, object]] = {}
-    with Spool(folder / "spool", plan.crop_size**2 * little.itemsize, size, len(plan.rois)) as spool:
+    shape = (len(plan.rois), plan.crop_size, plan.crop_size)
+    with CropWriter(folder / CROPS_FILE, shape, np.dtype(plan.dtype).newbyteorder("<")) as file:
         for picture, crops in cut:
             sources[picture.image] = crops.source
             for row, crop in zip(picture.rows, crops.crops, strict=True):
+                file.put(row, crop)
                 if digests is not None:
                     digests[row] = crop_digest(crop, plan.margin, row)
-                complete = spool.put(row, np.ascontiguousarray(crop, dtype=little))
-                if complete is not None:
-                    written[complete] = _write_shard(folder, plan, spool, complete, meta)
-    meta["shards"] = [written[shard] for shard in sorted(written)]
+    meta["crops_sha256"] = file_sha256(folder / CROPS_FILE)
     if digests is not None:
         plan = _linked(plan, sources, digests)
     meta["counts"] = _counts(plan)
@@ -176,15 +171,6 @@ def _write(folder: Path, plan: Plan, cut: Iterator[tuple[Picture, Crops]], confi
     write_manifest(folder / MANIFEST_FILE, manifest_rows(plan, sources, config, salt), extra_names(plan))
     meta |= {"data_hash": hash_of(meta, folder / MANIFEST_FILE), "salt": salt}
     (folder / DATASET_FILE).write_text(json.dumps(meta, indent=1), encoding="utf-8")
-
-
-def _write_shard(folder: Path, plan: Plan, spool: Spool, shard: int, meta: dict[str, object]) -> dict[str, object]:
-    rois, size = len(plan.rois), spool.rows_per_shard
-    rows = range(shard * size, min((shard + 1) * size, rois))
-    path = folder / shard_name(shard, -(-rois // size))
-    about = about_shards(meta)
-    write_shard(path, (encode_example(plan.labels[row], row, spool.get(row), about) for row in rows))
-    return {"file": path.name, "rois": len(rows), "sha256": file_sha256(path)}
 
 
 def _meta(plan: Plan, config: DataConfig) -> dict[str, object]:

@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from keras_cwp.config import Config, ModelConfig, dump_config, load_config
+from keras_cwp.config import Config, ModelConfig, dump_config, read_stored_config
 from keras_cwp.errors import RunError
 from keras_cwp.files import write_text
 from keras_cwp.scores import Scores
@@ -65,7 +65,7 @@ class RunFolder:
     @property
     def config(self) -> Config:
         """The resolved configuration of the run."""
-        return load_config(self._existing("config.yaml"))
+        return read_stored_config(self._existing("config.yaml"))
 
     @property
     def scores(self) -> Scores:
@@ -105,7 +105,7 @@ class RunFolder:
     def model_config(self, folder: Path) -> ModelConfig:
         """The network of one of `model_folders`: the run's, or what nested cross-validation chose in that fold."""
         own = folder / "config.yaml"
-        return (load_config(own) if own.is_file() else self.config).model
+        return (read_stored_config(own) if own.is_file() else self.config).model
 
     def _existing(self, name: str) -> Path:
         path = self.path / name

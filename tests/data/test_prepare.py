@@ -3,25 +3,27 @@
 from __future__ import annotations
 
 import errno
+import hashlib
 import json
-import os
 import pathlib
 import shutil
+from pathlib import Path
 
 import numpy as np
 import pytest
 from PIL import Image
 
 from keras_cwp.config import DataConfig
+from keras_cwp.data import crop_file
 from keras_cwp.data.crops import crop_roi
 from keras_cwp.data.prepare import prepare, prepare_cached
 from keras_cwp.data.prepared import PreparedData
 from keras_cwp.errors import CwpError, DataError
 
-CONFIG = DataConfig(image_size=32, rois_per_shard=4)
+CONFIG = DataConfig(image_size=32)
 
 
-def test_records_are_the_crops_of_the_rois(good_table, images, tmp_path):
+def test_rows_are_the_crops_of_the_rois(good_table, images, tmp_path):
     data = prepare(good_table, images, tmp_path / "data", CONFIG)
     assert data.classes == ("normal", "sick")
     assert (data.image_size, data.margin, data.crop_size) == (32, 8, 48)
@@ -41,23 +43,14 @@ def test_dataset_json(good_table, images, tmp_path):
     assert meta["classes"] == ["normal", "sick"]
     assert (meta["image_size"], meta["crop_size"], meta["context"], meta["dtype"]) == (32, 48, 0.25, "uint8")
     assert meta["counts"] == {"rois": 6, "images": 5, "patients": 4}
-    assert [(s["file"], s["rois"]) for s in meta["shards"]] == [
-        ("rois-00000-of-00002.tfrecord", 4),
-        ("rois-00001-of-00002.tfrecord", 2),
-    ]
+    assert meta["crops_sha256"] == hashlib.sha256((tmp_path / "data" / "crops.npy").read_bytes()).hexdigest()
 
 
-def test_records_are_tensorflow_examples(good_table, images, tmp_path):
-    import tensorflow as tf
-
+def test_crops_are_a_plain_numpy_file(good_table, images, tmp_path):
     data = prepare(good_table, images, tmp_path / "data", CONFIG)
-    schema = {name: tf.io.FixedLenFeature([], tf.int64) for name in ("row", "label")}
-    schema["pixels"] = tf.io.FixedLenFeature([], tf.string)
-    files = sorted(str(path) for path in data.path.glob("*.tfrecord"))
-    for row, record in enumerate(tf.data.TFRecordDataset(files)):
-        example = tf.io.parse_single_example(record, schema)
-        assert (int(example["row"]), int(example["label"])) == (row, data.labels[row])
-        assert example["pixels"].numpy() == data.read(np.array([row])).tobytes()
+    crops = np.load(data.path / "crops.npy", allow_pickle=False)
+    assert (crops.shape, crops.dtype) == ((6, 48, 48), np.uint8)
+    np.testing.assert_array_equal(crops, data.read(np.arange(6)))
 
 
 def test_sixteen_bits_are_kept_and_eight_bits_fit_in(good_table, images, tmp_path):
@@ -73,10 +66,18 @@ def test_sixteen_bits_are_kept_and_eight_bits_fit_in(good_table, images, tmp_pat
     np.testing.assert_allclose(data.read(np.array([1]))[0] / 257, eight, atol=0.01)
 
 
-def test_scratch_file_is_gone(good_table, images, tmp_path):
+def test_nothing_else_is_in_the_folder(good_table, images, tmp_path):
     data = prepare(good_table, images, tmp_path / "data", CONFIG)
-    names = sorted(path.name for path in data.path.iterdir())
-    assert names == ["dataset.json", "manifest.csv", *(f"rois-0000{n}-of-00002.tfrecord" for n in range(2))]
+    assert sorted(path.name for path in data.path.iterdir()) == ["crops.npy", "dataset.json", "manifest.csv"]
+
+
+def test_data_set_of_an_earlier_version_is_replaced(good_table, images, tmp_path):
+    data = prepare(good_table, images, tmp_path / "data", CONFIG)
+    before = read_all(data.path)
+    (data.path / "crops.npy").rename(data.path / "rois-00000-of-00001.tfrecord")
+    (data.path / "dataset.json").write_text(json.dumps({**data.meta, "format_version": 2, "shards": []}))
+    prepare(good_table, images, tmp_path / "data", CONFIG)
+    assert read_all(tmp_path / "data") == before
 
 
 def test_whole_images_have_no_margin(table, images, tmp_path):
@@ -265,42 +266,14 @@ def test_full_disk_leaves_the_old_data_set(good_table, images, tmp_path, monkeyp
     assert not [entry for entry in tmp_path.iterdir() if "preparing" in entry.name]
 
 
-def test_disk_that_takes_a_part_of_a_crop(good_table, images, tmp_path, monkeypatch):
-    really = os.pwrite
-    monkeypatch.setattr(os, "pwrite", lambda file, crop, place: really(file, bytes(crop)[:100], place))
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="/dev/full is of Linux")
+def test_disk_that_is_full_under_the_crops(good_table, images, tmp_path, monkeypatch):
+    """The crops go to /dev/full, which refuses what is written to it as a full disk does."""
+    monkeypatch.setattr(crop_file, "open", lambda _, mode: open("/dev/full", mode), raising=False)  # noqa: SIM115
+    before = {entry.name for entry in tmp_path.iterdir()}
     with pytest.raises(CwpError, match=r"cannot write .*data: No space left on device"):
         prepare(good_table, images, tmp_path / "data", CONFIG)
-    assert not (tmp_path / "data").exists()
-
-
-def test_full_disk_under_a_shard(good_table, images, tmp_path, monkeypatch):
-    import tensorflow as tf
-
-    def refuse(*_: object) -> None:
-        raise tf.errors.ResourceExhaustedError(None, None, "rois.tfrecord; No space left on device")
-
-    monkeypatch.setattr(tf.io, "TFRecordWriter", refuse)
-    with pytest.raises(CwpError, match=r"cannot write .*tfrecord: .*No space left on device"):
-        prepare(good_table, images, tmp_path / "data", CONFIG)
-    assert not (tmp_path / "data").exists()
-
-
-def test_a_shard_by_itself_says_what_it_is(good_table, images, tmp_path):
-    import tensorflow as tf
-
-    data = prepare(good_table, images, tmp_path / "data", CONFIG)
-    for record in tf.data.TFRecordDataset(sorted(map(str, data.path.glob("*.tfrecord")))):
-        about = tf.train.Example.FromString(record.numpy()).features.feature["about"].bytes_list.value[0]
-        assert json.loads(about) == {
-            "format_version": 2,
-            "classes": ["normal", "sick"],
-            "image_size": 32,
-            "crop_size": 48,
-            "context": 0.25,
-            "square": "pad",
-            "spacing_mm": None,
-            "dtype": "uint8",
-        }
+    assert {entry.name for entry in tmp_path.iterdir()} == before
 
 
 def test_scale_of_a_stretched_box(table, images, tmp_path):
@@ -318,8 +291,8 @@ def test_cache_is_used_and_mended(good_table, images, tmp_path, monkeypatch):
     stamp = (first.path / "dataset.json").stat().st_mtime_ns
     assert prepare_cached(good_table, images, CONFIG).path == first.path
     assert (first.path / "dataset.json").stat().st_mtime_ns == stamp
-    shard = first.path / "rois-00001-of-00002.tfrecord"
-    shard.write_bytes(shard.read_bytes()[:-9])
+    crops = first.path / "crops.npy"
+    crops.write_bytes(crops.read_bytes()[:-9])
     assert prepare_cached(good_table, images, CONFIG).path == first.path
     PreparedData.open(first.path)
 
