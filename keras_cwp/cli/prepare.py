@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from typing import Any
 
 import click
@@ -37,10 +36,10 @@ def command(
     from keras_cwp.cli.progress import progress_bar
     from keras_cwp.config import load_config
     from keras_cwp.data.prepare import prepare
-    from keras_cwp.runtime import import_tensorflow
+    from keras_cwp.runtime import cores, keep_freed_memory
 
     settings = load_config(config, overrides).data
-    import_tensorflow()  # writes the shards
+    keep_freed_memory()
     with progress_bar("radiographs") as progress:
         data = prepare(
             rois,
@@ -48,7 +47,7 @@ def command(
             out,
             settings,
             **table,
-            workers=workers or os.cpu_count() or 1,
+            workers=workers or cores(),
             note=lambda line: click.echo(f"note: {line}", err=True),
             progress=progress,
         )
