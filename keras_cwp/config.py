@@ -77,7 +77,9 @@ class DataConfig(Section):
     spacing_mm: float | None = Field(
         None, gt=0, description="resample every radiograph to this pixel spacing first; none: keep its own"
     )
-    max_pixels: int = Field(100_000_000, ge=1, description="a larger radiograph is refused, pixels")
+    max_pixels: int = Field(  # twice the largest detector; a file that claims more is a mistake or an attack
+        100_000_000, ge=1, description="a larger radiograph is refused, pixels"
+    )
     voi: Literal["apply", "ignore"] = Field(
         "apply", description="DICOM's VOI LUT or window: ignore for exports whose pixels went through it already"
     )

@@ -7,6 +7,8 @@ import hashlib
 import json
 import pathlib
 import shutil
+from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import TimeoutError as NotYet
 from pathlib import Path
 
 import numpy as np
@@ -19,6 +21,7 @@ from keras_cwp.data.crops import crop_roi
 from keras_cwp.data.prepare import prepare, prepare_cached
 from keras_cwp.data.prepared import PreparedData
 from keras_cwp.errors import CwpError, DataError
+from keras_cwp.files import locked_folder
 
 CONFIG = DataConfig(image_size=32)
 
@@ -33,7 +36,7 @@ def test_rows_are_the_crops_of_the_rois(good_table, images, tmp_path):
     assert stored.dtype == np.uint8
     for row, crop in zip(data.manifest, stored, strict=True):
         pixels = np.asarray(Image.open(images / row.image))
-        expected = crop_roi(pixels, (row.x, row.y, row.width, row.height), 32, 8)
+        expected = crop_roi(pixels, (row.x, row.y, row.width, row.height), 32, 8, "pad")
         np.testing.assert_array_equal(crop, np.rint(expected))
 
 
@@ -59,10 +62,10 @@ def test_sixteen_bits_are_kept_and_eight_bits_fit_in(good_table, images, tmp_pat
     data = prepare(good_table, images, tmp_path / "data", CONFIG)
     assert data.dtype == np.dtype("<u2")
     row = data.manifest[0]
-    expected = crop_roi(deep, (row.x, row.y, row.width, row.height), 32, 8)
+    expected = crop_roi(deep, (row.x, row.y, row.width, row.height), 32, 8, "pad")
     np.testing.assert_array_equal(data.read(np.array([0]))[0], np.rint(expected))
     row = data.manifest[1]
-    eight = crop_roi(np.asarray(Image.open(images / "b.png")), (row.x, row.y, row.width, row.height), 32, 8)
+    eight = crop_roi(np.asarray(Image.open(images / "b.png")), (row.x, row.y, row.width, row.height), 32, 8, "pad")
     np.testing.assert_allclose(data.read(np.array([1]))[0] / 257, eight, atol=0.01)
 
 
@@ -117,7 +120,7 @@ def test_common_spacing_gives_one_scale(table, images, tmp_path):
     data = prepare(path, images, tmp_path / "data", DataConfig(image_size=32, context=0, spacing_mm=0.2))
     for number, (name, box) in enumerate([("a", (-10, -10, 64, 64)), ("b", (27, 17, 16, 16))]):
         pixels = np.asarray(Image.open(images / f"{name}.png"))
-        np.testing.assert_array_equal(data.read(np.array([number]))[0], np.rint(crop_roi(pixels, box, 32, 0)))
+        np.testing.assert_array_equal(data.read(np.array([number]))[0], np.rint(crop_roi(pixels, box, 32, 0, "pad")))
 
 
 def test_missing_spacing_is_said_once(good_table, images, tmp_path):
@@ -154,7 +157,7 @@ def test_changed_pixels_change_the_hash(good_table, images, tmp_path):
 
 def test_nothing_is_left_beside(good_table, images, tmp_path):
     before = {path.name for path in tmp_path.iterdir()}
-    abandoned = tmp_path / f".data.preparing.{2**22 + 1}.xyz"  # no process has so high a number on Linux
+    abandoned = tmp_path / ".data.preparing.xyz"
     abandoned.mkdir()
     prepare(good_table, images, tmp_path / "data", CONFIG)
     prepare(good_table, images, tmp_path / "data", CONFIG)
@@ -310,3 +313,24 @@ def test_real_radiographs(shared, tmp_path):
     data = prepare(folder / "rois.csv", folder / "images", tmp_path / "data", DataConfig(image_size=64))
     assert data.meta["counts"] == {"rois": 187, "images": 69, "patients": 52}
     assert np.bincount(data.labels).tolist() == [33, 53, 101]  # large_opacity, normal, small_opacities
+
+
+def test_folder_that_another_process_prepares_into_is_refused(good_table, images, tmp_path):
+    before = read_all(prepare(good_table, images, tmp_path / "data", CONFIG).path)
+    with locked_folder(tmp_path / "data"), pytest.raises(CwpError, match="data is in use by another process"):
+        prepare(good_table, images, tmp_path / "data", CONFIG)
+    assert read_all(tmp_path / "data") == before
+    assert len(prepare(good_table, images, tmp_path / "data", CONFIG)) == 6
+
+
+def test_cache_waits_for_another_process_and_takes_what_that_made(good_table, images, tmp_path, monkeypatch):
+    monkeypatch.setenv("KERAS_CWP_CACHE", str(tmp_path / "cache"))
+    made = prepare_cached(good_table, images, CONFIG).path
+    aside = made.rename(tmp_path / "aside")
+    with locked_folder(made):  # as another process would
+        waiting = ThreadPoolExecutor().submit(prepare_cached, good_table, images, CONFIG)
+        with pytest.raises(NotYet):
+            waiting.result(timeout=0.5)
+        stamp = (aside.rename(made) / "crops.npy").stat().st_mtime_ns
+    assert waiting.result(timeout=60).path == made
+    assert (made / "crops.npy").stat().st_mtime_ns == stamp
