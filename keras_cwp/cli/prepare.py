@@ -36,9 +36,10 @@ def command(
     the radiographs are DICOM and name their patient.
     """
     from keras_cwp.api.data import prepare
-    from keras_cwp.runtime import cores
+    from keras_cwp.runtime import cores, keep_freed_memory
 
     settings = settings_of(config, overrides, {})
+    keep_freed_memory()
     data = prepare(rois, images, out, table=table, workers=workers or cores(), console=output.console, **settings)
     counts = data.meta["counts"]
     output.result(
