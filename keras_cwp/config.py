@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import copy
+import difflib
 import re
 from collections.abc import Iterable, Mapping
 from pathlib import Path
@@ -177,20 +179,77 @@ class Config(Section):
     )
 
 
-def load_config(path: Path | str | None = None, overrides: Iterable[str] = ()) -> Config:
-    """Read a YAML configuration and lay `section.key=value` overrides over it.
+def load_config(
+    source: Path | str | Mapping[str, Any] | Config | None = None,
+    overrides: Iterable[str] | Mapping[str, Any] = (),
+) -> Config:
+    """Read a configuration and lay single keys over it.
 
     Args:
-        path: a YAML file; None for the defaults alone.
-        overrides: `train.epochs=5`; the value is read as YAML.
+        source: a YAML file, its tree, or a configuration; None for the defaults alone.
+        overrides: `section.key=value` as on the command line, where the value is read as YAML, or a mapping of
+            `section.key` to a value.
 
     Raises:
         ConfigError: no such file, not YAML, an unknown key, a value of the wrong type or range.
     """
-    tree = {} if path is None else read_yaml(Path(path))
-    for item in overrides:
-        _lay_over(tree, item)
-    return validated(Config, tree, f"configuration {path}" if path else "configuration")
+    where = "configuration"
+    if isinstance(source, Config):
+        tree = source.model_dump(exclude_unset=True)
+    elif isinstance(source, Mapping):
+        tree = copy.deepcopy(dict(source))
+    else:
+        tree = {} if source is None else read_yaml(Path(source))
+        where = f"configuration {source}" if source else where
+    if not isinstance(overrides, Mapping):
+        overrides = parse_overrides(overrides)
+    for name, value in overrides.items():
+        _lay_over(tree, name, value)
+    return validated(Config, tree, where)
+
+
+def parse_overrides(items: Iterable[str]) -> dict[str, Any]:
+    """`section.key=value` texts as a mapping; a later item counts.
+
+    Raises:
+        ConfigError: no `=`, an empty key, or a value that is not YAML.
+    """
+    found = {}
+    for item in items:
+        name, equals, text = item.partition("=")
+        if not equals or not all(name.strip().split(".")):
+            raise ConfigError(f"--set {item!r}: expected section.key=value, for example train.epochs=5")
+        try:
+            found[name.strip()] = parse_yaml(text)
+        except yaml.YAMLError:
+            raise ConfigError(f"--set {item!r}: the value is not YAML") from None
+    return found
+
+
+def dotted_keys(settings: Mapping[str, Any]) -> dict[str, Any]:
+    """Settings by `section.key`; a key without its section, such as `epochs`, gets it.
+
+    Raises:
+        ConfigError: a key that no section has.
+    """
+    sections = {key: f"{section}.{key}" for section, keys in _sections().items() for key in keys}
+    known = sections | {"seed": "seed"}
+    found = {}
+    for name, value in settings.items():
+        if "." not in name and name not in known:
+            near = difflib.get_close_matches(name, known, n=1)
+            hint = f"did you mean {near[0]!r}?" if near else f"known are {', '.join(sorted(known))}"
+            raise ConfigError(f"setting {name!r}: no such key; {hint}")
+        found[name if "." in name else known[name]] = value
+    return found
+
+
+def _sections() -> dict[str, list[str]]:
+    return {
+        name: list(field.annotation.model_fields)
+        for name, field in Config.model_fields.items()
+        if isinstance(field.annotation, type) and issubclass(field.annotation, Section)
+    }
 
 
 def read_stored_config(path: Path) -> Config:
@@ -287,20 +346,16 @@ def _is_none(value: Any) -> bool:
     return isinstance(value, str) and value.strip().lower() in ("none", "null", "~", "")
 
 
-def _lay_over(tree: dict[str, Any], item: str) -> None:
-    name, equals, text = item.partition("=")
-    keys = name.strip().split(".")
-    if not equals or not all(keys):
-        raise ConfigError(f"--set {item!r}: expected section.key=value, for example train.epochs=5")
-    for key in keys[:-1]:
-        below = tree.setdefault(key, {})
+def _lay_over(tree: dict[str, Any], name: str, value: Any) -> None:
+    *sections, key = name.split(".")
+    for section in sections:
+        below = tree.get(section)
+        if below is None:
+            below = tree[section] = {}
         if not isinstance(below, dict):
-            raise ConfigError(f"--set {item!r}: {key!r} is a value, not a section")
+            raise ConfigError(f"setting {name!r}: {section!r} is a value, not a section")
         tree = below
-    try:
-        tree[keys[-1]] = parse_yaml(text)
-    except yaml.YAMLError:
-        raise ConfigError(f"--set {item!r}: the value is not YAML") from None
+    tree[key] = value
 
 
 def _explain(error: ValidationError, where: str, schema: type[BaseModel]) -> str:
