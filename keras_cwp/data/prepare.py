@@ -7,6 +7,7 @@ import json
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -17,6 +18,7 @@ from keras_cwp.data.annotations.roi import Roi
 from keras_cwp.data.crop_file import CROPS_FILE, CropWriter
 from keras_cwp.data.cut import Crops, Source, cut_all, geometry
 from keras_cwp.data.fingerprints import crop_digest
+from keras_cwp.data.grey_range import narrow_range_note
 from keras_cwp.data.manifest import write_manifest
 from keras_cwp.data.plan import Picture, Plan
 from keras_cwp.data.prepared import DATASET_FILE, FORMAT_VERSION, MANIFEST_FILE, PreparedData, hash_of, is_prepared
@@ -149,6 +151,8 @@ def _prepare(
         _write(folder, plan, cut_all(plan, config, workers, _whole(out), progress), config)
     del found, plan  # before as many rows of the manifest take their place
     data = PreparedData.open(out, verify=False)
+    if narrow := narrow_range_note(data):
+        note(f"{source}: {narrow}")
     if linked := patients - data.meta["counts"]["patients"]:
         note(f"{source}: {linked} patients share a picture with another and count as one with them")
     return data
@@ -198,11 +202,14 @@ def _meta(plan: Plan, config: DataConfig) -> dict[str, object]:
     }
 
 
-def _counts(plan: Plan) -> dict[str, int]:
+def _counts(plan: Plan) -> dict[str, Any]:
+    """ROIs, images and patients in all; ROIs and patients of each class, in the order of the classes."""
+    by_class = {name: [roi.patient_id for roi in plan.rois if roi.label == name] for name in plan.classes}
     return {
         "rois": len(plan.rois),
         "images": len(plan.pictures),
         "patients": len({roi.patient_id for roi in plan.rois}),
+        "classes": {name: {"rois": len(own), "patients": len(set(own))} for name, own in by_class.items()},
     }
 
 
