@@ -43,9 +43,22 @@ class DicomHeader:
     spacing_mm: float | None
     patient_id: str | None
     metadata: dict[str, str]
+    issuer: str | None
+    study: str | None
 
     def __iter__(self) -> Any:
-        return iter((self.width, self.height, self.bits, self.spacing_mm, self.patient_id, self.metadata))
+        return iter(
+            (
+                self.width,
+                self.height,
+                self.bits,
+                self.spacing_mm,
+                self.patient_id,
+                self.metadata,
+                self.issuer,
+                self.study,
+            )
+        )
 
 
 def is_dicom(content: bytes) -> bool:
@@ -129,8 +142,11 @@ def _header(dataset: pydicom.Dataset, path: Path, max_pixels: int, lateral: bool
         view = str(dataset.get("ViewPosition", "") or "").strip().upper()
         if view in LATERAL_VIEWS and not lateral:
             raise DataError(f"a lateral view (ViewPosition {view}); leave it out, or ask for lateral views")
-        patient = str(dataset.get("PatientID", "") or "").strip() or None
-        return DicomHeader(width, height, bits, _spacing(dataset), patient, _metadata(dataset, view))
+        patient, issuer, study = (
+            str(dataset.get(name, "") or "").strip() or None
+            for name in ("PatientID", "IssuerOfPatientID", "StudyInstanceUID")
+        )
+        return DicomHeader(width, height, bits, _spacing(dataset), patient, _metadata(dataset, view), issuer, study)
     except DataError as error:
         raise DataError(f"image {path}: {error}") from None
     except Exception as error:

@@ -26,6 +26,9 @@ class Header:
         spacing_mm: distance of pixel centres, None when the file does not say or pixels are not square.
         patient_id: DICOM's, None elsewhere.
         metadata: acquisition, by name: file_type, and from DICOM manufacturer, modality, view, photometric.
+        issuer: IssuerOfPatientID of a DICOM file, None when it has none.
+        study: StudyInstanceUID of a DICOM file. One study is of one patient.
+        orientation: EXIF orientation, 1 to 8; 1 elsewhere. Width and height are those after turning.
     """
 
     width: int
@@ -34,6 +37,9 @@ class Header:
     spacing_mm: float | None = None
     patient_id: str | None = None
     metadata: Mapping[str, str] = field(default_factory=dict)
+    issuer: str | None = None
+    study: str | None = None
+    orientation: int = 1
 
 
 @dataclass(frozen=True, eq=False)

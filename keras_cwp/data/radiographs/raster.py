@@ -22,18 +22,22 @@ _PHOTOMETRIC = 262  # TIFF tag
 _WHITE_IS_ZERO = 0
 
 
-def decode_header(stream: BinaryIO, path: Path, max_pixels: int) -> tuple[int, int, int, None, None, dict[str, str]]:
-    """width, height, bits, spacing_mm, patient_id, metadata: the fields of `radiograph.Header`.
+def decode_header(
+    stream: BinaryIO, path: Path, max_pixels: int
+) -> tuple[int, int, int, None, None, dict[str, str], None, None, int]:
+    """The fields of `radiograph.Header`, in its order.
 
     Raises:
         DataError: not PNG, JPEG or TIFF, broken, several frames, or more than `max_pixels`.
     """
     with _opened(stream, path, max_pixels) as image:
         width, height = image.size
-        turned = _orientation(image, stream) >= _FIRST_TURNED
+        orientation = _orientation(image, stream)
+        if orientation >= _FIRST_TURNED:
+            width, height = height, width
         bits = 16 if image.mode in _SIXTEEN_BIT_MODES else 8
         kind = {"file_type": str(image.format).lower()}
-        return (height, width, bits, None, None, kind) if turned else (width, height, bits, None, None, kind)
+        return width, height, bits, None, None, kind, None, None, orientation
 
 
 def decode(content: bytes, path: Path, max_pixels: int) -> tuple[np.ndarray, int, dict[str, str]]:
