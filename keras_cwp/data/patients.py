@@ -7,15 +7,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from typing import Literal, NamedTuple
+from typing import NamedTuple
 
+from keras_cwp.data.annotations.options import Trust
 from keras_cwp.data.annotations.roi import Roi
 from keras_cwp.data.identity import is_shortened_number, names_nobody, near_key, near_names, tidy
 from keras_cwp.data.radiographs.radiograph import Header
 from keras_cwp.errors import DataError
 
-Trust = Literal["table", "patients", "files"]
-TRUSTED = ("table", "patients", "files")
 PER_IMAGE = "--patient-per-image"
 HEADERS = "the DICOM headers"
 AS_WRITTEN = "--names-as-written states that they are meant"

@@ -9,10 +9,11 @@ from typing import NamedTuple
 
 from keras_cwp.config import DataConfig
 from keras_cwp.data.annotations.faults import Faults
+from keras_cwp.data.annotations.options import Trust
 from keras_cwp.data.annotations.roi import Box, Roi
 from keras_cwp.data.crops import margin_px
-from keras_cwp.data.patients import Trust, settle_patients
-from keras_cwp.data.radiographs.radiograph import Header, read_header, rules_of
+from keras_cwp.data.patients import settle_patients
+from keras_cwp.data.radiographs.radiograph import Header, read_header
 from keras_cwp.errors import DataError
 
 _EDGE_PX = 1e-6  # an overhang of less is rounding, not clipping
@@ -183,7 +184,7 @@ def _films(rois: Sequence[Roi], config: DataConfig, faults: Faults) -> dict[str,
     for image, found in of_image.items():
         with faults.gathered():
             try:
-                header = read_header(found[0].path, rules_of(config))
+                header = read_header(found[0].path, config)
             except DataError as error:
                 raise DataError(f"{found[0].where}: {error}") from None
             films[image] = _Film(header, _stated_spacing(found) or header.spacing_mm)

@@ -7,13 +7,14 @@ from dataclasses import replace
 from functools import cache
 from pathlib import Path
 
+from keras_cwp.config import DataConfig
 from keras_cwp.data.annotations.reading import Reading
 from keras_cwp.data.annotations.roi import Roi
-from keras_cwp.data.radiographs.radiograph import Header, Rules, read_header
+from keras_cwp.data.radiographs.radiograph import Header, read_header
 from keras_cwp.errors import DataError
 
 _FIRST_TURNED = 5  # EXIF orientations from here on exchange width and height
-_ANY = Rules(max_pixels=2**40, lateral=True)  # what is not to be read is refused later, with its reason
+_ANY = DataConfig(max_pixels=2**40, lateral=True)  # what is not to be read is refused later, with its reason
 
 
 def on_film(rois: Sequence[Roi], source: Path, reading: Reading) -> list[Roi]:

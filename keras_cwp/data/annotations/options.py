@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Literal
 
 from typing_extensions import TypedDict
 
-from keras_cwp.data.patients import Trust
+Trust = Literal["table", "patients", "files"]  # whose patient counts: annotation file, --patients, DICOM headers
+TRUSTED = ("table", "patients", "files")
 
 
 class TableOptions(TypedDict, total=False):

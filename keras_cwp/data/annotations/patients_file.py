@@ -10,10 +10,11 @@ from pathlib import Path
 
 from keras_cwp.data.annotations.columns import BOX_COLUMNS, column_names
 from keras_cwp.data.annotations.delimited import read_table
+from keras_cwp.data.annotations.options import Trust
 from keras_cwp.data.annotations.reading import Reading
 from keras_cwp.data.annotations.roi import Roi
 from keras_cwp.data.identity import file_key
-from keras_cwp.data.patients import Statement, Trust, contradiction
+from keras_cwp.data.patients import Statement, contradiction
 from keras_cwp.errors import DataError
 
 _NEITHER = ("image", "patient_id", "label", "roi_id", *BOX_COLUMNS)

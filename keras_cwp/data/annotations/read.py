@@ -12,12 +12,13 @@ from keras_cwp.data.annotations.formats import open_annotations
 from keras_cwp.data.annotations.image_folder import ImageFolder
 from keras_cwp.data.annotations.labels import check_labels, with_classes
 from keras_cwp.data.annotations.on_film import on_film
+from keras_cwp.data.annotations.options import TRUSTED, Trust
 from keras_cwp.data.annotations.overlapping import note_overlaps
 from keras_cwp.data.annotations.patients_file import with_patients
 from keras_cwp.data.annotations.pictures import check_pictures
 from keras_cwp.data.annotations.reading import Reading
 from keras_cwp.data.annotations.roi import Roi
-from keras_cwp.data.patients import PER_IMAGE, TRUSTED, Trust
+from keras_cwp.data.patients import PER_IMAGE
 from keras_cwp.errors import DataError
 
 
