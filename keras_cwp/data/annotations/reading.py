@@ -25,7 +25,7 @@ class Oddity(NamedTuple):
         return f"{count} {self.one if count == 1 else self.many} {self.rest}"
 
 
-TURNED = Oddity("box was", "boxes were", "drawn turned; the upright box around it is taken")
+TURNED = Oddity("box was", "boxes were", "drawn turned; the upright box around each is taken")
 
 
 @dataclass(frozen=True)
