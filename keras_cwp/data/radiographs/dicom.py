@@ -18,13 +18,14 @@ from typing import Any, BinaryIO
 
 import numpy as np
 import pydicom
+from pydicom.dataset import FileMetaDataset
 from pydicom.multival import MultiValue
 from pydicom.pixels import apply_modality_lut, pixel_array
 from pydicom.pixels.processing import apply_voi
 
+from keras_cwp.data.radiographs.dicom_file import parse, syntax_of
 from keras_cwp.errors import DataError
 
-BEGINNING = 132  # bytes
 LATERAL_VIEWS = ("LL", "RL", "LATERAL", "LAT")
 _NOT_PIXELS = 1 << 16  # bytes; longer values are left in the file when only the header is wanted
 _ROWS = 32  # of a radiograph looked up at a time: their indices stay in the cache
@@ -61,11 +62,6 @@ class DicomHeader:
         )
 
 
-def is_dicom(content: bytes) -> bool:
-    """Whether the bytes, of which BEGINNING suffice, start as a DICOM file does (128 bytes, then DICM)."""
-    return content[128:132] == b"DICM"
-
-
 def decode_header(stream: BinaryIO, path: Path, max_pixels: int, lateral: bool) -> DicomHeader:
     """Size, depth, spacing, patient and acquisition.
 
@@ -75,7 +71,7 @@ def decode_header(stream: BinaryIO, path: Path, max_pixels: int, lateral: bool) 
     """
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # pydicom warns of values that break the standard; many scanners' do
-        return _header(_parse(stream, path, defer_size=_NOT_PIXELS), path, max_pixels, lateral)
+        return _header(parse(stream, path, defer_size=_NOT_PIXELS), path, max_pixels, lateral)
 
 
 def decode(
@@ -91,7 +87,7 @@ def decode(
     """
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        dataset = _parse(io.BytesIO(content), path)
+        dataset = parse(io.BytesIO(content), path)
         header = _header(dataset, path, max_pixels, lateral)
         stored = _stored(dataset, path)
         try:
@@ -126,15 +122,10 @@ def window_values(values: np.ndarray, center: float, width: float, function: str
     raise DataError(f"window function {function!r}; expected LINEAR, LINEAR_EXACT or SIGMOID")
 
 
-def _parse(stream: BinaryIO, path: Path, defer_size: int | None = None) -> pydicom.Dataset:
-    try:
-        return pydicom.dcmread(stream, defer_size=defer_size)
-    except Exception as error:  # pydicom raises of many kinds on broken files
-        raise DataError(f"image {path}: not a readable DICOM file: {error}") from None
-
-
 def _header(dataset: pydicom.Dataset, path: Path, max_pixels: int, lateral: bool) -> DicomHeader:
     try:
+        if "DirectoryRecordSequence" in dataset:
+            raise DataError("a DICOMDIR, the index of a medium; it holds no picture")
         if "PixelData" not in dataset:
             raise DataError("no pixel data in it")
         width, height, bits = int(dataset.Columns), int(dataset.Rows), int(dataset.BitsStored)
@@ -192,6 +183,8 @@ def _metadata(dataset: pydicom.Dataset, view: str) -> dict[str, str]:
 
 def _stored(dataset: pydicom.Dataset, path: Path) -> np.ndarray:
     try:
+        dataset.file_meta = getattr(dataset, "file_meta", None) or FileMetaDataset()
+        dataset.file_meta.TransferSyntaxUID = syntax_of(dataset)
         return pixel_array(dataset)
     except Exception as error:
         syntax = dataset.file_meta.get("TransferSyntaxUID")

@@ -10,6 +10,7 @@ import numpy as np
 
 from keras_cwp.config import DataConfig
 from keras_cwp.data.radiographs import dicom, raster
+from keras_cwp.data.radiographs.dicom_file import BEGINNING, is_dicom
 from keras_cwp.errors import DataError
 
 MAX_PIXELS = 100_000_000  # twice the largest detector; a file that claims more is a mistake or an attack
@@ -97,9 +98,9 @@ def read_header(path: Path | str, rules: Rules = DEFAULT_RULES) -> Header:
     _check_size(path, rules.max_pixels)
     try:
         with open(path, "rb") as stream:
-            beginning = stream.read(dicom.BEGINNING)
+            beginning = stream.read(BEGINNING)
             stream.seek(0)
-            if dicom.is_dicom(beginning):
+            if is_dicom(beginning):
                 return Header(*dicom.decode_header(stream, path, rules.max_pixels, rules.lateral))
             return Header(*raster.decode_header(stream, path, rules.max_pixels))
     except OSError as error:
@@ -118,7 +119,7 @@ def read_radiograph(path: Path | str, rules: Rules = DEFAULT_RULES) -> Radiograp
 
 def decode(content: bytes, path: Path, rules: Rules = DEFAULT_RULES) -> Radiograph:
     """`read_radiograph` of bytes that were read already; `path` is for messages."""
-    if dicom.is_dicom(content):
+    if is_dicom(content):
         window = rules.window if rules.voi == "apply" else None
         pixels, head = dicom.decode(content, path, rules.max_pixels, rules.lateral, window)
         return Radiograph(pixels, 1.0, head.bits, head.spacing_mm, head.metadata)
