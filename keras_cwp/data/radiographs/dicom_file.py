@@ -76,7 +76,7 @@ def is_dicomdir(path: Path) -> bool:
     return kind == MediaStorageDirectoryStorage or (kind is None and path.name.upper() == "DICOMDIR")
 
 
-def parse(stream: BinaryIO, path: Path, defer_size: int | None = None) -> pydicom.Dataset:
+def parse(stream: BinaryIO, defer_size: int | None = None) -> pydicom.Dataset:
     """The data set of a file; its transfer syntax is `syntax_of`.
 
     Args:
@@ -88,7 +88,7 @@ def parse(stream: BinaryIO, path: Path, defer_size: int | None = None) -> pydico
     try:
         return pydicom.dcmread(stream, defer_size=defer_size, force=True)
     except Exception as error:  # pydicom raises of many kinds on broken files
-        raise DataError(f"image {path}: not a readable DICOM file: {error}") from None
+        raise DataError(f"not a readable DICOM file: {error}") from None
 
 
 def syntax_of(dataset: pydicom.Dataset) -> UID:

@@ -11,36 +11,11 @@ import numpy as np
 from keras_cwp.config import DataConfig
 from keras_cwp.data.radiographs import dicom, raster
 from keras_cwp.data.radiographs.dicom_file import BEGINNING, is_dicom
+from keras_cwp.data.radiographs.header import Header
 from keras_cwp.errors import DataError
 
 MAX_PIXELS = 100_000_000  # twice the largest detector; a file that claims more is a mistake or an attack
 _BYTES_PER_PIXEL = 8  # a file with more bytes than this per allowed pixel is not read at all
-
-
-@dataclass(frozen=True)
-class Header:
-    """What is known before the pixels are decoded.
-
-    Args:
-        width, height: pixels, after the orientation that the file asks for.
-        bits: per pixel as stored, 8 to 16.
-        spacing_mm: distance of pixel centres, None when the file does not say or pixels are not square.
-        patient_id: DICOM's, None elsewhere.
-        metadata: acquisition, by name: file_type, and from DICOM manufacturer, modality, view, photometric.
-        issuer: IssuerOfPatientID of a DICOM file, None when it has none.
-        study: StudyInstanceUID of a DICOM file. One study is of one patient.
-        orientation: EXIF orientation, 1 to 8; 1 elsewhere. Width and height are those after turning.
-    """
-
-    width: int
-    height: int
-    bits: int
-    spacing_mm: float | None = None
-    patient_id: str | None = None
-    metadata: Mapping[str, str] = field(default_factory=dict)
-    issuer: str | None = None
-    study: str | None = None
-    orientation: int = 1
 
 
 @dataclass(frozen=True, eq=False)
@@ -50,6 +25,7 @@ class Radiograph:
     Args:
         pixels: [height, width], uint8, uint16 or float32, bone bright.
         white: the value of `pixels` that is 1.0: 255, 65535 or 1.
+        notes: what the file says in an odd way, and how it was understood; those of the header and further ones.
     """
 
     pixels: np.ndarray
@@ -57,6 +33,7 @@ class Radiograph:
     bits: int
     spacing_mm: float | None = None
     metadata: Mapping[str, str] = field(default_factory=dict)
+    notes: tuple[str, ...] = ()
 
     def to_unit(self) -> np.ndarray:
         """float32 [height, width] in [0, 1]."""
@@ -101,8 +78,8 @@ def read_header(path: Path | str, rules: Rules = DEFAULT_RULES) -> Header:
             beginning = stream.read(BEGINNING)
             stream.seek(0)
             if is_dicom(beginning):
-                return Header(*dicom.decode_header(stream, path, rules.max_pixels, rules.lateral))
-            return Header(*raster.decode_header(stream, path, rules.max_pixels))
+                return dicom.decode_header(stream, path, rules.max_pixels, rules.lateral)
+            return raster.decode_header(stream, path, rules.max_pixels)
     except OSError as error:
         raise DataError(f"image {path}: cannot be read: {error.strerror}") from None
 
@@ -121,10 +98,12 @@ def decode(content: bytes, path: Path, rules: Rules = DEFAULT_RULES) -> Radiogra
     """`read_radiograph` of bytes that were read already; `path` is for messages."""
     if is_dicom(content):
         window = rules.window if rules.voi == "apply" else None
-        pixels, head = dicom.decode(content, path, rules.max_pixels, rules.lateral, window)
-        return Radiograph(pixels, 1.0, head.bits, head.spacing_mm, head.metadata)
-    pixels, bits, metadata = raster.decode(content, path, rules.max_pixels)
-    return Radiograph(pixels, float(np.iinfo(pixels.dtype).max), bits, None, metadata)
+        pixels, header = dicom.decode(content, path, rules.max_pixels, rules.lateral, window)
+        white = 1.0
+    else:
+        pixels, header = raster.decode(content, path, rules.max_pixels)
+        white = float(np.iinfo(pixels.dtype).max)
+    return Radiograph(pixels, white, header.bits, header.spacing_mm, header.metadata, header.notes)
 
 
 def read_bytes(path: Path, max_pixels: int = MAX_PIXELS) -> bytes:
