@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from keras_cwp.data.radiographs.attributes import Attributes
 from keras_cwp.data.radiographs.header import Header
-from keras_cwp.data.radiographs.layout import GREY, Layout
+from keras_cwp.data.radiographs.layout import GREY, Layout, is_inverse
 from keras_cwp.data.radiographs.spacing import spacing_of
 from keras_cwp.errors import DataError
 
@@ -19,7 +19,6 @@ _METADATA = {
     "burned_in_annotation": "BurnedInAnnotation",
 }
 _UPPER = ("view", "burned_in_annotation")
-_SHAPES = {"MONOCHROME1": "INVERSE", "MONOCHROME2": "IDENTITY"}  # PresentationLUTShape, PS3.3 C.8.11.3.1.2
 
 
 def check_kind(tags: Attributes, lateral: bool) -> None:
@@ -68,9 +67,5 @@ def _metadata(tags: Attributes) -> dict[str, str]:
 def _note_contradictions(tags: Attributes, layout: Layout, metadata: dict[str, str]) -> None:
     if metadata.get("burned_in_annotation") == "YES":
         tags.note("BurnedInAnnotation YES: text is part of the picture; it may name the patient or give the class away")
-    shape = tags.text("PresentationLUTShape").upper()
-    if shape and layout.photometric in GREY and shape != _SHAPES[layout.photometric]:
-        tags.note(
-            f"PresentationLUTShape {shape} contradicts PhotometricInterpretation {layout.photometric}, which decides "
-            "whether bone is bright; look at the picture"
-        )
+    if layout.photometric in GREY:
+        is_inverse(tags, layout)

@@ -14,7 +14,7 @@ import numpy as np
 
 from keras_cwp.data.radiographs.attributes import Attributes
 from keras_cwp.data.radiographs.bits import note_foreign_bits, values_of_words
-from keras_cwp.data.radiographs.layout import Layout
+from keras_cwp.data.radiographs.layout import Layout, is_inverse
 from keras_cwp.data.radiographs.padding import padding_of
 from keras_cwp.data.radiographs.tables import table_of
 from keras_cwp.data.radiographs.windows import window_of, window_values
@@ -40,7 +40,7 @@ def grey_of(tags: Attributes, layout: Layout, words: np.ndarray, window: int | N
     padding = padding_of(tags, layout, values, used)
     note_foreign_bits(tags, layout, used & ~padding)
     shown = _shades(tags, layout, values, used & ~padding, window)
-    if layout.photometric == "MONOCHROME1":
+    if is_inverse(tags, layout):
         shown = 1 - shown
     shown[padding] = 0
     if not np.isfinite(shown).all():

@@ -8,6 +8,7 @@ from keras_cwp.data.radiographs.attributes import Attributes
 from keras_cwp.errors import DataError
 
 GREY = ("MONOCHROME1", "MONOCHROME2")
+_INVERSE = {"INVERSE": True, "IDENTITY": False}  # PresentationLUTShape
 
 
 @dataclass(frozen=True)
@@ -65,6 +66,23 @@ def layout_of(tags: Attributes, max_pixels: int) -> Layout:
         _planar(tags),
         photometric,
     )
+
+
+def is_inverse(tags: Attributes, layout: Layout) -> bool:
+    """Whether the least value is white.
+
+    PresentationLUTShape and PhotometricInterpretation say it both (PS3.3, C.8.11.3.1.2). Where they contradict each
+    other the shape counts, as in dcmtk and dcm4che, with a note.
+    """
+    by_photometric = layout.photometric == "MONOCHROME1"
+    shape = tags.text("PresentationLUTShape").upper()
+    inverse = _INVERSE.get(shape, by_photometric)
+    if inverse != by_photometric:
+        tags.note(
+            f"PresentationLUTShape {shape} contradicts PhotometricInterpretation {layout.photometric}; the shape "
+            "counts, so see whether bone is bright in this picture"
+        )
+    return inverse
 
 
 def _needed(tags: Attributes, keyword: str) -> int:

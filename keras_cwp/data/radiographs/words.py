@@ -101,9 +101,9 @@ def _decode(dataset: pydicom.Dataset, syntax: UID, layout: Layout, photometric: 
         for plugin in plugins or [""]:
             try:
                 return decoder.as_array(dataset.PixelData, decoding_plugin=plugin, **options)
-            except Exception as error:
+            except Exception as error:  # the next decoder may know more
                 failures.append(error)
     except Exception as error:  # pydicom raises of many kinds on data that it cannot decode
         failures.append(error)
-    reason = " ".join(str(failures[0]).split())
-    raise DataError(f"cannot decode transfer syntax {syntax.name}: {reason}")
+    reasons = dict.fromkeys(" ".join(str(error).split()).rpartition("available plugins: ")[2] for error in failures)
+    raise DataError(f"cannot decode transfer syntax {syntax.name}: {'; '.join(reasons)}")
