@@ -14,6 +14,8 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 from keras_cwp.errors import ConfigError
 
 Schema = TypeVar("Schema", bound=BaseModel)
+# Keys of earlier versions, and what to do about them. RUN folders that hold them are still read.
+_RETIRED = {"data.rois_per_shard": "all crops of a data set are in one file now, crops.npy; remove the key"}
 _CANDIDATE_SECTIONS = ("model", "augment", "train")
 _CANDIDATE_NAME = re.compile(r"[A-Za-z0-9_-]+")
 
@@ -75,8 +77,9 @@ class DataConfig(Section):
     spacing_mm: float | None = Field(
         None, gt=0, description="resample every radiograph to this pixel spacing first; none: keep its own"
     )
-    rois_per_shard: int = Field(512, ge=1, description="records in one TFRecord file")
-    max_pixels: int = Field(100_000_000, ge=1, description="a larger radiograph is refused, pixels")
+    max_pixels: int = Field(  # twice the largest detector; a file that claims more is a mistake or an attack
+        100_000_000, ge=1, description="a larger radiograph is refused, pixels"
+    )
     voi: Literal["apply", "ignore"] = Field(
         "apply", description="DICOM's VOI LUT or window: ignore for exports whose pixels went through it already"
     )
@@ -137,7 +140,7 @@ class TrainConfig(Section):
     )
     mixed_precision: Literal["auto", "on", "off"] = Field("auto", description="auto: on a GPU only")
     jit_compile: Literal["auto", "on", "off"] = Field("auto", description="auto: on a GPU only")
-    shuffle_buffer: int = Field(4096, ge=1, description="crops held in memory to shuffle")
+    shuffle_buffer: int = Field(4096, ge=1, description="crops that are mixed with each other")
     threads: int | None = Field(
         None, ge=1, description="that an operation is divided among, which decides the last digits; none: all cores"
     )
@@ -188,6 +191,20 @@ def load_config(path: Path | str | None = None, overrides: Iterable[str] = ()) -
     for item in overrides:
         _lay_over(tree, item)
     return validated(Config, tree, f"configuration {path}" if path else "configuration")
+
+
+def read_stored_config(path: Path) -> Config:
+    """The configuration that a RUN folder keeps; keys that have been retired since are left out.
+
+    Raises:
+        ConfigError: as `load_config`.
+    """
+    tree = read_yaml(path)
+    for name in _RETIRED:
+        section, key = name.split(".")
+        if isinstance(tree.get(section), dict):
+            tree[section].pop(key, None)
+    return validated(Config, tree, f"configuration {path}")
 
 
 def validated(schema: type[Schema], tree: Mapping[str, Any], where: str) -> Schema:
@@ -291,7 +308,8 @@ def _explain(error: ValidationError, where: str, schema: type[BaseModel]) -> str
     key = ".".join(str(part) for part in first["loc"])
     more = f" ({len(others)} more)" if others else ""
     if first["type"] == "extra_forbidden":
-        return f"{where}: unknown key {key!r}; known here: {', '.join(_keys_beside(first['loc'], schema))}{more}"
+        known = ", ".join(_keys_beside(first["loc"], schema))
+        return f"{where}: unknown key {key!r}; {_RETIRED.get(key) or f'known here: {known}'}{more}"
     return f"{where}: {key}: {first['msg']}, got {_received(first['input'])}{more}"
 
 

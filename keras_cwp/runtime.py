@@ -78,7 +78,7 @@ def use_threads(threads: int | None) -> None:
 
 
 def cores() -> int:
-    """Cores that this process may use: what TensorFlow takes for its number of threads."""
+    """Cores that this process may use, fewer than the machine has under taskset or in a container."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 

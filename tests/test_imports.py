@@ -62,6 +62,25 @@ def test_does_not_import_tensorflow(module):
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
 
 
+def test_prepare_needs_no_tensorflow(good_table, images, tmp_path):
+    """The whole command and the opening and reading of what it wrote, not only its imports."""
+    code = (
+        "import sys\n"
+        "from click.testing import CliRunner\n"
+        "from keras_cwp.cli.main import cli\n"
+        "from keras_cwp.data.prepared import PreparedData\n"
+        "answer = CliRunner().invoke(cli, ['prepare', *sys.argv[1:]])\n"
+        "assert answer.exit_code == 0, answer.output\n"
+        "data = PreparedData.open(sys.argv[-1])\n"
+        "assert data.read(data.labels).shape[0] == 6\n"
+        "sys.exit('tensorflow' in sys.modules or 'keras' in sys.modules)\n"
+    )
+    options = ["--rois", good_table, "--images", images, "--out", tmp_path / "data"]
+    command = [sys.executable, "-c", code, *map(str, options)]
+    done = subprocess.run(command, check=False, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+
+
 def test_help_of_every_command_leaves_tensorflow_alone():
     code = (
         "import sys\n"

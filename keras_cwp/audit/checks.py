@@ -92,8 +92,15 @@ def refuse_leaks(data: PreparedData) -> None:
     """What `fit` and `cv` do before they train.
 
     Raises:
-        DataError: an error-level finding of `leaks`. The lines that it names are those of DATA/manifest.csv.
+        DataError: a class without a ROI, or an error-level finding of `leaks`. The lines that it names are those of
+            DATA/manifest.csv.
     """
+    absent = [name for name in data.classes if name not in data.label_names]
+    if absent:
+        raise DataError(
+            f"data set {data.path}: no ROI of the class {absent[0]!r}; a network cannot learn it here: prepare without "
+            "it in data.classes, or add ROIs"
+        )
     found = leaks(data)
     if not found:
         return

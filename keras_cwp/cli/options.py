@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from keras_cwp.data.annotations.options import TableOptions
 from keras_cwp.errors import ConfigError, CwpError, DataError
 
 if TYPE_CHECKING:
@@ -26,22 +27,42 @@ split_option = click.option(
 )
 
 
-def table_options(function: Callable[..., Any]) -> Callable[..., Any]:
-    """What a ROI table does not say itself: --patients, --labels, --patient-per-image.
+_TABLE_OPTIONS = (
+    click.option("--patients", type=PATH, help="CSV image,patient_id for formats without a patient."),
+    click.option("--patient-per-image", is_flag=True, help="State that every image is of another patient."),
+    click.option(
+        "--trust",
+        type=click.Choice(["table", "patients", "files"]),
+        help="Whose patient counts where they differ: the annotation file's, --patients', or the DICOM headers'.",
+    ),
+    click.option("--labels", type=PATH, help="YAML: names in the annotations to classes, or to null."),
+    click.option("--label-attribute", metavar="NAME", help="The attribute of VIA's regions that holds the class."),
+    click.option(
+        "--image-by",
+        type=click.Choice(["stated", "name"]),
+        help="What counts where an annotation file states another picture than that of its own name.",
+    ),
+    click.option(
+        "--names-as-written",
+        is_flag=True,
+        help="State that ids, labels and folders that look alike or odd (P1 and p1, nan, test) are meant.",
+    ),
+    click.option("--skip-bad", is_flag=True, help="Leave out lines and files that cannot be used, counted in a note."),
+)
 
-    The command gets them as one argument `table`, keywords of `read_rois`.
+
+def table_options(function: Callable[..., Any]) -> Callable[..., Any]:
+    """What an annotation file does not say itself: patients, classes, and answers to questions about it.
+
+    The command gets them as one argument `table`, the keywords `TableOptions`.
     """
 
     @functools.wraps(function)
-    def gathered(*args: Any, patients: Path | None, labels: Path | None, patient_per_image: bool, **others: Any) -> Any:
-        table = {"patients": patients, "labels": labels, "patient_per_image": patient_per_image}
+    def gathered(*args: Any, **others: Any) -> Any:
+        table = {name: others.pop(name) for name in TableOptions.__annotations__}
         return function(*args, table=table, **others)
 
-    for option in (
-        click.option("--patient-per-image", is_flag=True, help="State that every image is of another patient."),
-        click.option("--labels", type=PATH, help="YAML: names in the annotations to classes, or to null."),
-        click.option("--patients", type=PATH, help="CSV image,patient_id for formats without a patient."),
-    ):
+    for option in reversed(_TABLE_OPTIONS):
         gathered = option(gathered)
     return gathered
 

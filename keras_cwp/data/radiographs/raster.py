@@ -12,6 +12,7 @@ from typing import Any, BinaryIO
 import numpy as np
 from PIL import Image, ImageOps
 
+from keras_cwp.data.image_files import DICOM_SUFFIXES
 from keras_cwp.data.radiographs.header import Header
 from keras_cwp.errors import DataError
 
@@ -24,7 +25,6 @@ _FIRST_TURNED = 5
 _PNG_EXIF = {"exif", "Raw profile type exif", "XML:com.adobe.xmp"}  # in Pillow's info when it stands before the pixels
 _BITS_PER_SAMPLE, _PHOTOMETRIC = 258, 262  # TIFF tags
 _WHITE_IS_ZERO = 0
-_DICOM_SUFFIXES = (".dcm", ".dicom")
 _OTHERS = {  # first bytes of files that are often taken for radiographs
     b"BM": "a BMP picture",
     b"GIF8": "a GIF picture",
@@ -159,7 +159,7 @@ def _unread(stream: BinaryIO, path: Path, error: Exception) -> str:
     """Why a file cannot be opened, by its first bytes."""
     stream.seek(0)
     start = stream.read(12)
-    if path.suffix.lower() in _DICOM_SUFFIXES:
+    if path.suffix.lower() in DICOM_SUFFIXES:
         return "no DICOM file: neither DICM behind 128 bytes nor a data element at its start; export it again"
     kind = _CONTAINER if start[4:8] == b"ftyp" else next((_OTHERS[key] for key in _OTHERS if start.startswith(key)), "")
     if kind:

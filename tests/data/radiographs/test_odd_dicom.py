@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from support.odd_dicom import Odd, all_cases
 
-from keras_cwp.data.radiographs.radiograph import Rules, read_header, read_radiograph
+from keras_cwp.data.radiographs.radiograph import read_header, read_radiograph
 
 CASES = all_cases()
 
@@ -17,7 +17,7 @@ CASES = all_cases()
 @pytest.mark.parametrize("case", CASES.values(), ids=CASES)
 def test_odd_file(case: Odd, tmp_path):
     path = case.write(tmp_path / "a.dcm")
-    radiograph = read_radiograph(path, Rules())
+    radiograph = read_radiograph(path)
     np.testing.assert_allclose(radiograph.to_unit(), case.shades, atol=2e-6)
     if case.note:
         assert re.search(case.note, "\n".join(radiograph.notes))
