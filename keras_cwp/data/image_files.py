@@ -6,7 +6,7 @@ import os
 from collections.abc import Iterator
 from pathlib import Path
 
-from keras_cwp.data.radiographs.dicom import BEGINNING, is_dicom
+from keras_cwp.data.radiographs.dicom_file import is_dicom_file
 
 RASTER_SUFFIXES = (".png", ".jpg", ".jpeg", ".tif", ".tiff")
 DICOM_SUFFIXES = (".dcm", ".dicom")
@@ -45,7 +45,6 @@ def is_radiograph(path: Path) -> bool:
     if suffix and not suffix[1:].isdigit():
         return False
     try:
-        with open(path, "rb") as file:
-            return is_dicom(file.read(BEGINNING))
+        return is_dicom_file(path)
     except OSError:
         return False

@@ -13,7 +13,7 @@ from keras_cwp.data.annotations.delimited import Table, decimal
 from keras_cwp.data.annotations.reading import AnnotationFile, Reading
 from keras_cwp.data.annotations.roi import NOTHING, Box, Roi
 from keras_cwp.data.image_files import is_radiograph
-from keras_cwp.data.radiographs.dicom import BEGINNING, is_dicom
+from keras_cwp.data.radiographs.dicom_file import BEGINNING, is_dicom
 from keras_cwp.errors import DataError
 
 _NOT_EXTRA = ("image", "patient_id", "label", *BOX_COLUMNS, "roi_id", *SIZE_COLUMNS)
