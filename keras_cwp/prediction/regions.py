@@ -11,14 +11,13 @@ from keras_cwp.data.annotations.read import read_rois
 from keras_cwp.data.annotations.roi import Roi
 from keras_cwp.data.crops import crop_roi, margin_px
 from keras_cwp.data.plan import place_box
-from keras_cwp.data.radiographs.dicom import is_dicom
+from keras_cwp.data.radiographs.dicom_file import is_dicom_file
 from keras_cwp.data.radiographs.radiograph import Header, Radiograph, read_radiograph
 from keras_cwp.errors import DataError
 from keras_cwp.training.run import ModelContract
 
 IMAGE_SUFFIXES = (".png", ".jpg", ".jpeg", ".tif", ".tiff", ".dcm", ".dicom")
 TABLE_SUFFIXES = (".csv", ".tsv", ".json", ".xml")
-_DICOM_HEAD = 132  # bytes
 
 
 def find_regions(inputs: list[Path], rois: Path | None = None, images: Path | None = None) -> list[Roi]:
@@ -143,5 +142,4 @@ def _is_radiograph(path: Path) -> bool:
         return True
     if path.suffix and not path.suffix[1:].isdigit():  # PACS exports often have no suffix, or part of a UID as one
         return False
-    with open(path, "rb") as file:
-        return is_dicom(file.read(_DICOM_HEAD))
+    return is_dicom_file(path)

@@ -13,8 +13,8 @@ from pydicom.uid import ImplicitVRLittleEndian, JPEG2000Lossless, RLELossless
 from support.dicom_file import dicom
 
 from keras_cwp.config import DataConfig
-from keras_cwp.data.radiographs.dicom import window_values
 from keras_cwp.data.radiographs.radiograph import read_header, read_radiograph
+from keras_cwp.data.radiographs.windows import window_values
 from keras_cwp.errors import DataError
 
 RAMP = np.arange(0, 4096, 273, dtype=np.uint16).reshape(4, 4)  # 0, 273, …, 4095
@@ -191,13 +191,14 @@ def test_header(tmp_path):
     [
         ({}, None),
         ({"PixelSpacing": ["0.15", "0.15"], "ImagerPixelSpacing": ["0.2", "0.2"]}, 0.15),
-        ({"PixelSpacing": ["0.1", "0.2"]}, None),
+        ({"PixelSpacing": ["0.1", "0.102"]}, 0.100995),
         ({"PixelSpacing": ["0", "0"]}, None),
         ({"ImagerPixelSpacing": ["0.2", "0.2"], "EstimatedRadiographicMagnificationFactor": "0"}, 0.2),
     ],
 )
 def test_spacing(elements, expected, tmp_path):
-    assert read_header(dicom(tmp_path / "a.dcm", RAMP, **elements)).spacing_mm == expected
+    found = read_header(dicom(tmp_path / "a.dcm", RAMP, **elements)).spacing_mm
+    assert found == (expected and pytest.approx(expected, abs=1e-6))
 
 
 REFUSED = {
@@ -206,12 +207,6 @@ REFUSED = {
     "palette": ({"PhotometricInterpretation": "PALETTE COLOR"}, "PhotometricInterpretation 'PALETTE COLOR'"),
     "few bits": ({"BitsStored": 1}, "1 bits stored in 16"),
     "no size": ({"Rows": 0}, "4 × 0 pixels"),
-    "window of no width": ({"WindowCenter": "5", "WindowWidth": "0"}, "window width 0.0 is too small"),
-    "negative width": (
-        {"WindowCenter": "5", "WindowWidth": "-3", "VOILUTFunction": "SIGMOID"},
-        "window width -3.0 is too small for the function SIGMOID",
-    ),
-    "function": ({"WindowCenter": "5", "WindowWidth": "9", "VOILUTFunction": "CUBIC"}, "window function 'CUBIC'"),
     "fewer pixels": ({"Rows": 40}, "cannot decode transfer syntax Explicit VR Little Endian: .*less than expected"),
 }
 
@@ -312,18 +307,17 @@ def test_jpeg_lossless_and_baseline_give_the_uncompressed_picture():
 
 # Those of pydicom's files that hold one grey or colour frame of 8 to 16 bits, and yet cannot be read: why.
 UNREADABLE = {
-    "ExplVR_BigEndNoMeta.dcm": "without its file header",
-    "ExplVR_LitEndNoMeta.dcm": "without its file header",
+    "no_meta.dcm": "no DICOM file",  # a blank stands before its first element
     "6154": "a lateral view \\(ViewPosition LL\\)",
     "JPEG-lossy.dcm": "cannot decode transfer syntax JPEG Extended",
     "JPEG2000-embedded-sequence-delimiter.dcm": "cannot decode transfer syntax JPEG 2000",
     "MR_truncated.dcm": "less than expected",
-    "badVR.dcm": "its DICOM header cannot be used",
+    "badVR.dcm": "32 bits stored in 32",
+    "6293": "pixels that are not square",
+    "6924": "pixels that are not square",
     "examples_palette.dcm": "PhotometricInterpretation 'PALETTE COLOR'",
 }
-OF_OTHER_KINDS = (
-    "no pixel data|frames; a radiograph has one|bits stored in|header cannot be used|without its file header"
-)
+OF_OTHER_KINDS = "no pixel data|frames; a radiograph has one|bits stored in|header cannot be used"
 
 
 @pytest.mark.filterwarnings("ignore::UserWarning")

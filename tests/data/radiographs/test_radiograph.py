@@ -192,7 +192,13 @@ def test_spoiled_png_is_noticed(tmp_path):
 BAD_FILES = {
     "empty": (b"", "the file is empty"),
     "text": (b"not an image", "not a readable PNG, JPEG, TIFF or DICOM: unknown format"),
-    "gif": (b"GIF89a" + bytes(50), "not a readable PNG, JPEG, TIFF or DICOM: unknown format"),
+    "gif": (b"GIF89a" + bytes(50), "a GIF picture; PNG, JPEG, TIFF and DICOM are read"),
+    "bmp": (b"BM" + bytes(50), "a BMP picture; PNG, JPEG, TIFF and DICOM are read"),
+    "webp": (b"RIFF\0\0\0\0WEBP" + bytes(50), "a WebP picture; PNG, JPEG, TIFF and DICOM are read"),
+    "jpeg 2000": (b"\0\0\0\x0cjP  \r\n", "a JPEG 2000 picture; PNG, JPEG, TIFF and DICOM are read"),
+    "heic": (b"\0\0\0\x18ftypheic" + bytes(50), "an HEIC, AVIF or video file; PNG, JPEG, TIFF and DICOM are read"),
+    "pdf": (b"%PDF-1.7" + bytes(50), "a PDF document; PNG, JPEG, TIFF and DICOM are read"),
+    "html": (b"<html>not found</html>", "text or HTML, not a picture; PNG, JPEG, TIFF and DICOM are read"),
 }
 
 
