@@ -25,6 +25,7 @@ from keras_cwp.data.manifest import write_manifest
 from keras_cwp.data.plan import Picture, Plan
 from keras_cwp.data.prepared import DATASET_FILE, FORMAT_VERSION, MANIFEST_FILE, PreparedData, hash_of, is_prepared
 from keras_cwp.data.provenance import extra_names, manifest_rows, salt_of
+from keras_cwp.data.radiographs.notes import lines_of
 from keras_cwp.data.radiographs.radiograph import read_bytes
 from keras_cwp.errors import DataError
 from keras_cwp.files import cache_folder, file_sha256, locked_folder, replaced_folder
@@ -154,19 +155,36 @@ def _prepare(found: list[Roi], out: Path, config: DataConfig, way: _Way) -> Prep
         way.note(line)
     if faults and not faults.skip:
         way.note(f"{way.source}: some entries cannot be used; the other radiographs are decoded to find all of them")
+    said: dict[str, tuple[str, ...]] = {}
+
+    def cut(plan: Plan) -> Iterator[tuple[Picture, Crops | DataError]]:
+        return _noted(cut_all(plan, config, way.workers, _whole(out), way.progress), said)
+
     with replaced_folder(out) as folder:
-        lost = _write(folder, plan, cut_all(plan, config, way.workers, _whole(out), way.progress), config, faults)
+        lost = _write(folder, plan, cut(plan), config, faults)
         faults.settle(way.source)
         if lost:
             plan = _plan([roi for roi in plan.rois if roi.image not in lost], config, way, faults)
-            _write(folder, plan, cut_all(plan, config, way.workers, _whole(out), way.progress), config, faults)
+            _write(folder, plan, cut(plan), config, faults)
             faults.settle(way.source)
+    for line in lines_of(said):
+        way.note(f"{way.source}: {line}")
     patients = _counts(plan)["patients"]
     del found, plan  # before as many rows of the manifest take their place
     data = PreparedData.open(out, verify=False)
     if linked := patients - data.meta["counts"]["patients"]:
         way.note(f"{way.source}: {linked} patients share a picture or study with another and count as one with them")
     return data
+
+
+def _noted(
+    cut: Iterator[tuple[Picture, Crops | DataError]], said: dict[str, tuple[str, ...]]
+) -> Iterator[tuple[Picture, Crops | DataError]]:
+    """The same, while what is said of each radiograph is kept."""
+    for picture, crops in cut:
+        if isinstance(crops, Crops):
+            said[picture.image] = crops.notes
+        yield picture, crops
 
 
 def _plan(found: list[Roi], config: DataConfig, way: _Way, faults: Faults) -> Plan:
