@@ -52,13 +52,13 @@ def contract_of(card: Mapping[str, Any]) -> ModelContract:
     """
     given = card["input"]
     return ModelContract(
-        tuple(card["classes"]),
-        given["image_size"],
-        given["context"],
-        given["square"],
-        given["spacing_mm"],
-        card["data_hash"],
-        given.get("views", 1),
+        classes=tuple(card["classes"]),
+        image_size=given["image_size"],
+        context=given["context"],
+        square=given["square"],
+        spacing_mm=given["spacing_mm"],
+        data_hash=card["data_hash"],
+        views=given.get("views", 1),
     )
 
 

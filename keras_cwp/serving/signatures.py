@@ -51,22 +51,6 @@ class Signatures:
         self._answer = _traced(self._of_views, crops, texts)
         self._read = _traced(self._crop_rows, texts, tf.TensorSpec([None, 4], tf.float32), numbers)
 
-    def endpoints(self) -> dict[str, tuple[Callable[..., Answer], list[tf.TensorSpec]]]:
-        """Name: (function, its inputs); serving_default comes first."""
-        side = self.contract.image_size
-        images = tf.TensorSpec([None], tf.string, name="image_bytes")
-        boxes = tf.TensorSpec([None, 4], tf.float32, name="box")
-        spacing = [tf.TensorSpec([None], tf.float32, name="spacing_mm")] if self.contract.spacing_mm else []
-        pixels = tf.TensorSpec([None, side, side, 1], tf.float32, name="pixels")
-        examples = tf.TensorSpec([None], tf.string, name="inputs")
-        return {
-            "serving_default": (self.from_bytes, [images]),
-            "roi_bytes": (self.from_roi, [images, boxes, *spacing]),
-            "pixels": (self.from_pixels, [pixels]),
-            "classify": (self.classify, [examples]),
-            "regress": (self.regress, [examples]),
-        }
-
     def from_bytes(self, image_bytes: Any) -> Answer:
         """PNG or JPEG files string [B], each of them one ROI from edge to edge."""
         rows = tf.shape(image_bytes)[0]
