@@ -7,7 +7,7 @@ from pathlib import Path
 
 import click
 
-from keras_cwp.cli.options import PATH
+from keras_cwp.cli.options import PATH, whole_image_option
 from keras_cwp.errors import DataError
 
 _METHODS = ("gradcam", "gradcam++", "occlusion")
@@ -21,6 +21,7 @@ _METHODS = ("gradcam", "gradcam++", "occlusion")
 @click.option("--images", type=PATH, help="Folder of the ROI table's images; where the table lies if left out.")
 @click.option("--fold", type=click.IntRange(min=1), help="Which model of a cv run.")
 @click.option("--method", type=click.Choice(_METHODS), default=_METHODS[0], show_default=True)
+@whole_image_option
 @click.option("--class", "class_name", metavar="NAME", help="Class to explain; the most probable one if left out.")
 def command(
     model: Path,
@@ -31,6 +32,7 @@ def command(
     fold: int | None,
     method: str,
     class_name: str | None,
+    whole_image: bool,
 ) -> None:
     """Show where MODEL, a RUN or .keras file, looked: each region beside itself with its heat map.
 
@@ -52,11 +54,23 @@ def command(
         lost.append(rows)
         click.echo(f"keras-cwp: left out: {' '.join(str(error).split())}", err=True)
 
-    regions = find_regions(list(inputs), rois, images)
+    def note(line: str) -> None:
+        click.echo(f"note: {line}", err=True)
+
+    regions = find_regions(list(inputs), rois, images, refuse, note)
     network, contract = load_with_contract(named_model(model, fold))
     with progress_bar("regions") as progress:
         written = explain(
-            network, contract, regions, out, method=method, class_name=class_name, refuse=refuse, progress=progress
+            network,
+            contract,
+            regions,
+            out,
+            method=method,
+            class_name=class_name,
+            whole_image=whole_image,
+            note=note,
+            refuse=refuse,
+            progress=progress,
         )
     click.echo(f"{out}: {written} pictures and index.csv" + (f"; {sum(lost)} regions left out" if lost else ""))
     if lost:

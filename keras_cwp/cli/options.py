@@ -21,6 +21,9 @@ PATH = click.Path(path_type=Path)
 config_option = click.option("--config", "config_path", type=PATH, help="YAML configuration; see configs/.")
 set_option = click.option("--set", "overrides", multiple=True, metavar="KEY=VALUE", help="Such as train.epochs=5.")
 images_option = click.option("--images", type=PATH, help="Folder of the radiographs, when --data is a ROI table.")
+whole_image_option = click.option(
+    "--whole-image", is_flag=True, help="State that images without a box are meant whole, as one region each."
+)
 split_option = click.option(
     "--split", type=PATH, help="split.csv of another run on the same data set: divide the patients as it did."
 )

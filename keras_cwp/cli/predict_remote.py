@@ -31,6 +31,7 @@ def predict_remote(
     requests: int,
     token_file: Path | None,
     tls_ca: Path | None,
+    whole_image: bool,
 ) -> Remote:
     """Score on a server; TensorFlow is not imported."""
     from keras_cwp.cli.progress import progress_bar
@@ -45,15 +46,29 @@ def predict_remote(
         lost.append(rows)
         click.echo(f"keras-cwp: left out: {' '.join(str(error).split())}", err=True)
 
+    def note(line: str) -> None:
+        click.echo(f"note: {line}", err=True)
+
     address = parse_address(model)
     credentials = Credentials(read_token(token_file) if token_file else "", tls_ca)
-    regions = find_regions(inputs, rois, images)
+    regions = find_regions(inputs, rois, images, refuse, note)
     pace = Pace(requests=requests)
     transport = open_transport(address, credentials, pace.timeout_s)
     try:
         served = pace.retries.call(transport.describe)
         with progress_bar("regions") as progress:
-            scores = score(transport, address, served, regions, out, pace=pace, refuse=refuse, progress=progress)
+            scores = score(
+                transport,
+                address,
+                served,
+                regions,
+                out,
+                pace=pace,
+                whole_image=whole_image,
+                note=note,
+                refuse=refuse,
+                progress=progress,
+            )
     finally:
         transport.close()
     left_out = f", {sum(lost)} left out" if lost else ""

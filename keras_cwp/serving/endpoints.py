@@ -67,7 +67,7 @@ def _roi_asked(samples: Samples) -> dict[str, np.ndarray]:
 
 
 def _roi_warm_up(contract: ModelContract, rows: int) -> Any:
-    side = float(contract.image_size)
+    side = 2.0  # within every sample
     spacing = {"spacing_mm": np.full(rows, contract.spacing_mm, np.float32)} if contract.spacing_mm else {}
     boxes = np.array([[0.0, 0.0, side, side]] * rows, np.float32)
     return predict_record("roi_bytes", {"image_bytes": [sample_png(contract)] * rows, "box": boxes, **spacing})

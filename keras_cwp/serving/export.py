@@ -20,7 +20,7 @@ from keras_cwp.serving.bundle import check_same_format, free_version, write_bund
 from keras_cwp.serving.endpoints import ENDPOINTS
 from keras_cwp.serving.signatures import Signatures
 from keras_cwp.serving.verify import verify
-from keras_cwp.serving.warmup import write_warmup
+from keras_cwp.serving.warmup import write_warmup, written_by_tensorflow
 from keras_cwp.training.run import ModelContract
 from keras_cwp.training.saved import load_with_contract, one_model_folder
 
@@ -111,7 +111,8 @@ def write_saved_model(network: Any, contract: ModelContract, negative: str, fold
     signatures = Signatures(network, contract, negative)
     for endpoint in ENDPOINTS:
         archive.add_endpoint(endpoint.name, endpoint.answer(signatures), endpoint.inputs(contract))
-    archive.write_out(str(folder), verbose=False)
+    with written_by_tensorflow(folder):
+        archive.write_out(str(folder), verbose=False)
     name_methods(folder / "saved_model.pb")
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import cv2
@@ -10,6 +11,7 @@ import tensorflow as tf
 from tensorflow.core.framework import tensor_pb2
 from tensorflow_serving.apis import prediction_log_pb2
 
+from keras_cwp.serving.signatures import film_pixels
 from keras_cwp.training.run import ModelContract
 
 _MODEL = "warmup"  # the server does not read the name
@@ -47,7 +49,7 @@ def grey_pixels(contract: ModelContract, rows: int) -> Any:
 
 
 def sample_png(contract: ModelContract) -> bytes:
-    """A grey ramp of the network's side."""
-    side = contract.image_size
+    """A grey ramp of the network's side, or smaller where an image of that size would be a whole radiograph."""
+    side = min(contract.image_size, math.isqrt(film_pixels(contract) - 1) or 1)
     ramp = np.linspace(0, 255, side, dtype=np.uint8)
     return bytes(cv2.imencode(".png", np.broadcast_to(ramp, (side, side)))[1])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import math
 from functools import cached_property
 from typing import Any
 
@@ -13,9 +14,11 @@ import tensorflow as tf
 from keras_cwp.augment.layer import load_policy
 from keras_cwp.augment.tta import VIEWS_POLICY, mean_probabilities
 from keras_cwp.data.crops import crop_roi, margin_px
+from keras_cwp.serving.signatures import film_pixels
 from keras_cwp.training.run import ModelContract
 
-_IMAGES = 4
+_SHAPES = [(300, 260), (221, 410), (97, 64)]  # height, width of the images but the last
+_LARGEST_PX = 221 * 410
 
 
 class Samples:
@@ -29,7 +32,9 @@ class Samples:
     def __init__(self, network: Any, contract: ModelContract, negative: str) -> None:
         self.network, self.contract = network, contract
         self.negative = contract.classes.index(negative)
-        self.images, self.boxes = _radiographs(), _boxes()
+        # An image as large as a radiograph would be refused where no box is stated.
+        shrink = min(1.0, 0.9 * math.sqrt(film_pixels(contract) / _LARGEST_PX))
+        self.images, self.boxes = _radiographs(shrink), _boxes() * np.float32(shrink)
 
     @cached_property
     def files(self) -> list[bytes]:
@@ -89,13 +94,14 @@ def check_crops(contract: ModelContract) -> np.ndarray:
     return _crops(images, [None] * len(images), contract)[:, margin : margin + size, margin : margin + size]
 
 
-def _radiographs() -> list[np.ndarray]:
+def _radiographs(shrink: float = 1.0) -> list[np.ndarray]:
     """Smooth noise uint8 of four sizes, with detail from coarse to fine; the last one is a single grey."""
     generator = np.random.default_rng(0)
-    shapes = [(300, 260), (221, 410), (97, 64)][: _IMAGES - 1]
+    shapes = [(math.ceil(height * shrink), math.ceil(width * shrink)) for height, width in _SHAPES]
     rough = [cv2.resize(generator.uniform(0, 255, (3 + 8 * i, 5)), s[::-1]) for i, s in enumerate(shapes)]
     noisy = [image + generator.normal(0, 9, image.shape) for image in rough]
-    return [*(np.clip(image, 0, 255).astype(np.uint8) for image in noisy), np.full((50, 50), 90, np.uint8)]
+    side = math.ceil(50 * shrink)
+    return [*(np.clip(image, 0, 255).astype(np.uint8) for image in noisy), np.full((side, side), 90, np.uint8)]
 
 
 def _boxes() -> np.ndarray:

@@ -2,15 +2,32 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import tensorflow as tf
 
+from keras_cwp.errors import CwpError
 from keras_cwp.serving.bundle import BATCH_SIZES
 from keras_cwp.serving.endpoints import ENDPOINTS
 from keras_cwp.training.run import ModelContract
 
 WARMUP_FILE = "assets.extra/tf_serving_warmup_requests"
+
+
+@contextmanager
+def written_by_tensorflow(path: Path) -> Iterator[None]:
+    """Turn what TensorFlow says of a disk that is full or refuses into the package's own error.
+
+    Raises:
+        CwpError: it cannot write.
+    """
+    try:
+        yield
+    except tf.errors.OpError as error:
+        reason = " ".join(error.message.split())
+        raise CwpError(f"cannot write {path.parent}: {reason.rpartition('; ')[2] or reason}") from None
 
 
 def write_warmup(version: Path, contract: ModelContract) -> int:
@@ -24,7 +41,7 @@ def write_warmup(version: Path, contract: ModelContract) -> int:
     path = version / WARMUP_FILE
     path.parent.mkdir(exist_ok=True)
     records = [endpoint.warm_up(contract, rows) for rows in BATCH_SIZES for endpoint in ENDPOINTS]
-    with tf.io.TFRecordWriter(str(path)) as writer:
+    with written_by_tensorflow(path), tf.io.TFRecordWriter(str(path)) as writer:
         for record in records:
             writer.write(record.SerializeToString())
     return len(records)

@@ -15,6 +15,8 @@ from keras_cwp.errors import ServingError
 
 SIGNATURE = "roi_bytes"
 OK = "ok"  # as serving/decode.py has it, which imports TensorFlow
+BAD_BOX = "the box has no area on the image"  # as serving/resample.py
+NO_BOX = (float("nan"),) * 4
 _T = TypeVar("_T")
 
 
@@ -24,7 +26,7 @@ class UnavailableError(ServingError):
 
 @dataclass(frozen=True)
 class Row:
-    """One region: PNG bytes, and x, y, width, height in its pixels; their spacing, 0 where it is unknown."""
+    """One region: PNG bytes, and x, y, width, height in its pixels or NO_BOX; their spacing, 0 where it is unknown."""
 
     image: bytes
     box: tuple[float, float, float, float]
