@@ -16,6 +16,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from keras_cwp.audit.checks import refuse_leaks
 from keras_cwp.config import DataConfig
 from keras_cwp.data import crop_file
 from keras_cwp.data.crops import crop_roi
@@ -212,8 +213,15 @@ def test_label_outside_the_configured_classes(good_table, images, tmp_path):
 
 
 def test_configured_class_without_rois(good_table, images, tmp_path):
-    with pytest.raises(DataError, match=r"no ROI of class 'large', which data\.classes names"):
-        prepare(good_table, images, tmp_path / "data", DataConfig(classes=("sick", "normal", "large")))
+    """Another hospital may have no patient of one class; the order of classes stays that of the model."""
+    notes: list[str] = []
+    config = DataConfig(classes=("sick", "large", "normal"), image_size=32)
+    data = prepare(good_table, images, tmp_path / "data", config, note=notes.append)
+    assert data.classes == ("sick", "large", "normal")
+    assert data.labels.tolist() == [2, 0, 2, 0, 0, 2]
+    assert any("no ROI of the class 'large', which data.classes names" in note for note in notes)
+    with pytest.raises(DataError, match="no ROI of the class 'large'; a network cannot learn it"):
+        refuse_leaks(data)
 
 
 def test_configured_class_twice(good_table, images, tmp_path):
