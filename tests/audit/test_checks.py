@@ -17,7 +17,8 @@ from keras_cwp.audit.lookalikes import alike, near_duplicates, thumbnails
 from keras_cwp.cli.main import main
 from keras_cwp.config import DataConfig
 from keras_cwp.data.fingerprints import look_of
-from keras_cwp.data.prepare import linked_patients, prepare
+from keras_cwp.data.patients import linked_patients
+from keras_cwp.data.prepare import prepare
 from keras_cwp.data.prepared import PreparedData
 from keras_cwp.data.splits import three_way
 from keras_cwp.errors import DataError
