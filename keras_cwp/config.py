@@ -5,10 +5,11 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Mapping
 from pathlib import Path
+from types import NoneType
 from typing import Any, Literal, TypeVar, get_args
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from keras_cwp.errors import ConfigError
 
@@ -17,10 +18,44 @@ _CANDIDATE_SECTIONS = ("model", "augment", "train")
 _CANDIDATE_NAME = re.compile(r"[A-Za-z0-9_-]+")
 
 
+class TextLoader(yaml.SafeLoader):
+    """Reads every scalar but an unquoted null as text; the schema decides what is a number and what a switch.
+
+    YAML 1.1 turns on, off, yes and no into booleans, 01 into 1 and leaves 3e-3 as text. Settings and class names
+    have such words.
+    """
+
+
+TextLoader.yaml_implicit_resolvers = {}
+TextLoader.add_implicit_resolver("tag:yaml.org,2002:null", re.compile(r"^(?:~|null|Null|NULL|)$"), ["~", "n", "N", ""])
+
+
+def parse_yaml(text: str) -> Any:
+    """The tree of a YAML text, whose scalars stay text.
+
+    Raises:
+        yaml.YAMLError: not YAML.
+    """
+    return yaml.load(text, TextLoader)
+
+
 class Section(BaseModel):
     """A frozen table of settings; an unknown key is an error."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid", strict=False)
+    model_config = ConfigDict(
+        frozen=True, extra="forbid", strict=False, coerce_numbers_to_str=True, allow_inf_nan=False
+    )
+
+    @model_validator(mode="before")
+    @classmethod
+    def _none_is_a_word_too(cls, tree: Any) -> Any:
+        """`none` means no value for a key that may have none; an empty section has its defaults."""
+        if tree is None or tree == "":
+            return {}
+        if not isinstance(tree, dict):
+            return tree
+        optional = {name for name, field in cls.model_fields.items() if NoneType in get_args(field.annotation)}
+        return {name: None if name in optional and _is_none(value) else value for name, value in tree.items()}
 
 
 class DataConfig(Section):
@@ -218,7 +253,7 @@ def read_yaml(path: Path) -> dict[str, Any]:
         ConfigError: no such file, not YAML, or not a mapping.
     """
     try:
-        tree = yaml.safe_load(path.read_text(encoding="utf-8"))
+        tree = parse_yaml(path.read_text(encoding="utf-8"))
     except OSError as error:
         raise ConfigError(f"configuration {path}: {error.strerror}; name an existing YAML file") from None
     except (yaml.YAMLError, UnicodeDecodeError) as error:
@@ -229,6 +264,10 @@ def read_yaml(path: Path) -> dict[str, Any]:
     if not isinstance(tree, dict):
         raise ConfigError(f"configuration {path}: expected sections such as 'train:', got {type(tree).__name__}")
     return tree
+
+
+def _is_none(value: Any) -> bool:
+    return isinstance(value, str) and value.strip().lower() in ("none", "null", "~", "")
 
 
 def _lay_over(tree: dict[str, Any], item: str) -> None:
@@ -242,7 +281,7 @@ def _lay_over(tree: dict[str, Any], item: str) -> None:
             raise ConfigError(f"--set {item!r}: {key!r} is a value, not a section")
         tree = below
     try:
-        tree[keys[-1]] = yaml.safe_load(text)
+        tree[keys[-1]] = parse_yaml(text)
     except yaml.YAMLError:
         raise ConfigError(f"--set {item!r}: the value is not YAML") from None
 
@@ -253,7 +292,15 @@ def _explain(error: ValidationError, where: str, schema: type[BaseModel]) -> str
     more = f" ({len(others)} more)" if others else ""
     if first["type"] == "extra_forbidden":
         return f"{where}: unknown key {key!r}; known here: {', '.join(_keys_beside(first['loc'], schema))}{more}"
-    return f"{where}: {key}: {first['msg']}, got {first['input']!r}{more}"
+    return f"{where}: {key}: {first['msg']}, got {_received(first['input'])}{more}"
+
+
+def _received(value: Any) -> str:
+    """A value as the user wrote it: numbers are text until the schema reads them."""
+    try:
+        return value if isinstance(value, str) and float(value) is not None else repr(value)
+    except ValueError:
+        return repr(value)
 
 
 def _keys_beside(location: tuple[int | str, ...], schema: Any) -> list[str]:

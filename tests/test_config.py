@@ -75,3 +75,35 @@ def test_a_bad_file_is_named(tmp_path, text, message):
 def test_a_missing_file_is_named(tmp_path):
     with pytest.raises(ConfigError, match=r"none.yaml: No such file"):
         load_config(tmp_path / "none.yaml")
+
+
+def test_words_that_yaml_turns_into_something_else_stay_what_they_are():
+    said = ["train.mixed_precision=off", "data.classes=[yes, no, 0, 01]", "data.link_duplicates=on", "model.eca=none"]
+    config = load_config(None, said)
+    assert config.train.mixed_precision == "off"
+    assert config.data.classes == ("yes", "no", "0", "01")
+    assert config.data.link_duplicates is True
+    assert config.model.eca == "none"
+
+
+@pytest.mark.parametrize("word", ["none", "None", "null", "~", ""])
+def test_none_means_no_value_where_a_key_may_have_none(word):
+    config = load_config(None, [f"train.ema_momentum={word}", f"model.weights={word}", f"data.classes={word}"])
+    assert (config.train.ema_momentum, config.model.weights, config.data.classes) == (None, None, None)
+
+
+def test_an_empty_section_has_its_defaults(tmp_path):
+    (tmp_path / "c.yaml").write_text("train:\nmodel:\n  arch: resnet50\n")
+    assert load_config(tmp_path / "c.yaml").train == Config().train
+
+
+@pytest.mark.parametrize("value", ["inf", "nan", "-inf"])
+def test_numbers_are_finite(value):
+    with pytest.raises(ConfigError, match=r"train\.learning_rate: .*finite|greater than"):
+        load_config(None, [f"train.learning_rate={value}"])
+
+
+def test_words_survive_a_run_folder(tmp_path):
+    config = load_config(None, ["data.classes=[yes, 'null', 0, 01, on]", "train.mixed_precision=on"])
+    (tmp_path / "c.yaml").write_text(dump_config(config))
+    assert load_config(tmp_path / "c.yaml") == config
