@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import ast
 import configparser
+import functools
 import re
 import subprocess
 import sys
 import tarfile
 import zipfile
+from collections.abc import Mapping
 from importlib.metadata import packages_distributions
 from pathlib import Path
 
@@ -51,11 +53,16 @@ def imported(file: Path) -> set[str]:
     return names - set(sys.stdlib_module_names) - {"keras_cwp"}
 
 
+@functools.cache
+def _installed() -> Mapping[str, list[str]]:
+    return packages_distributions()
+
+
 def distributions(module: str) -> set[str]:
     """The distributions that give a module; the module's own name where none is installed."""
     if module in SHARED:
         return {SHARED[module]}
-    return {normal(name) for name in packages_distributions().get(module, [module])}
+    return {normal(name) for name in _installed().get(module, [module])}
 
 
 def test_all_that_is_imported_is_declared_and_nothing_else():
