@@ -12,9 +12,9 @@ import pytest
 import keras_cwp
 
 ROOT = Path(keras_cwp.__file__).parent
-# A part may import those before it in this list and itself. The first six are files.
+# A part may import those before it in this list and itself. The first eight are files.
 ORDER = [
-    "version", "registration", "errors", "config", "files", "runtime", "scores",
+    "version", "registration", "errors", "settings_file", "config", "files", "runtime", "scores",
     "data", "layers", "augment", "models", "evaluation", "audit", "explain", "training", "report", "prediction",
     "serving", "api", "cli", "__main__",
 ]  # fmt: skip
