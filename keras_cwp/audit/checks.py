@@ -16,7 +16,7 @@ from keras_cwp.audit.confounds import confound_auc
 from keras_cwp.audit.lookalikes import alike, near_duplicates, thumbnails
 from keras_cwp.audit.overlap import shared_ids
 from keras_cwp.data.fingerprints import FLAT, crop_digests
-from keras_cwp.data.identity import near_key
+from keras_cwp.data.identity import near_key, near_names
 from keras_cwp.data.prepared import PreparedData
 from keras_cwp.errors import DataError
 
@@ -64,6 +64,7 @@ def audit(data: PreparedData, against: PreparedData | None = None, folds: int = 
         *(_shared(data, against, images) if against is not None else []),
         *_near(data, images),
         *_alike(data),
+        *_spelt_alike(data),
         *_patients_and_classes(data, folds),
         *_confound(data, seed),
         *_pixels(images),
@@ -203,6 +204,15 @@ def _near(data: PreparedData, images: np.ndarray) -> list[Finding]:
         *_found("warning", "near-duplicate, two patients", apart, "pairs of crops of different patients look alike"),
         *_found("note", "near-duplicate, one patient", within, "pairs of crops of one patient look alike"),
     ]
+
+
+def _spelt_alike(data: PreparedData) -> list[Finding]:
+    """Patients whose ids differ only in spelling, which `prepare` lets pass with --names-as-written."""
+    named = data.patients[data.patients != data.manifest.texts("image")]  # an image's name is no person's id
+    groups = near_names(named.tolist())
+    rows = [tuple(int(np.flatnonzero(data.patients == name)[0]) for name in group) for group in groups]
+    what = "patient ids are spelt in several ways that differ in case, blanks or leading zeros: the same person?"
+    return _found("warning", "patients spelt alike", rows, what)
 
 
 def _patients_and_classes(data: PreparedData, folds: int) -> list[Finding]:
