@@ -26,18 +26,21 @@ def command(data: Path, against: Path | None, folds: int, out: Path | None) -> N
     from rich.table import Table
 
     from keras_cwp.audit.checks import audit
-    from keras_cwp.audit.page import write_audit
     from keras_cwp.data.prepared import PreparedData
+    from keras_cwp.report.audit_page import verdict, write_audit
+    from keras_cwp.wording import plural
 
     opened = PreparedData.open(data)
     findings = audit(opened, PreparedData.open(against) if against else None, folds)
     out = out or data.resolve().with_name(f"{data.resolve().name}_audit")
-    write_audit(findings, opened, out)
+    write_audit(findings, opened, out, against is not None)
     table = Table("level", "check", "finding", box=None)
     for finding in findings:
         table.add_row(finding.level, finding.check, finding.message)
     Console().print(table)
-    click.echo(f"Page: {out / 'audit.html'}")
+    click.echo(f"{verdict(findings)}\nPage: {out / 'audit.html'}")
     errors = [finding.check for finding in findings if finding.level == "error"]
     if errors:
-        raise DataError(f"{data}: {len(errors)} error-level findings ({', '.join(errors)}); see {out / 'audit.html'}")
+        raise DataError(
+            f"{data}: {plural(len(errors), 'error-level finding')} ({', '.join(errors)}); see {out / 'audit.html'}"
+        )

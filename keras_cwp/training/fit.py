@@ -42,7 +42,7 @@ def fit(data: PreparedData, config: Config, out: Path, console: Console, split: 
     write_text(run.path / "environment.json", json.dumps(environment(), indent=2) + "\n")
     keep_split(run, split_csv(data, {0: parts}))
     train, validation, test = (np.flatnonzero(parts == part) for part in ("train", "validation", "test"))
-    console.print(f"training on {len(train)} ROIs, {len(validation)} choose the epoch, {len(test)} are held out")
+    console.print(f"ROIs: {len(train)} for training, {len(validation)} for validation, {len(test)} held out")
     network = train_network(data, train, validation, config, config.seed, run.path, console, "fit")
     ask = forward(network)
     scores = {
