@@ -67,7 +67,7 @@ def write_comparison(runs: Sequence[ComparedRun], config: EvaluateConfig, seed: 
         kind="Comparison of models that classify ROIs of chest radiographs",
         title=f"Comparison of {plural(len(runs), 'run')}",
         lead=[summary(metrics, tests)],
-        sections=fill(SECTIONS, compared),
+        sections=fill(SECTIONS, compared, "".join([*aligned, *runs[0].scores.classes])),
         alarm=verdicts(metrics),
         facts={
             "Runs": ", ".join(run.name for run in runs),

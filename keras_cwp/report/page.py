@@ -71,9 +71,13 @@ class Page:
     tiles: Sequence[Mapping[str, str]] = ()
 
 
-def fill(sections: Sequence[Section[Source]], source: Source) -> list[Filled]:
-    """The sections that have something to show, with their plots drawn."""
-    with style():
+def fill(sections: Sequence[Section[Source]], source: Source, names: str = "") -> list[Filled]:
+    """The sections that have something to show, with their plots drawn.
+
+    Args:
+        names: all names that stand in plots, for the choice of fonts.
+    """
+    with style(names):
         return [
             Filled(section.anchor, section.title, section.short, tuple(section.content(source)))
             for section in sections

@@ -8,7 +8,9 @@ from __future__ import annotations
 
 import io
 import re
-from contextlib import AbstractContextManager
+import warnings
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, ClassVar
@@ -19,6 +21,8 @@ from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.backends.backend_svg import FigureCanvasSVG
 from matplotlib.figure import Figure
+
+from keras_cwp.report.fonts import OWN_FONT, families
 
 INK, QUIET, PAPER = "#1b2733", "#68737f", "#fefefe"
 SERIES = ("#0072b2", "#d55e00", "#00805d", "#a8558a", "#8c6d00", "#5b5bd6", "#3d7f96", "#9c4a4a")
@@ -31,7 +35,7 @@ _VARIABLES = {INK: "--ink", QUIET: "--quiet", PAPER: "--paper"} | {c: f"--s{i}" 
 _PNG_DPI = 200
 _LEGEND_ROW_IN = 0.17  # at the font size of legends below
 _STYLE: Any = {
-    "font.family": "DejaVu Sans",  # comes with Matplotlib: the same drawing everywhere
+    "font.family": OWN_FONT,
     "font.size": 9,
     "svg.fonttype": "none",
     "axes.edgecolor": QUIET,
@@ -79,7 +83,7 @@ class Plot:
     def svg(self) -> str:
         """A stand-alone SVG file on white."""
         file = io.StringIO()
-        with matplotlib.rc_context({**_STYLE, "svg.hashsalt": self.name}):
+        with matplotlib.rc_context({**_STYLE, "svg.hashsalt": self.name}), _boxes_for_unknown_characters():
             FigureCanvasSVG(self.figure).print_figure(file, format="svg", facecolor=PAPER, metadata={"Date": None})
             self.figure.set_layout_engine(None)  # the layout of this first drawing stays and is not computed again
         return file.getvalue()
@@ -99,7 +103,7 @@ class Plot:
     def png(self) -> bytes:
         """A PNG file on white."""
         file = io.BytesIO()
-        with style():
+        with style(), _boxes_for_unknown_characters():
             FigureCanvasAgg(self.figure).print_figure(file, format="png", dpi=_PNG_DPI, facecolor=PAPER)
         return file.getvalue()
 
@@ -141,9 +145,21 @@ def legend_below(figure: Figure, axes: Axes, title: str | None = None) -> None:
         figure.legend(handles, labels, loc="outside lower left", title=title, alignment="left", ncols=columns)
 
 
-def style() -> AbstractContextManager[Any]:
-    """The style of every plot while it is drawn: fonts, axes, legends."""
-    return matplotlib.rc_context(_STYLE)
+def style(text: str = "") -> AbstractContextManager[Any]:
+    """The style of every plot while it is drawn: fonts, axes, legends.
+
+    Args:
+        text: names that will stand in the plots; fonts are chosen that have their characters.
+    """
+    return matplotlib.rc_context({**_STYLE, "font.family": families(text)})
+
+
+@contextmanager
+def _boxes_for_unknown_characters() -> Iterator[None]:
+    """Without Matplotlib's warning for each character that no font has; fonts.py warned once."""
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message="Glyph .* missing from")
+        yield
 
 
 def grid(axes: Axes) -> None:

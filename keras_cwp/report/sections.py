@@ -54,7 +54,7 @@ def write_report(run: ReportInput, out: Path | str) -> Path:
         kind="Report of a model that classifies ROIs of chest radiographs",
         title=run.title,
         lead=result(run),
-        sections=fill(SECTIONS, run),
+        sections=fill(SECTIONS, run, "".join(run.scores.classes)),
         alarm=said,
         facts=run.facts,
         tiles=tiles(run),
