@@ -120,3 +120,12 @@ def test_words_survive_a_run_folder(tmp_path):
     config = load_config(None, ["data.classes=[yes, 'null', 0, 01, on]", "train.mixed_precision=on"])
     (tmp_path / "c.yaml").write_text(dump_config(config))
     assert load_config(tmp_path / "c.yaml") == config
+
+
+def test_a_mapping_a_configuration_and_a_file_are_sources_alike(tmp_path):
+    tree = {"train": {"epochs": 3}}
+    (tmp_path / "c.yaml").write_text("train:\n  epochs: 3\n")
+    for source in (tree, Config.model_validate(tree), tmp_path / "c.yaml", str(tmp_path / "c.yaml")):
+        config = load_config(source, {"train.batch_size": 8})
+        assert (config.train.epochs, config.train.batch_size) == (3, 8)
+    assert tree == {"train": {"epochs": 3}}

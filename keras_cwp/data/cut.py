@@ -40,10 +40,11 @@ class Source(NamedTuple):
 
 @dataclass(frozen=True)
 class Crops:
-    """What one radiograph gave: crops [rois of it, crop, crop] as they are stored."""
+    """What one radiograph gave: crops [rois of it, crop, crop] as they are stored, and `Radiograph.notes`."""
 
     source: Source
     crops: np.ndarray
+    notes: tuple[str, ...] = ()
 
 
 def geometry(config: DataConfig, crop_size: int, dtype: str) -> dict[str, object]:
@@ -113,7 +114,7 @@ def cut_picture(picture: Picture, boxes: list[Box], margin: int, dtype: str, con
     for crop, box in zip(crops, boxes, strict=True):
         values = crop_roi(radiograph.pixels, box, config.image_size, margin, config.square, picture.field_px)
         crop[...] = np.rint(values * (white / radiograph.white)).clip(0, white)
-    return Crops(Source(hashlib.sha256(content).hexdigest(), look_of(radiograph.pixels)), crops)
+    return Crops(Source(hashlib.sha256(content).hexdigest(), look_of(radiograph.pixels)), crops, radiograph.notes)
 
 
 class _Earlier:
@@ -136,7 +137,8 @@ class _Earlier:
         source = Source(found[0].file_sha256, found[0].look)
         if any(row.file_sha256 != source.sha256 for row in found) or _hash(picture.path) != source.sha256:
             return None
-        return Crops(source, self._data.read(np.array(known)).astype(self._data.meta["dtype"]))
+        crops = self._data.read(np.array(known)).astype(self._data.meta["dtype"])
+        return Crops(source, crops, picture.header.notes)
 
 
 def _hash(path: Path) -> str:

@@ -7,7 +7,7 @@ import json
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from typing_extensions import Unpack
@@ -21,10 +21,12 @@ from keras_cwp.data.annotations.roi import Roi
 from keras_cwp.data.crop_file import CROPS_FILE, CropWriter
 from keras_cwp.data.cut import Crops, Source, cut_all, geometry
 from keras_cwp.data.fingerprints import crop_digest
+from keras_cwp.data.grey_range import narrow_range_note
 from keras_cwp.data.manifest import write_manifest
 from keras_cwp.data.plan import Picture, Plan
 from keras_cwp.data.prepared import DATASET_FILE, FORMAT_VERSION, MANIFEST_FILE, PreparedData, hash_of, is_prepared
 from keras_cwp.data.provenance import extra_names, manifest_rows, salt_of
+from keras_cwp.data.radiographs.notes import lines_of
 from keras_cwp.data.radiographs.radiograph import read_bytes
 from keras_cwp.errors import DataError
 from keras_cwp.files import cache_folder, file_sha256, locked_folder, replaced_folder
@@ -154,19 +156,38 @@ def _prepare(found: list[Roi], out: Path, config: DataConfig, way: _Way) -> Prep
         way.note(line)
     if faults and not faults.skip:
         way.note(f"{way.source}: some entries cannot be used; the other radiographs are decoded to find all of them")
+    said: dict[str, tuple[str, ...]] = {}
+
+    def cut(plan: Plan) -> Iterator[tuple[Picture, Crops | DataError]]:
+        return _noted(cut_all(plan, config, way.workers, _whole(out), way.progress), said)
+
     with replaced_folder(out) as folder:
-        lost = _write(folder, plan, cut_all(plan, config, way.workers, _whole(out), way.progress), config, faults)
+        lost = _write(folder, plan, cut(plan), config, faults)
         faults.settle(way.source)
         if lost:
             plan = _plan([roi for roi in plan.rois if roi.image not in lost], config, way, faults)
-            _write(folder, plan, cut_all(plan, config, way.workers, _whole(out), way.progress), config, faults)
+            _write(folder, plan, cut(plan), config, faults)
             faults.settle(way.source)
+    for line in lines_of(said):
+        way.note(f"{way.source}: {line}")
     patients = _counts(plan)["patients"]
     del found, plan  # before as many rows of the manifest take their place
     data = PreparedData.open(out, verify=False)
+    if narrow := narrow_range_note(data):
+        way.note(f"{way.source}: {narrow}")
     if linked := patients - data.meta["counts"]["patients"]:
         way.note(f"{way.source}: {linked} patients share a picture or study with another and count as one with them")
     return data
+
+
+def _noted(
+    cut: Iterator[tuple[Picture, Crops | DataError]], said: dict[str, tuple[str, ...]]
+) -> Iterator[tuple[Picture, Crops | DataError]]:
+    """The same, while what is said of each radiograph is kept."""
+    for picture, crops in cut:
+        if isinstance(crops, Crops):
+            said[picture.image] = crops.notes
+        yield picture, crops
 
 
 def _plan(found: list[Roi], config: DataConfig, way: _Way, faults: Faults) -> Plan:
@@ -235,11 +256,14 @@ def _meta(plan: Plan, config: DataConfig) -> dict[str, object]:
     }
 
 
-def _counts(plan: Plan) -> dict[str, int]:
+def _counts(plan: Plan) -> dict[str, Any]:
+    """ROIs, images and patients in all; ROIs and patients of each class, in the order of the classes."""
+    by_class = {name: [roi.patient_id for roi in plan.rois if roi.label == name] for name in plan.classes}
     return {
         "rois": len(plan.rois),
         "images": len(plan.pictures),
         "patients": len({roi.patient_id for roi in plan.rois}),
+        "classes": {name: {"rois": len(own), "patients": len(set(own))} for name, own in by_class.items()},
     }
 
 

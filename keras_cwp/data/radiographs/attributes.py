@@ -68,9 +68,9 @@ class Attributes:
             return []
 
     def shown(self, keyword: str) -> str:
-        """The value for a message, shortened."""
+        """The value in quotes for a message, shortened."""
         text = "\\".join(str(part).strip(_BLANKS) for part in self._parts(keyword))
-        return repr(text if len(text) <= _SHOWN else text[:_SHOWN] + "…")
+        return f"'{text}'" if len(text) <= _SHOWN else f"'{text[:_SHOWN]}…'"
 
     def _parts(self, keyword: str) -> list[Any]:
         """The values as text where the file has text, for one malformed value must not hide the others."""

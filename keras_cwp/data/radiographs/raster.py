@@ -25,6 +25,7 @@ _FIRST_TURNED = 5
 _PNG_EXIF = {"exif", "Raw profile type exif", "XML:com.adobe.xmp"}  # in Pillow's info when it stands before the pixels
 _BITS_PER_SAMPLE, _PHOTOMETRIC = 258, 262  # TIFF tags
 _WHITE_IS_ZERO = 0
+_UNKNOWN = "unknown format"
 _OTHERS = {  # first bytes of files that are often taken for radiographs
     b"BM": "a BMP picture",
     b"GIF8": "a GIF picture",
@@ -36,6 +37,7 @@ _OTHERS = {  # first bytes of files that are often taken for radiographs
     b"\x1f\x8b": "a gzip archive",
     b"<": "text or HTML, not a picture",
 }
+_OWN = {b"\x89PNG": "PNG", b"\xff\xd8\xff": "JPEG", b"II*\0": "TIFF", b"MM\0*": "TIFF"}
 _CONTAINER = "an HEIC, AVIF or video file"  # of ISO's base media format, known by bytes 4 to 7
 
 
@@ -105,8 +107,8 @@ def _sixteen_bit(values: np.ndarray, path: Path, bits: int, inverted: bool) -> t
     depth = max(depth + depth % 2, 8)
     factor = 1 << (16 - depth)
     note = (
-        f"16 bits, but no value above {greatest}: it looks like {depth}-bit values saved as they are, which is "
-        f"{factor} times too dark; multiply its values by {factor} and save it again"
+        f"16 bits, but its values look like {depth}-bit ones saved as they are, which is {factor} times too dark; "
+        f"multiply them by {factor} and save it again"
     )
     return pixels, (note,)
 
@@ -164,9 +166,12 @@ def _unread(stream: BinaryIO, path: Path, error: Exception) -> str:
     kind = _CONTAINER if start[4:8] == b"ftyp" else next((_OTHERS[key] for key in _OTHERS if start.startswith(key)), "")
     if kind:
         return f"{kind}; PNG, JPEG, TIFF and DICOM are read"
+    own = next((_OWN[key] for key in _OWN if start.startswith(key)), "")
+    if own and _reason(error) == _UNKNOWN:
+        return f"a damaged {own}, or one of a kind that is not read; save it again with 8 or 16 bits"
     return f"not a readable PNG, JPEG, TIFF or DICOM: {_reason(error)}"
 
 
 def _reason(error: Exception) -> str:
     text = str(error) or type(error).__name__
-    return "unknown format" if "cannot identify image file" in text else text
+    return _UNKNOWN if "cannot identify image file" in text else text

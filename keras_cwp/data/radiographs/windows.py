@@ -34,20 +34,24 @@ def window_of(tags: Attributes, number: int) -> Window | None:
     centers, widths = tags.numbers("WindowCenter"), tags.numbers("WindowWidth")
     if not centers and not widths:
         return None
-    function = _function(tags)
+    stated = f"WindowCenter {tags.shown('WindowCenter')} and WindowWidth {tags.shown('WindowWidth')}"
+    found = _applicable(centers, widths, _function(tags), number) if centers and widths else None
+    if found is None:
+        tags.note(f"no window of {stated} can be applied; shades go from the least to the greatest value")
+        return None
+    if found[0] != min(number, max(len(centers), len(widths)) - 1):
+        tags.note(f"of {stated}, window {found[0]} is taken (from 0), for the one asked for cannot be applied")
+    return found[1]
+
+
+def _applicable(centers: list[float], widths: list[float], function: str, number: int) -> tuple[int, Window] | None:
+    """The window asked for, else the first that can be applied, with its index."""
     count = max(len(centers), len(widths))
-    first = min(number, count - 1)
-    for index in [first, *(other for other in range(count) if other != first)]:
-        if not centers or not widths:
-            break
+    asked = min(number, count - 1)
+    for index in [asked, *(other for other in range(count) if other != asked)]:
         window = Window(centers[min(index, len(centers) - 1)], widths[min(index, len(widths) - 1)], function)
         if _applies(window):
-            return window
-        tags.note(f"window {index} (center {window.center:g}, width {window.width:g}, {function}) cannot be applied")
-    tags.note(
-        f"no window of WindowCenter {tags.shown('WindowCenter')} and WindowWidth {tags.shown('WindowWidth')} can be "
-        "applied; shades go from the least to the greatest value"
-    )
+            return index, window
     return None
 
 
