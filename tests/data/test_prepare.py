@@ -241,7 +241,8 @@ def test_no_patient_known(images, tmp_path):
 def test_bad_spacing(values, table, images, tmp_path):
     header = "image,patient_id,label,spacing_mm"
     path = table(*(f"a.png,P,{label},{value}" for label, value in zip("xy", values, strict=True)), header=header)
-    with pytest.raises(DataError, match=r"line \d: spacing_mm '.*'; expected one number"):
+    expected = "expected millimetres a pixel, from 0.001 to 10|another row"
+    with pytest.raises(DataError, match=rf"line \d: spacing_mm '.*'; ({expected})"):
         prepare(path, images, tmp_path / "data", CONFIG)
 
 
