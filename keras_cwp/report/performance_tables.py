@@ -21,7 +21,7 @@ _WHOLE = (
     ("Matthews' correlation", ("mcc",)),
     ("log loss (nats)", ("log_loss",)),
     ("Brier score (0 to 2)", ("brier",)),
-    ("expected calibration error", ("ece",)),
+    ("calibration error, debiased", ("ece",)),
 )
 
 
@@ -52,7 +52,7 @@ def figures_table(metrics: Mapping[str, Any]) -> Table:
 
 def class_table(metrics: Mapping[str, Any]) -> Table:
     """AUC with both intervals, average precision and F1 of each class against the rest, and their means."""
-    header = ("class", "ROIs", "AUC [bootstrap]", "[DeLong, clustered]", "average precision", "F1")
+    header = ("class", "ROIs", "AUC", "[DeLong, logit]", "average precision", "F1")
     rows = [
         (
             name,
@@ -67,7 +67,7 @@ def class_table(metrics: Mapping[str, Any]) -> Table:
     macro = [figure_text(metrics[kind]["macro"]) for kind in ("auc", "average_precision", "f1")]
     total = f"{metrics['counts']['rois']:,}"
     rows.append(("macro (mean)", total, macro[0], interval_text(metrics["delong"]["macro"]), macro[1], macro[2]))
-    note = "The two intervals rest on different methods (resampled patients; Obuchowski's variance) and should agree."
+    note = "The two intervals rest on the same variance over patients, on different scales, and should agree."
     return Table("classes", "Each class against the rest", header, tuple(rows), note)
 
 
@@ -99,7 +99,7 @@ def operating_table(thresholds: Mapping[str, Any]) -> Table | None:
     reasons = " ".join(f"{name}: {own['reason']}." for name, own in points.items() if "reason" in own)
     note = (
         f"Rule: {thresholds['rule']}, chosen on {thresholds['chosen_on']}, never on those "
-        f"judged here. Wilson's intervals, clustered by patient. PPV and NPV hold for such data only. {reasons}"
+        f"judged here. Score intervals, clustered by patient. PPV and NPV hold for such data only. {reasons}"
     )
     of_patients = thresholds["level"] == "patient"
     name, title = ("patient_operating_points", "Patients") if of_patients else ("operating_points", "ROIs")
@@ -131,6 +131,7 @@ def calibration_table(metrics: Mapping[str, Any]) -> Table | None:
             ("temperature", "temperature"),
             ("isotonic", "isotonic"),
         )
+        if key in found
     )
     note = f"Fitted on validation ROIs, judged on held-out ones. Temperature {_threshold_text(found['temperatures'])}: "
     note += "above 1 the model was too sure of itself. All other figures are of the model's own probabilities."

@@ -11,6 +11,7 @@ import numpy as np
 
 from keras_cwp.data.prepared import PreparedData
 from keras_cwp.errors import DataError, RunError
+from keras_cwp.evaluation.lock import lock
 from keras_cwp.evaluation.metrics import evaluate
 from keras_cwp.files import write_text
 from keras_cwp.report.examples import Example, choose_examples
@@ -56,8 +57,10 @@ def evaluate_run(
     scores, validation = _scores(run, data, source, views, own_views)
     out = out or run.path / _place(data, None if own_views else views)
     subgroups = subgroup_columns(scores, source) if source else {}
-    metrics = evaluate(scores, config.evaluate, config.seed, validation, subgroups) | {"views": views}
-    metrics |= {"shared_with_training": shared} if shared else {}
+    locked = None if data is None else lock(run.validation_scores, config.evaluate)
+    order = config.data.ordinal
+    found = evaluate(scores, config.evaluate, config.seed, validation, subgroups, order=order, locked=locked)
+    metrics = {**found, "views": views, **({"shared_with_training": shared} if shared else {})}
     report = ReportInput(
         title=run.path.resolve().name if data is None else f"{run.path.resolve().name} on {data.path.resolve().name}",
         scores=scores,
