@@ -73,7 +73,10 @@ class ModelConfig(Section):
     eca_gamma: float = Field(2.0, gt=0, description="gamma of the ECA paper's kernel rule")
     eca_b: float = Field(1.0, description="b of the ECA paper's kernel rule")
     dropout: float = Field(0.2, ge=0, lt=1, description="before the head")
-    weights: str | None = Field(None, description="imagenet, or a path to .pth, .safetensors or .weights.h5")
+    weights: str | None = Field(
+        None,
+        description="imagenet, cxr, or a path: .pth, .safetensors, .weights.h5, .keras, or a RUN with one",
+    )
 
 
 class AugmentConfig(Section):
@@ -87,6 +90,9 @@ class AugmentConfig(Section):
 class TrainConfig(Section):
     """How the network is trained."""
 
+    mode: Literal["network", "probe"] = Field(
+        "network", description="network: all weights; probe: a linear head on the frozen features of model.weights"
+    )
     epochs: int = Field(32, ge=1)
     batch_size: int = Field(32, ge=1, le=1024)
     learning_rate: float = Field(2e-3, gt=0, description="peak of the schedule")

@@ -44,6 +44,12 @@ def write_bytes(path: Path | str, content: bytes) -> None:
         raise CwpError(f"cannot write {path}: {error.strerror}") from None
 
 
+def cache_folder() -> Path:
+    """$KERAS_CWP_CACHE, else $XDG_CACHE_HOME/keras_cwp, else ~/.cache/keras_cwp: for what can be made again."""
+    own = os.environ.get("KERAS_CWP_CACHE")
+    return Path(own) if own else Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "keras_cwp"
+
+
 @contextlib.contextmanager
 def new_folder(path: Path | str) -> Iterator[Path]:
     """A folder to fill; it takes its name when the block ends well and is gone when it does not.

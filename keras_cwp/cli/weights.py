@@ -35,7 +35,8 @@ def import_weights(file: Path, out: Path, rgb_to_grey: str, normalised: str, cla
     from keras_cwp.runtime import import_tensorflow
 
     import_tensorflow()
-    from keras_cwp.models.pretrained import read_network, write_weights
+    from keras_cwp.models.own_weights import write_weights
+    from keras_cwp.models.pretrained import read_network
     from keras_cwp.models.torch_weights import with_classes
 
     side = 224  # the weights do not depend on it

@@ -8,7 +8,7 @@ from pathlib import Path
 from keras_cwp.errors import RunError
 from keras_cwp.report.comparison import ComparedRun, write_comparison
 from keras_cwp.report.run_report import run_history
-from keras_cwp.training.run import ModelContract, RunFolder
+from keras_cwp.training.run import RunFolder
 
 
 def compare_runs(paths: Sequence[Path], out: Path) -> tuple[str, Path]:
@@ -56,11 +56,8 @@ def _read(name: str, folder: RunFolder) -> ComparedRun:
 
 def _size(folder: RunFolder) -> tuple[int, int]:
     """Trainable parameters and multiply-accumulates of the run's first network."""
-    from keras_cwp.models.build import build_model
     from keras_cwp.models.cost import count_macs, count_parameters
+    from keras_cwp.training.saved import load_network
 
-    first = folder.model_folders()[0]
-    contract = ModelContract.read(first)
-    model = folder.model_config(first).model_copy(update={"weights": None})
-    network = build_model(model, len(contract.classes), contract.image_size)
+    network = load_network(folder.model_folders()[0])
     return count_parameters(network), count_macs(network)
