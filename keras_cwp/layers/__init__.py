@@ -1,4 +1,4 @@
-"""Keras layers, one a file. A saved network with any of them loads once this package is imported."""
+"""Keras layers, one a file; importing this package registers them with Keras."""
 
 from keras_cwp.layers.batch_norm import FusedBatchNormalization
 from keras_cwp.layers.channel_shuffle import ChannelShuffle

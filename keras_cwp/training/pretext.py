@@ -162,4 +162,4 @@ def _region(
     state = random.choice(_STATES, p=_ROI_STATES)
     changed, truth = _lay(state, part, (x - left, y - top, side, side), mm_per_px, random)
     margin = margin_px(image_size, CONTEXT)
-    return crop_roi(changed, (x - left, y - top, side, side), image_size, margin), truth.targets
+    return crop_roi(changed, (x - left, y - top, side, side), image_size, margin, "pad"), truth.targets
