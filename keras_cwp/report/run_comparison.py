@@ -28,7 +28,7 @@ def compare_runs(paths: Sequence[Path], out: Path) -> tuple[str, Path]:
     names = run_names(paths)
     folders = [RunFolder(path) for path in paths]
     config = folders[0].config
-    runs = [_read(name, folder) for name, folder in zip(names, folders, strict=True)]
+    runs = [compared_run(name, folder) for name, folder in zip(names, folders, strict=True)]
     return write_comparison(runs, config.evaluate, config.seed, out), out / "comparison.html"
 
 
@@ -48,7 +48,8 @@ def run_names(paths: Sequence[Path]) -> list[str]:
     return ["/".join(path.parts[-depth:]) for path in resolved]
 
 
-def _read(name: str, folder: RunFolder) -> ComparedRun:
+def compared_run(name: str, folder: RunFolder) -> ComparedRun:
+    """A run as a comparison shows it."""
     scores = folder.scores
     architectures = dict.fromkeys(folder.model_config(own).arch for own in folder.model_folders())
     return ComparedRun(name, scores, ", ".join(architectures), *_size(folder), run_history(folder))

@@ -14,6 +14,7 @@ from keras_cwp.data.split_file import SPLIT_FILE, split_rows
 from keras_cwp.errors import DataError, RunError
 from keras_cwp.evaluation.metrics import evaluate
 from keras_cwp.files import write_text
+from keras_cwp.report.beside import beside_probe
 from keras_cwp.report.examples import Example, choose_examples
 from keras_cwp.report.held_out import how_held_out, seen
 from keras_cwp.report.html import write_report
@@ -59,6 +60,8 @@ def evaluate_run(
     subgroups = subgroup_columns(scores, source) if source else {}
     metrics = evaluate(scores, config.evaluate, config.seed, validation, subgroups) | {"views": views}
     metrics |= {"shared_with_training": shared} if shared else {}
+    sentence = beside_probe(run) if data is None and own_views else None
+    metrics |= {"baseline": sentence} if sentence else {}
     report = ReportInput(
         title=run.path.resolve().name if data is None else f"{run.path.resolve().name} on {data.path.resolve().name}",
         scores=scores,

@@ -22,8 +22,14 @@ def summary(run: ReportInput) -> str:
     return (
         f"On {of}, the model ranks a ROI of a class above a ROI of another with a probability of {auc['value']:.3f}"
         f"{interval}, averaged over {plural(len(run.metrics['classes']), 'class').replace('classs', 'classes')}. "
-        f"It names the right class for {_percent(run.metrics['accuracy'])} of the ROIs.{_of_patients(run)}"
+        f"It names the right class for {_percent(run.metrics['accuracy'])} of the ROIs."
+        f"{_of_patients(run)}{_beside(run)}"
     )
+
+
+def _beside(run: ReportInput) -> str:
+    sentence = run.metrics.get("baseline")
+    return f" {sentence}" if sentence else ""
 
 
 def _of_patients(run: ReportInput) -> str:

@@ -24,6 +24,7 @@ from keras_cwp.training.probe import check_probe, train_probe
 from keras_cwp.training.progress import TrainingProgress
 from keras_cwp.training.run import ModelContract
 from keras_cwp.training.saved import MODEL_FILE, load_network, save_network
+from keras_cwp.training.seen import refuse_seen
 from keras_cwp.training.state import Progress, load_state
 from keras_cwp.training.trainee import Trainee
 
@@ -33,9 +34,11 @@ def check_buildable(config: Config, data: PreparedData) -> None:
 
     Raises:
         ModelError: unknown architecture, or weights that cannot be found, read or matched.
-        ConfigError: unknown or malformed augmentation policy, or a probe without weights.
+        ConfigError: unknown or malformed augmentation policy, a probe without weights, or weights that were trained
+            on this very data set.
     """
     load_policy(config.augment.policy)
+    refuse_seen(config, data)
     if config.train.mode == "probe":
         check_probe(config)
     build_model(config.model, len(data.classes), data.image_size)
