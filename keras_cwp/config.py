@@ -100,7 +100,9 @@ class ModelConfig(Section):
     dropout: float = Field(
         0.2, ge=0, lt=1, description="share of the features set to zero before the head, in training"
     )
-    weights: str | None = Field(None, description="imagenet, or a path to .pth, .safetensors or .weights.h5")
+    weights: str | None = Field(
+        None, description="imagenet, cxr, or a path: .pth, .safetensors, .weights.h5, .keras, or a RUN with one"
+    )
 
 
 class AugmentConfig(Section):
@@ -117,6 +119,9 @@ class AugmentConfig(Section):
 class TrainConfig(Section):
     """How the network is trained."""
 
+    mode: Literal["network", "probe"] = Field(
+        "network", description="network: all weights; probe: a linear head on the frozen features of model.weights"
+    )
     epochs: int = Field(32, ge=1, description="times that training sees every ROI")
     batch_size: int = Field(32, ge=1, le=1024, description="ROIs in one training step")
     learning_rate: float = Field(2e-3, gt=0, description="peak of the schedule, reached after the warm-up")
