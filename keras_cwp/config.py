@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
+import copy
+import difflib
 import re
 from collections.abc import Iterable, Mapping
 from pathlib import Path
+from types import NoneType
 from typing import Any, Literal, TypeVar, get_args
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from keras_cwp.errors import ConfigError
+from keras_cwp.settings_file import find_settings, parse_yaml, read_yaml
 
 Schema = TypeVar("Schema", bound=BaseModel)
+# Keys of earlier versions, and what to do about them. RUN folders that hold them are still read.
+_RETIRED = {"data.rois_per_shard": "all crops of a data set are in one file now, crops.npy; remove the key"}
 _CANDIDATE_SECTIONS = ("model", "augment", "train")
 _CANDIDATE_NAME = re.compile(r"[A-Za-z0-9_-]+")
 
@@ -20,7 +26,20 @@ _CANDIDATE_NAME = re.compile(r"[A-Za-z0-9_-]+")
 class Section(BaseModel):
     """A frozen table of settings; an unknown key is an error."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid", strict=False)
+    model_config = ConfigDict(
+        frozen=True, extra="forbid", strict=False, coerce_numbers_to_str=True, allow_inf_nan=False
+    )
+
+    @model_validator(mode="before")
+    @classmethod
+    def _none_is_a_word_too(cls, tree: Any) -> Any:
+        """`none` means no value for a key that may have none; an empty section has its defaults."""
+        if tree is None or tree == "":
+            return {}
+        if not isinstance(tree, dict):
+            return tree
+        optional = {name for name, field in cls.model_fields.items() if NoneType in get_args(field.annotation)}
+        return {name: None if name in optional and _is_none(value) else value for name, value in tree.items()}
 
 
 class DataConfig(Section):
@@ -40,8 +59,9 @@ class DataConfig(Section):
     spacing_mm: float | None = Field(
         None, gt=0, description="resample every radiograph to this pixel spacing first; none: keep its own"
     )
-    rois_per_shard: int = Field(512, ge=1, description="records in one TFRecord file")
-    max_pixels: int = Field(100_000_000, ge=1, description="a larger radiograph is refused, pixels")
+    max_pixels: int = Field(  # twice the largest detector; a file that claims more is a mistake or an attack
+        100_000_000, ge=1, description="a larger radiograph is refused, pixels"
+    )
     voi: Literal["apply", "ignore"] = Field(
         "apply", description="DICOM's VOI LUT or window: ignore for exports whose pixels went through it already"
     )
@@ -68,18 +88,25 @@ class SplitConfig(Section):
 class ModelConfig(Section):
     """Which network."""
 
-    arch: str = Field("shufflenet_v2_x0_5", description="a row of models/presets.py")
-    eca: Literal["none", "unit", "every_conv", "stem_head"] = Field("unit", description="where ECA stands")
+    arch: str = Field("shufflenet_v2_x0_5", description="network; keras-cwp summary lists them")
+    eca: Literal["none", "unit", "every_conv", "stem_head"] = Field(
+        "unit", description="where channel attention (ECA) stands: nowhere, at the end of each unit, …"
+    )
     eca_gamma: float = Field(2.0, gt=0, description="gamma of the ECA paper's kernel rule")
     eca_b: float = Field(1.0, description="b of the ECA paper's kernel rule")
-    dropout: float = Field(0.2, ge=0, lt=1, description="before the head")
+    dropout: float = Field(
+        0.2, ge=0, lt=1, description="share of the features set to zero before the head, in training"
+    )
     weights: str | None = Field(None, description="imagenet, or a path to .pth, .safetensors or .weights.h5")
 
 
 class AugmentConfig(Section):
     """What training images go through; never validation, test or export."""
 
-    policy: str = Field("paper", description="a policy of augment/policies.yaml, or a path to a YAML policy")
+    policy: str = Field(
+        "paper",
+        description="none, light, paper, paper_mix, strong, strong_mix, randaugment, or a path to a YAML policy",
+    )
     where: Literal["device", "pipeline"] = Field("device", description="in the training step, or in tf.data")
     ramp_epochs: int = Field(0, ge=0, description="epochs over which the magnitude grows to its full value")
 
@@ -87,24 +114,38 @@ class AugmentConfig(Section):
 class TrainConfig(Section):
     """How the network is trained."""
 
-    epochs: int = Field(32, ge=1)
-    batch_size: int = Field(32, ge=1, le=1024)
-    learning_rate: float = Field(2e-3, gt=0, description="peak of the schedule")
-    warmup_epochs: float = Field(1.0, ge=0, description="linear rise before the cosine descent")
-    weight_decay: float = Field(0.05, ge=0, description="decoupled (AdamW); not on biases, gains and ECA kernels")
-    loss: Literal["cross_entropy", "focal"] = "cross_entropy"
-    focal_gamma: float = Field(2.0, ge=0)
-    label_smoothing: float = Field(0.1, ge=0, lt=1)
-    class_weights: Literal["none", "balanced"] = "none"
+    epochs: int = Field(32, ge=1, description="times that training sees every ROI")
+    batch_size: int = Field(32, ge=1, le=1024, description="ROIs in one training step")
+    learning_rate: float = Field(2e-3, gt=0, description="peak of the schedule, reached after the warm-up")
+    warmup_epochs: float = Field(
+        1.0, ge=0, description="epochs in which the learning rate rises linearly, before it falls as a cosine"
+    )
+    weight_decay: float = Field(
+        0.05, ge=0, description="AdamW's decoupled decay, on all but biases, gains and ECA kernels"
+    )
+    loss: Literal["cross_entropy", "focal"] = Field(
+        "cross_entropy", description="focal: ROIs that are classified well already count less"
+    )
+    focal_gamma: float = Field(2.0, ge=0, description="exponent of the focal loss; 0: cross-entropy")
+    label_smoothing: float = Field(
+        0.1, ge=0, lt=1, description="share of each label that is spread evenly over all classes"
+    )
+    class_weights: Literal["none", "balanced"] = Field(
+        "none", description="balanced: each class weighs the same in the loss, however many ROIs it has"
+    )
     ema_momentum: float | None = Field(0.995, gt=0, lt=1, description="moving average of the weights; none: off")
     early_stopping: int | None = Field(
         None, ge=1, description="epochs without a better validation macro AUC before it ends; none: never"
     )
-    mixed_precision: Literal["auto", "on", "off"] = Field("auto", description="auto: on a GPU only")
-    jit_compile: Literal["auto", "on", "off"] = Field("auto", description="auto: on a GPU only")
-    shuffle_buffer: int = Field(4096, ge=1, description="crops held in memory to shuffle")
+    mixed_precision: Literal["auto", "on", "off"] = Field(
+        "auto", description="compute in 16 bits, keep weights in 32; auto: on a GPU only"
+    )
+    jit_compile: Literal["auto", "on", "off"] = Field("auto", description="compile with XLA; auto: on a GPU only")
+    shuffle_buffer: int = Field(4096, ge=1, description="crops that are mixed with each other")
     threads: int | None = Field(
-        None, ge=1, description="that an operation is divided among, which decides the last digits; none: all cores"
+        None,
+        ge=1,
+        description="threads of one operation; the last digits of the weights depend on them; none: all cores",
     )
 
 
@@ -113,13 +154,17 @@ class EvaluateConfig(Section):
 
     bootstraps: int = Field(2000, ge=100, description="resamples of patients behind the intervals")
     interval: Literal["percentile", "bca"] = Field("percentile", description="how resamples become an interval")
-    calibration_bins: int = Field(10, ge=2)
+    calibration_bins: int = Field(10, ge=2, description="points of the calibration curve")
     threshold: Literal["youden", "sensitivity", "specificity", "cost"] = Field(
         "youden", description="rule that picks operating points on validation scores"
     )
-    threshold_target: float = Field(0.9, gt=0, lt=1, description="for the rules sensitivity and specificity")
+    threshold_target: float = Field(
+        0.9, gt=0, lt=1, description="sensitivity or specificity to reach, for the rules of these names"
+    )
     false_negative_cost: float = Field(1.0, gt=0, description="false alarms that a miss is worth, for the rule cost")
-    patient_rule: Literal["max", "mean", "noisy_or"] = "max"
+    patient_rule: Literal["max", "mean", "noisy_or"] = Field(
+        "max", description="how the scores of a patient's ROIs become one score of the patient"
+    )
     tta: int = Field(1, ge=1, le=64, description="views of a crop whose probabilities are averaged; 1: the crop alone")
     examples: int = Field(4, ge=0, le=24, description="ROIs shown per kind of example in the report")
 
@@ -127,7 +172,7 @@ class EvaluateConfig(Section):
 class Config(Section):
     """Everything that a run is decided by."""
 
-    seed: int = Field(0, ge=0, le=2**31 - 1)
+    seed: int = Field(0, ge=0, le=2**31 - 1, description="of the split, the first weights, order and augmentation")
     data: DataConfig = DataConfig()
     split: SplitConfig = SplitConfig()
     model: ModelConfig = ModelConfig()
@@ -139,20 +184,92 @@ class Config(Section):
     )
 
 
-def load_config(path: Path | str | None = None, overrides: Iterable[str] = ()) -> Config:
-    """Read a YAML configuration and lay `section.key=value` overrides over it.
+def load_config(
+    source: Path | str | Mapping[str, Any] | Config | None = None,
+    overrides: Iterable[str] | Mapping[str, Any] = (),
+) -> Config:
+    """Read a configuration and lay single keys over it.
 
     Args:
-        path: a YAML file; None for the defaults alone.
-        overrides: `train.epochs=5`; the value is read as YAML.
+        source: a YAML file, the name of a packaged one (`default`), a tree, or a configuration; None for the defaults
+            alone.
+        overrides: `section.key=value` as on the command line, where the value is read as YAML, or a mapping of
+            `section.key` to a value.
 
     Raises:
-        ConfigError: no such file, not YAML, an unknown key, a value of the wrong type or range.
+        ConfigError: no such file or name, not YAML, an unknown key, a value of the wrong type or range.
     """
-    tree = {} if path is None else read_yaml(Path(path))
-    for item in overrides:
-        _lay_over(tree, item)
-    return validated(Config, tree, f"configuration {path}" if path else "configuration")
+    where = "configuration"
+    if isinstance(source, Config):
+        tree = source.model_dump(exclude_unset=True)
+    elif isinstance(source, Mapping):
+        tree = copy.deepcopy(dict(source))
+    else:
+        tree = {} if source is None else read_yaml(find_settings(source))
+        where = f"configuration {source}" if source else where
+    if not isinstance(overrides, Mapping):
+        overrides = parse_overrides(overrides)
+    for name, value in overrides.items():
+        _lay_over(tree, name, value)
+    return validated(Config, tree, where)
+
+
+def parse_overrides(items: Iterable[str]) -> dict[str, Any]:
+    """`section.key=value` texts as a mapping; a later item counts.
+
+    Raises:
+        ConfigError: no `=`, an empty key, or a value that is not YAML.
+    """
+    found = {}
+    for item in items:
+        name, equals, text = item.partition("=")
+        if not equals or not all(name.strip().split(".")):
+            raise ConfigError(f"--set {item!r}: expected section.key=value, for example train.epochs=5")
+        try:
+            found[name.strip()] = parse_yaml(text)
+        except yaml.YAMLError:
+            raise ConfigError(f"--set {item!r}: the value is not YAML") from None
+    return found
+
+
+def dotted_keys(settings: Mapping[str, Any]) -> dict[str, Any]:
+    """Settings by `section.key`; a key without its section, such as `epochs`, gets it.
+
+    Raises:
+        ConfigError: a key that no section has.
+    """
+    sections = {key: f"{section}.{key}" for section, keys in _sections().items() for key in keys}
+    known = sections | {"seed": "seed"}
+    found = {}
+    for name, value in settings.items():
+        if "." not in name and name not in known:
+            near = difflib.get_close_matches(name, known, n=1)
+            hint = f"did you mean {near[0]!r}?" if near else f"known are {', '.join(sorted(known))}"
+            raise ConfigError(f"setting {name!r}: no such key; {hint}")
+        found[name if "." in name else known[name]] = value
+    return found
+
+
+def _sections() -> dict[str, list[str]]:
+    return {
+        name: list(field.annotation.model_fields)
+        for name, field in Config.model_fields.items()
+        if isinstance(field.annotation, type) and issubclass(field.annotation, Section)
+    }
+
+
+def read_stored_config(path: Path) -> Config:
+    """The configuration that a RUN folder keeps; keys that have been retired since are left out.
+
+    Raises:
+        ConfigError: as `load_config`.
+    """
+    tree = read_yaml(path)
+    for name in _RETIRED:
+        section, key = name.split(".")
+        if isinstance(tree.get(section), dict):
+            tree[section].pop(key, None)
+    return validated(Config, tree, f"configuration {path}")
 
 
 def validated(schema: type[Schema], tree: Mapping[str, Any], where: str) -> Schema:
@@ -176,7 +293,7 @@ def read_candidate(path: Path | str) -> dict[str, Any]:
     Raises:
         ConfigError: no such file, or not YAML.
     """
-    return read_yaml(Path(path))
+    return read_yaml(find_settings(path))
 
 
 def candidate_configs(config: Config) -> dict[str, Config]:
@@ -211,40 +328,20 @@ def dump_config(config: Config) -> str:
     return yaml.safe_dump(config.model_dump(mode="json"), sort_keys=False, allow_unicode=True)
 
 
-def read_yaml(path: Path) -> dict[str, Any]:
-    """The sections of a YAML file.
-
-    Raises:
-        ConfigError: no such file, not YAML, or not a mapping.
-    """
-    try:
-        tree = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise ConfigError(f"configuration {path}: {error.strerror}; name an existing YAML file") from None
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        reason = " ".join(str(error).split())
-        raise ConfigError(f"configuration {path}: not YAML: {reason}") from None
-    if tree is None:
-        return {}
-    if not isinstance(tree, dict):
-        raise ConfigError(f"configuration {path}: expected sections such as 'train:', got {type(tree).__name__}")
-    return tree
+def _is_none(value: Any) -> bool:
+    return isinstance(value, str) and value.strip().lower() in ("none", "null", "~", "")
 
 
-def _lay_over(tree: dict[str, Any], item: str) -> None:
-    name, equals, text = item.partition("=")
-    keys = name.strip().split(".")
-    if not equals or not all(keys):
-        raise ConfigError(f"--set {item!r}: expected section.key=value, for example train.epochs=5")
-    for key in keys[:-1]:
-        below = tree.setdefault(key, {})
+def _lay_over(tree: dict[str, Any], name: str, value: Any) -> None:
+    *sections, key = name.split(".")
+    for section in sections:
+        below = tree.get(section)
+        if below is None:
+            below = tree[section] = {}
         if not isinstance(below, dict):
-            raise ConfigError(f"--set {item!r}: {key!r} is a value, not a section")
+            raise ConfigError(f"setting {name!r}: {section!r} is a value, not a section")
         tree = below
-    try:
-        tree[keys[-1]] = yaml.safe_load(text)
-    except yaml.YAMLError:
-        raise ConfigError(f"--set {item!r}: the value is not YAML") from None
+    tree[key] = value
 
 
 def _explain(error: ValidationError, where: str, schema: type[BaseModel]) -> str:
@@ -252,8 +349,17 @@ def _explain(error: ValidationError, where: str, schema: type[BaseModel]) -> str
     key = ".".join(str(part) for part in first["loc"])
     more = f" ({len(others)} more)" if others else ""
     if first["type"] == "extra_forbidden":
-        return f"{where}: unknown key {key!r}; known here: {', '.join(_keys_beside(first['loc'], schema))}{more}"
-    return f"{where}: {key}: {first['msg']}, got {first['input']!r}{more}"
+        known = ", ".join(_keys_beside(first["loc"], schema))
+        return f"{where}: unknown key {key!r}; {_RETIRED.get(key) or f'known here: {known}'}{more}"
+    return f"{where}: {key}: {first['msg']}, got {_received(first['input'])}{more}"
+
+
+def _received(value: Any) -> str:
+    """A value as the user wrote it: numbers are text until the schema reads them."""
+    try:
+        return value if isinstance(value, str) and float(value) is not None else repr(value)
+    except ValueError:
+        return repr(value)
 
 
 def _keys_beside(location: tuple[int | str, ...], schema: Any) -> list[str]:

@@ -11,13 +11,17 @@ from keras_cwp.audit.crops import box_findings, crop_findings
 from keras_cwp.audit.findings import Finding, Level, found, groups_of
 from keras_cwp.audit.lookalike_patients import ALL_ALIKE, indistinct, look_alikes
 from keras_cwp.audit.lookalikes import alike, near_duplicates, thumbnails
+from keras_cwp.audit.overlap import shared_ids
 from keras_cwp.data.fingerprints import FLAT, crop_digests
+from keras_cwp.data.identity import near_key, near_names
 from keras_cwp.data.prepared import PreparedData
 from keras_cwp.errors import DataError
 from keras_cwp.wording import plural, verb
 
 _SAME_BOX_IOU = 0.9
 _LOOK_ALIKE = "look-alike radiographs, two patients"
+_SPELT_ALIKE = "patients spelt alike"
+_RESPELT = "whose id the other data set spells differently (0001 and 1, P1 and p1): the same person?"
 _IMBALANCE = 10  # patients of the largest class for each of the smallest
 _CHANCE_BOUND = 0.6  # a lower bound of the AUC above this says that acquisition predicts the label
 
@@ -28,6 +32,7 @@ CHECKS = {
     "near-duplicate, two patients": "no crops of different patients look alike",
     _LOOK_ALIKE: "no radiographs of different patients look alike",
     "near-duplicate, one patient": "no crops of one patient look alike",
+    _SPELT_ALIKE: "no patient ids differ only in case, blanks or leading zeros",
     "too few patients": "every class has at least as many patients as there are folds",
     "blank crop": "no crop is of one shade",
     "extreme shade": "no crop is nearly black or white",
@@ -39,6 +44,7 @@ CHECKS_AGAINST = {
     "same file in both sets": "no radiograph file is in both data sets",
     "same crop in both sets": "no crop is in both data sets",
     "same patient in both sets": "no patient is in both data sets",
+    "patient spelt differently": "no patient id of one data set is spelt differently in the other",
     "near-duplicate in both sets": "no crop looks like one of the other data set",
     "look-alike in both sets": "no radiograph looks like one of the other data set",
 }
@@ -59,6 +65,7 @@ def audit(data: PreparedData, against: PreparedData | None = None, folds: int = 
         *(_shared(data, against, images) if against is not None else []),
         *_near(data, images),
         *_alike(data),
+        *_spelt_alike(data),
         *_patients_and_classes(data, folds),
         *_confounds(data, seed),
         *crop_findings(images),
@@ -107,8 +114,15 @@ def refuse_leaks(data: PreparedData) -> None:
     """What `fit` and `cv` do before they train.
 
     Raises:
-        DataError: an error-level finding of `leaks`. The lines that it names are those of DATA/manifest.csv.
+        DataError: a class without a ROI, or an error-level finding of `leaks`. The lines that it names are those of
+            DATA/manifest.csv.
     """
+    absent = [name for name in data.classes if name not in data.label_names]
+    if absent:
+        raise DataError(
+            f"data set {data.path}: no ROI of the class {absent[0]!r}; a network cannot learn it here: prepare without "
+            "it in data.classes, or add ROIs"
+        )
     findings = leaks(data)
     if not findings:
         return
@@ -145,12 +159,14 @@ def _iou(one: np.ndarray, others: np.ndarray) -> np.ndarray:
 
 def _shared(data: PreparedData, against: PreparedData, images: np.ndarray) -> list[Finding]:
     """What two data sets have in common; rows are those of the first."""
-    files, crops, patients = (
-        [(int(i),) for i in np.flatnonzero(np.isin(ours, theirs))]
-        for ours, theirs in (
-            (data.manifest.texts("file_sha256"), against.manifest.texts("file_sha256")),
-            (crop_digests(data), [digest for digest in crop_digests(against) if not digest.startswith(FLAT)]),
-            (data.patients, against.patients),
+    same_id = shared_ids(data.patients, against.patients)
+    files, crops, patients, respelt = (
+        [(int(i),) for i in np.flatnonzero(chosen)]
+        for chosen in (
+            np.isin(data.manifest.texts("file_sha256"), against.manifest.texts("file_sha256")),
+            np.isin(crop_digests(data), [code for code in crop_digests(against) if not code.startswith(FLAT)]),
+            same_id,
+            shared_ids(data.patients, against.patients, near_key) & ~same_id,
         )
     )
     near = sorted({(i,) for i, _ in near_duplicates(images, thumbnails(against))})
@@ -168,6 +184,10 @@ def _shared(data: PreparedData, against: PreparedData, images: np.ndarray) -> li
         *found(
             "error", "same patient in both sets", patients,
             "ROI is of a patient of the other data set", "ROIs are of patients of the other data set",
+        ),
+        *found(
+            "warning", "patient spelt differently", respelt,
+            f"ROI is of a patient {_RESPELT}", f"ROIs are of patients {_RESPELT}",
         ),
         *found(
             "warning", "near-duplicate in both sets", near,
@@ -207,6 +227,15 @@ def _near(data: PreparedData, images: np.ndarray) -> list[Finding]:
             "pair of crops of one patient looks alike", "pairs of crops of one patient look alike",
         ),
     ]  # fmt: skip
+
+
+def _spelt_alike(data: PreparedData) -> list[Finding]:
+    """Patients whose ids differ only in spelling, which `prepare` lets pass with --names-as-written."""
+    named = data.patients[data.patients != data.manifest.texts("image")]  # the name of an image is no id of a person
+    groups = near_names(named.tolist())
+    rows = [tuple(int(np.flatnonzero(data.patients == name)[0]) for name in group) for group in groups]
+    what = "in several ways that differ in case, blanks or leading zeros: the same person?"
+    return found("warning", _SPELT_ALIKE, rows, f"patient id is spelt {what}", f"patient ids are spelt {what}")
 
 
 def _patients_and_classes(data: PreparedData, folds: int) -> list[Finding]:

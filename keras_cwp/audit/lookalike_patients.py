@@ -6,6 +6,7 @@ import numpy as np
 
 from keras_cwp.audit.lookalikes import alike
 from keras_cwp.data.prepared import PreparedData
+from keras_cwp.data.split_file import SplitRow
 
 ALL_ALIKE = "radiographs of this data set resemble each other so much that copies under other patients cannot be found"
 Pairs = tuple[tuple[int, int], ...]
@@ -29,16 +30,16 @@ def indistinct(pairs: Pairs, data: PreparedData) -> bool:
     return len(pairs) > len(np.unique(data.manifest.texts("image")))
 
 
-def pairs_apart(pairs: Pairs, data: PreparedData, parts: list[dict[str, str]]) -> int:
+def pairs_apart(pairs: Pairs, data: PreparedData, parts: list[SplitRow]) -> int:
     """How many pairs have one patient on the training side of a split and the other among the held-out patients.
 
     Args:
-        parts: rows of split.csv: fold, part, roi_id (the ROI's key). A patient is in one part of each fold.
+        parts: rows of split.csv, in which a patient is in one part of each fold.
     """
     owner = dict(zip(data.manifest.texts("roi_key").tolist(), data.patients.tolist(), strict=True))
-    part_of: dict[tuple[str, str], bool] = {}
+    part_of: dict[tuple[int, str], bool] = {}
     for row in parts:
-        part_of[row["fold"], owner[row["roi_id"]]] = row["part"] == "test"
+        part_of[row.fold, owner[row.roi]] = row.part == "test"
     folds = sorted({fold for fold, _ in part_of})
 
     def apart(first: str, second: str) -> bool:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from keras_cwp.report.held_out import split_rows
+from keras_cwp.data.split_file import SPLIT_FILE, split_rows
 from keras_cwp.wording import plural
 
 if TYPE_CHECKING:
@@ -23,7 +23,7 @@ def run_facts(run: RunFolder, metrics: Mapping[str, Any], judged: Path | None, d
         judged: folder of the data set that was judged; None: the held-out ROIs of the run.
         date: of the evaluation, as 2026-01-31.
     """
-    config, rows = run.config, [row for row in split_rows(run) if row["part"] == "train"]
+    config, rows = run.config, [row for row in split_rows(run.path / SPLIT_FILE) if row.part == "train"]
     folds = len(run.model_folders())
     trained_on = Path(run.info.get("data", "")).name or "not known"
     counts = metrics["counts"]
@@ -31,8 +31,8 @@ def run_facts(run: RunFolder, metrics: Mapping[str, Any], judged: Path | None, d
     if folds > 1:
         facts["Models"] = f"{folds}, one a fold"
     facts["Data set"] = trained_on if judged is None else f"{judged.name} (trained on {trained_on})"
-    trained = f"{plural(len({row['roi_id'] for row in rows}), 'ROI')} of "
-    facts["Trained on"] = trained + plural(len({row["patient_id"] for row in rows}), "patient")
+    trained = f"{plural(len({row.roi for row in rows}), 'ROI')} of "
+    facts["Trained on"] = trained + plural(len({row.patient for row in rows}), "patient")
     facts["Judged on"] = f"{plural(counts['rois'], 'ROI')} of {plural(counts['patients'], 'patient')}"
     facts["Date"] = date
     return facts
@@ -40,12 +40,12 @@ def run_facts(run: RunFolder, metrics: Mapping[str, Any], judged: Path | None, d
 
 def run_history(run: RunFolder) -> list[dict[str, float]]:
     """history.csv of every fold; `fold` is added where there are several."""
-    folders = run.model_folders()
+    folders = run.folders_by_fold()
     rows = []
-    for folder in folders:
+    for number, folder in folders.items():
         with open(folder / "history.csv", newline="", encoding="utf-8") as file:
             numbers = [{key: float(value) for key, value in row.items()} for row in csv.DictReader(file)]
-        fold = {"fold": float(folder.name.removeprefix("fold_"))} if len(folders) > 1 else {}
+        fold = {"fold": float(number)} if len(folders) > 1 else {}
         rows += [fold | row for row in numbers]
     return rows
 
@@ -63,12 +63,12 @@ def kept_epochs(run: RunFolder) -> dict[str, int]:
 
 def parts(run: RunFolder) -> list[tuple[str, int, int, int]]:
     """Patients, images and ROIs of the parts that a single split trained and validated on; none for folds."""
-    rows = split_rows(run)
+    rows = split_rows(run.path / SPLIT_FILE)
     if run.info["kind"] != "fit":
         return []
-    groups = {part: [row for row in rows if row["part"] == part] for part in ("train", "validation")}
+    groups = {part: [row for row in rows if row.part == part] for part in ("train", "validation")}
     return [
-        (part, len({row["patient_id"] for row in own}), len({row["image"] for row in own}), len(own))
+        (part, len({row.patient for row in own}), len({row.image for row in own}), len(own))
         for part, own in groups.items()
     ]
 

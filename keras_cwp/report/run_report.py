@@ -9,10 +9,11 @@ from typing import TYPE_CHECKING, Any
 
 from keras_cwp.audit.lookalike_patients import indistinct, look_alikes, pairs_apart
 from keras_cwp.data.prepared import PreparedData
+from keras_cwp.data.split_file import SPLIT_FILE, split_rows
 from keras_cwp.errors import DataError, RunError
 from keras_cwp.evaluation.metrics import evaluate
 from keras_cwp.files import updated_folder, write_text
-from keras_cwp.report.held_out import how_held_out, scored, split_rows
+from keras_cwp.report.held_out import how_held_out, scored
 from keras_cwp.report.run_examples import run_examples
 from keras_cwp.report.run_facts import architectures, kept_epochs, parts, run_facts, run_history
 from keras_cwp.report.run_input import ReportInput
@@ -95,7 +96,7 @@ def _title(run: RunFolder, data: PreparedData | None) -> str:
 def _look_alikes(run: RunFolder, data: PreparedData) -> dict[str, Any]:
     """Pairs of radiographs of different patients that look alike, and how many of them a split parted."""
     found = look_alikes(data)
-    apart = pairs_apart(found, data, split_rows(run))
+    apart = pairs_apart(found, data, split_rows(run.path / SPLIT_FILE))
     return {"pairs": len(found), "across_parts": apart, "indistinct": indistinct(found, data)}
 
 

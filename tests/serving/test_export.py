@@ -22,13 +22,13 @@ from keras_cwp.config import Config
 from keras_cwp.data.crops import crop_roi
 from keras_cwp.errors import CwpError, RunError, ServingError
 from keras_cwp.serving import export as exporting
-from keras_cwp.serving.bundle import FILES, write_bundle_files
+from keras_cwp.serving.bundle import BATCH_SIZES, FILES, write_bundle_files
 from keras_cwp.serving.decode import OK, UNREADABLE
 from keras_cwp.serving.export import Exported, export
 from keras_cwp.serving.resample import BAD_BOX
 from keras_cwp.serving.signatures import BAD_PIXELS
 from keras_cwp.serving.verify import verify
-from keras_cwp.serving.warmup import BATCH_SIZES, WARMUP_FILE
+from keras_cwp.serving.warmup import WARMUP_FILE
 from keras_cwp.training.run import ModelContract
 from keras_cwp.training.saved import load_network, load_with_contract
 
@@ -60,7 +60,7 @@ def keras_answer(run: Path, crops: list[np.ndarray]) -> np.ndarray:
 
 
 def training_crop(image: np.ndarray, box: tuple[float, ...] | None) -> np.ndarray:
-    return crop_roi(image / np.float32(255), box, 64, 16)[16:80, 16:80]  # type: ignore[arg-type]
+    return crop_roi(image / np.float32(255), box, 64, 16, "pad")[16:80, 16:80]  # type: ignore[arg-type]
 
 
 def test_the_version_holds_what_tensorflow_serving_looks_for(exported: Exported) -> None:
