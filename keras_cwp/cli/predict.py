@@ -92,9 +92,7 @@ def _predict_here(
 ) -> tuple[list[Roi], Scores, str, int]:
     """Score in this process and write the CSV; regions, their scores, the model's identity, how many were left out."""
     from keras_cwp.cli.progress import progress_bar
-    from keras_cwp.runtime import import_tensorflow
-
-    import_tensorflow()
+    from keras_cwp.prediction.decided import write_decided
     from keras_cwp.prediction.predict import predict
     from keras_cwp.prediction.predictor import open_predictor
     from keras_cwp.prediction.regions import find_regions
@@ -116,7 +114,7 @@ def _predict_here(
         )
     if not len(scores):
         raise CwpError(f"none of {len(regions)} regions could be scored; {out} was not written")
-    scores.to_csv(out)
+    write_decided(out, scores, predictor.thresholds)
     left_out = f", {sum(lost)} left out" if lost else ""
     click.echo(f"{out}: {len(scores)} regions scored{left_out} ({predictor.engine})")
     return regions, scores, f"training data {predictor.contract.data_hash[:16]}", sum(lost)

@@ -15,7 +15,7 @@ _UNREAD = (".bmp", ".gif", ".webp", ".heic", ".heif", ".avif", ".jp2", ".j2k", "
            ".ppm", ".raw", ".img", ".nii", ".nrrd", ".nhdr", ".mha", ".mhd", ".svs", ".pdf", ".npy", ".npz", ".zip",
            ".gz", ".tar", ".tgz", ".rar", ".7z", ".iso")  # fmt: skip
 _INDEX = "DICOMDIR"
-_INDEX_CLASS = b"1.2.840.10008.1.3.10\0"  # Media Storage Directory Storage, PS3.6
+_INDEX_CLASS = b"1.2.840.10008.1.3.10"  # Media Storage Directory Storage, PS3.6
 _META_BYTES = 1024  # a file's meta information, which names its class, is within them
 
 
