@@ -1,4 +1,4 @@
-"""Scores of whatever regions the user names, from whatever kind of model."""
+"""Scores of the regions that the user names, from every kind of model."""
 
 from __future__ import annotations
 
