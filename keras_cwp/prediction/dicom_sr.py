@@ -18,7 +18,7 @@ import pydicom
 
 from keras_cwp.data.annotations.roi import Roi
 from keras_cwp.data.plan import place_box
-from keras_cwp.data.radiographs.dicom import BEGINNING, is_dicom
+from keras_cwp.data.radiographs.dicom_file import is_dicom_file
 from keras_cwp.data.radiographs.radiograph import Header
 from keras_cwp.errors import DataError, ServingError
 from keras_cwp.files import new_folder, write_bytes
@@ -103,10 +103,9 @@ def _by_study(regions: Sequence[Roi], scores: Scores) -> tuple[dict[str, list[Fi
 def _header(path: Path) -> Any:
     """The file's header as a pydicom Dataset; None if it is no DICOM file."""
     try:
-        with open(path, "rb") as file:
-            if not is_dicom(file.read(BEGINNING)):
-                return None
-        header = pydicom.dcmread(path, stop_before_pixels=True)
+        if not is_dicom_file(path):
+            return None
+        header = pydicom.dcmread(path, stop_before_pixels=True, force=True)
         missing = [keyword for keyword in _REFERENCE if not header.get(keyword)]
     except OSError as error:
         raise DataError(f"image {path}: cannot be read: {error.strerror}") from None

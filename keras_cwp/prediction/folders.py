@@ -5,18 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
-from keras_cwp.data.radiographs.dicom import BEGINNING, is_dicom
+from keras_cwp.data.image_files import IMAGE_SUFFIXES, UNREAD_SUFFIXES, is_radiograph
+from keras_cwp.data.radiographs.dicom_file import BEGINNING, is_dicomdir
 from keras_cwp.errors import DataError
-
-IMAGE_SUFFIXES = (".png", ".jpg", ".jpeg", ".tif", ".tiff", ".dcm", ".dicom")
-# Files that a user takes for radiographs, or that hold some. Others, such as tables and the viewer's files on a CD,
-# are mentioned together.
-_UNREAD = (".bmp", ".gif", ".webp", ".heic", ".heif", ".avif", ".jp2", ".j2k", ".jpx", ".jxl", ".jls", ".psd", ".pgm",
-           ".ppm", ".raw", ".img", ".nii", ".nrrd", ".nhdr", ".mha", ".mhd", ".svs", ".pdf", ".npy", ".npz", ".zip",
-           ".gz", ".tar", ".tgz", ".rar", ".7z", ".iso")  # fmt: skip
-_INDEX = "DICOMDIR"
-_INDEX_CLASS = b"1.2.840.10008.1.3.10"  # Media Storage Directory Storage, PS3.6
-_META_BYTES = 1024  # a file's meta information, which names its class, is within them
 
 
 def image_files(path: Path, refuse: Callable[[DataError, int], None], note: Callable[[str], None]) -> list[Path]:
@@ -36,9 +27,9 @@ def image_files(path: Path, refuse: Callable[[DataError, int], None], note: Call
     if not path.is_dir():
         raise DataError(f"INPUT {path}: no such file or folder")
     files = [file for file in sorted(path.rglob("*")) if not _is_hidden(file, path) and file.is_file()]
-    found = [file for file in files if _is_radiograph(file)]
+    found = [file for file in files if (is_radiograph(file) or _has_preamble(file)) and not _is_index(file)]
     others = [file for file in files if file not in set(found) and not _is_index(file)]
-    unread = [file for file in others if file.suffix.lower() in _UNREAD]
+    unread = [file for file in others if file.suffix.lower() in UNREAD_SUFFIXES]
     for file in unread:
         types = ", ".join(IMAGE_SUFFIXES)
         refuse(
@@ -55,25 +46,20 @@ def _is_hidden(file: Path, folder: Path) -> bool:
     return any(part.startswith(".") for part in file.relative_to(folder).parts)
 
 
-def _is_radiograph(path: Path) -> bool:
-    """By its suffix, or by its first bytes: exports of archives often have no suffix, or part of a UID as one."""
-    if path.suffix.lower() in IMAGE_SUFFIXES:
-        return True
-    return is_dicom(_start(path, BEGINNING)) and not _is_index(path)
+def _has_preamble(path: Path) -> bool:
+    """Whether it is DICOM under a suffix that says otherwise, such as .ima or .dc3."""
+    try:
+        with open(path, "rb") as file:
+            return file.read(BEGINNING)[-4:] == b"DICM"
+    except OSError:
+        return False
 
 
 def _is_index(path: Path) -> bool:
-    """Whether it is a DICOMDIR, under this name or another."""
+    """Whether it is a DICOMDIR, under this name or another; a file that cannot be read is named when it is scored."""
     if path.suffix.lower() in IMAGE_SUFFIXES:
         return False
-    start = _start(path, _META_BYTES)
-    return is_dicom(start) and (path.name.upper() == _INDEX or _INDEX_CLASS in start)
-
-
-def _start(path: Path, length: int) -> bytes:
-    """The first bytes; none of a file that cannot be read, which is named when it is scored."""
     try:
-        with open(path, "rb") as file:
-            return file.read(length)
+        return is_dicomdir(path)
     except OSError:
-        return b""
+        return False

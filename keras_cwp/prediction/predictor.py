@@ -19,7 +19,7 @@ from keras_cwp.prediction.formats import open_converted
 from keras_cwp.prediction.kept_onnx import KERAS_FILE, Kept, open_kept
 from keras_cwp.prediction.views import Matrices
 from keras_cwp.runtime import import_tensorflow
-from keras_cwp.training.run import ModelContract, RunFolder
+from keras_cwp.training.run import ModelContract, RunFolder, fold_folders
 
 _GPU_DEVICES = (Path("/dev/nvidiactl"), Path("/dev/kfd"))  # NVIDIA's driver, AMD's
 
@@ -53,7 +53,7 @@ def open_predictor(path: Path) -> Predictor:
         ModelError: none of these, or one that cannot be read.
         RunError: a model without its contract.
     """
-    is_run = (path / KERAS_FILE).is_file() or bool(list(path.glob(f"fold_*/{KERAS_FILE}")))
+    is_run = any((folder / KERAS_FILE).is_file() for folder in (path, *fold_folders(path).values()))
     if not is_run and versions(path):
         return open_predictor(path / str(versions(path)[-1]))
     return replace(_of_run(path) if is_run else _opened(path), thresholds=thresholds_of(path))

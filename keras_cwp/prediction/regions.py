@@ -10,10 +10,11 @@ import numpy as np
 from keras_cwp.data.annotations.read import read_rois
 from keras_cwp.data.annotations.roi import Roi
 from keras_cwp.data.crops import crop_roi, margin_px
+from keras_cwp.data.image_files import IMAGE_SUFFIXES
 from keras_cwp.data.plan import place_box
 from keras_cwp.data.radiographs.radiograph import Header, Radiograph, read_radiograph
 from keras_cwp.errors import DataError
-from keras_cwp.prediction.folders import IMAGE_SUFFIXES, image_files
+from keras_cwp.prediction.folders import image_files
 from keras_cwp.training.run import ModelContract
 
 TABLE_SUFFIXES = (".csv", ".tsv", ".json", ".xml")

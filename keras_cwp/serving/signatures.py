@@ -10,7 +10,7 @@ import tensorflow as tf
 from keras_cwp.augment.layer import load_policy
 from keras_cwp.augment.tta import VIEWS_POLICY, mean_probabilities
 from keras_cwp.data.crops import margin_px
-from keras_cwp.data.radiographs.radiograph import MAX_PIXELS
+from keras_cwp.data.radiographs.radiograph import DEFAULT_RULES
 from keras_cwp.serving.decode import CMYK, OK, UNREADABLE, decode_grey, is_cmyk, map_rows
 from keras_cwp.serving.resample import BAD_BOX, Geometry, crop_box, whole_image
 from keras_cwp.training.run import ModelContract
@@ -108,7 +108,7 @@ class Signatures:
         blank = tf.zeros([self.geometry.side, self.geometry.side, 1])
 
         def crop(content: Any, region: Any, spacing: Any) -> tuple[Any, Any]:
-            grey = decode_grey(content, MAX_PIXELS)
+            grey = decode_grey(content, DEFAULT_RULES.max_pixels)
             whole = tf.reduce_all(tf.math.is_nan(region))
             side = tf.where(spacing > 0, field_mm / spacing, _NAN)
             pixels, status = crop_box(grey, tf.where(whole, whole_image(grey), region), self.geometry, side)
@@ -142,7 +142,7 @@ class Signatures:
 def film_pixels(contract: ModelContract) -> int:
     """Pixels from which on an image without a box is taken for a whole radiograph, half of a small training one."""
     if not contract.of_regions or contract.film_px is None:
-        return MAX_PIXELS + 1
+        return DEFAULT_RULES.max_pixels + 1
     return max(1, contract.film_px // 2)
 
 
