@@ -369,6 +369,8 @@ def test_a_server_that_is_not_there_or_has_no_such_model(
     for model, message in {
         f"http://127.0.0.1:{server.rest_port}/v1/models/x": "HTTP 404: Servable not found for request: Latest(x)",
         f"grpc://127.0.0.1:{server.grpc_port}/x": "NOT_FOUND: Servable not found for request: Latest(x)",
+        f"grpc://127.0.0.1:{server.rest_port}/cwp": "the port is of the REST API; write http:// in place of grpc://",
+        f"http://127.0.0.1:{server.grpc_port}/cwp": "the answer is not HTTP; if it is the port of the gRPC API, write",
         "http://127.0.0.1:9/cwp": "http://127.0.0.1:9/cwp: Connection refused",
         "grpc://127.0.0.1:9/cwp": "grpc://127.0.0.1:9/cwp: UNAVAILABLE: ",
     }.items():

@@ -309,7 +309,8 @@ def test_a_head_that_never_comes_ends_in_time_also_after_a_request(stub: Path) -
 def test_a_request_target_may_be_the_whole_url(running: Running) -> None:
     origin = f"http://127.0.0.1:{running.server.rest_port}"
     assert running.get(f"{origin}/v1/models/stub") == running.get("/v1/models/stub")
-    assert running.post(f"{origin}/v1/models/stub:predict", {"instances": [b64(b"x")]})[0] == 200
+    body = json.dumps({"instances": [b64(b"x")]}).encode()
+    assert running.http("POST", f"{origin}/v1/models/stub:predict", body)[0] == 200
     assert running.http("GET", "HTTP://other.example/v1/models/stub/metadata")[0] == 200
     assert running.get(f"{origin}/elsewhere")[0] == 404
     assert running.get(origin)[0] == 404
