@@ -7,6 +7,7 @@ import logging
 import os
 import shutil
 import signal
+import socket
 import ssl
 import subprocess
 import sys
@@ -14,6 +15,7 @@ import threading
 import urllib.request
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import grpc
 import numpy as np
@@ -273,6 +275,9 @@ def test_the_command_serves_until_it_is_told_to_stop(stub: Path) -> None:
         assert line.startswith("REST http://127.0.0.1:")
         with urllib.request.urlopen(f"{line.split()[1]}/stub", timeout=20) as response:
             assert b'"AVAILABLE"' in response.read()
+        with socket.create_connection(("127.0.0.1", urlsplit(line.split()[1]).port or 0), timeout=20) as stranger:
+            stranger.sendall(b"no HTTP\r\n\r\n")
+            assert stranger.recv(100).startswith(b"HTTP/1.1 400")
         process.send_signal(signal.SIGTERM)
         _, log = process.communicate(timeout=30)
     finally:
