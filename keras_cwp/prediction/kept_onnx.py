@@ -15,9 +15,8 @@ from typing import Any
 import numpy as np
 
 from keras_cwp.data.crops import margin_px
-from keras_cwp.data.records import file_sha256
 from keras_cwp.errors import ModelError, ServingError
-from keras_cwp.files import write_bytes
+from keras_cwp.files import file_sha256, write_bytes
 from keras_cwp.prediction import onnx_format
 from keras_cwp.prediction.views import Matrices
 from keras_cwp.training.run import ModelContract, RunFolder
