@@ -92,7 +92,12 @@ def test_a_version_that_fails_leaves_no_empty_folder_of_its_model(existed: bool,
     folder = tmp_path / "cwp"
     if existed:
         folder.mkdir()
-    with pytest.raises(OSError, match="full"), nothing_left(folder):
-        folder.mkdir(exist_ok=True)
-        raise OSError("full")
+
+    def fail() -> None:
+        with nothing_left(folder):
+            folder.mkdir(exist_ok=True)
+            raise OSError("full")
+
+    with pytest.raises(OSError, match="full"):
+        fail()
     assert folder.exists() == existed
