@@ -10,7 +10,7 @@ import tensorflow as tf
 
 from keras_cwp.augment.apply import apply_geometry
 from keras_cwp.augment.draw import draw_factors, draw_fields
-from keras_cwp.augment.geometry import central_slice, matrices
+from keras_cwp.augment.geometry import central_slice, matrices, motion_of
 from keras_cwp.augment.operations import OPERATIONS
 from keras_cwp.augment.policy import Policy, load_policy
 
@@ -62,11 +62,8 @@ def view_matrices(image_size: int, margin: int, views: int, seed: int = 0) -> np
         float32 [views - 1, 3, 3]; see `geometry.matrices`.
     """
     policy = geometric_part(load_policy(VIEWS_POLICY))
-    found = [
-        matrices(draw_factors(policy, 1, tf.constant((seed, view), tf.int64)), tf.constant(1), image_size, margin,
-                 policy.keep)[0].numpy()
-        for view in range(1, views)
-    ]  # fmt: skip
+    drawn = [draw_factors(policy, 1, tf.constant((seed, view), tf.int64)) for view in range(1, views)]
+    found = [matrices(motion_of(each, tf.constant(1), image_size), margin, policy.keep)[0].numpy() for each in drawn]
     return np.array(found, np.float32).reshape(-1, 3, 3)
 
 
