@@ -1,5 +1,73 @@
-"""Classify regions of interest of chest radiographs with ShuffleNet V2 and ECA, and measure it honestly."""
+"""Classify regions of interest of chest radiographs with ShuffleNet V2 and ECA, and measure it honestly.
 
+The names below are the public API. Each is imported when it is first used, so `import keras_cwp` is quick and does not
+start TensorFlow.
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+from keras_cwp.registration import register_layers_with_keras
 from keras_cwp.version import VERSION as __version__
 
-__all__ = ["__version__"]
+if TYPE_CHECKING:
+    from keras_cwp.api.data import Audit, audit_data, draw_phantoms, open_data, prepare
+    from keras_cwp.api.model import Model, Predictions, RemoteModel, load
+    from keras_cwp.api.networks import architectures, import_weights, preview_augmentation
+    from keras_cwp.api.run import Evaluation, Report, Run
+    from keras_cwp.api.training import Comparison, Folds, compare, cross_validate, fit
+    from keras_cwp.config import Config, load_config
+    from keras_cwp.errors import CwpError
+
+_HOMES = {
+    "keras_cwp.api.data": ("Audit", "audit_data", "draw_phantoms", "open_data", "prepare"),
+    "keras_cwp.api.model": ("Model", "Predictions", "RemoteModel", "load"),
+    "keras_cwp.api.networks": ("architectures", "import_weights", "preview_augmentation"),
+    "keras_cwp.api.run": ("Evaluation", "Report", "Run"),
+    "keras_cwp.api.training": ("Comparison", "Folds", "compare", "cross_validate", "fit"),
+    "keras_cwp.config": ("Config", "load_config"),
+    "keras_cwp.errors": ("CwpError",),
+}
+_HOME_OF = {name: module for module, names in _HOMES.items() for name in names}
+
+__all__ = [
+    "Audit",
+    "Comparison",
+    "Config",
+    "CwpError",
+    "Evaluation",
+    "Folds",
+    "Model",
+    "Predictions",
+    "RemoteModel",
+    "Report",
+    "Run",
+    "__version__",
+    "architectures",
+    "audit_data",
+    "compare",
+    "cross_validate",
+    "draw_phantoms",
+    "fit",
+    "import_weights",
+    "load",
+    "load_config",
+    "open_data",
+    "prepare",
+    "preview_augmentation",
+]
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOME_OF:
+        raise AttributeError(f"module 'keras_cwp' has no attribute {name!r}")
+    return getattr(importlib.import_module(_HOME_OF[name]), name)
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})
+
+
+register_layers_with_keras()

@@ -2,40 +2,22 @@
 
 from __future__ import annotations
 
+import copy
+import difflib
 import re
 from collections.abc import Iterable, Mapping
 from pathlib import Path
-from types import NoneType
-from typing import Any, Literal, TypeVar, get_args
+from typing import Any, Literal
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import Field
 
 from keras_cwp.errors import ConfigError
-from keras_cwp.settings_file import find_settings, parse_yaml, read_yaml
+from keras_cwp.schema import RETIRED, Section, validated
+from keras_cwp.settings_file import find_settings, lay_over, parse_overrides, read_yaml
 
-Schema = TypeVar("Schema", bound=BaseModel)
 _CANDIDATE_SECTIONS = ("model", "augment", "train")
 _CANDIDATE_NAME = re.compile(r"[A-Za-z0-9_-]+")
-
-
-class Section(BaseModel):
-    """A frozen table of settings; an unknown key is an error."""
-
-    model_config = ConfigDict(
-        frozen=True, extra="forbid", strict=False, coerce_numbers_to_str=True, allow_inf_nan=False
-    )
-
-    @model_validator(mode="before")
-    @classmethod
-    def _none_is_a_word_too(cls, tree: Any) -> Any:
-        """`none` means no value for a key that may have none; an empty section has its defaults."""
-        if tree is None or tree == "":
-            return {}
-        if not isinstance(tree, dict):
-            return tree
-        optional = {name for name, field in cls.model_fields.items() if NoneType in get_args(field.annotation)}
-        return {name: None if name in optional and _is_none(value) else value for name, value in tree.items()}
 
 
 class DataConfig(Section):
@@ -55,8 +37,9 @@ class DataConfig(Section):
     spacing_mm: float | None = Field(
         None, gt=0, description="resample every radiograph to this pixel spacing first; none: keep its own"
     )
-    rois_per_shard: int = Field(512, ge=1, description="records in one TFRecord file")
-    max_pixels: int = Field(100_000_000, ge=1, description="a larger radiograph is refused, pixels")
+    max_pixels: int = Field(  # twice the largest detector; a file that claims more is a mistake or an attack
+        100_000_000, ge=1, description="a larger radiograph is refused, pixels"
+    )
     voi: Literal["apply", "ignore"] = Field(
         "apply", description="DICOM's VOI LUT or window: ignore for exports whose pixels went through it already"
     )
@@ -136,7 +119,7 @@ class TrainConfig(Section):
         "auto", description="compute in 16 bits, keep weights in 32; auto: on a GPU only"
     )
     jit_compile: Literal["auto", "on", "off"] = Field("auto", description="compile with XLA; auto: on a GPU only")
-    shuffle_buffer: int = Field(4096, ge=1, description="crops held in memory to shuffle")
+    shuffle_buffer: int = Field(4096, ge=1, description="crops that are mixed with each other")
     threads: int | None = Field(
         None,
         ge=1,
@@ -179,35 +162,74 @@ class Config(Section):
     )
 
 
-def load_config(path: Path | str | None = None, overrides: Iterable[str] = ()) -> Config:
-    """Read a YAML configuration and lay `section.key=value` overrides over it.
+def load_config(
+    source: Path | str | Mapping[str, Any] | Config | None = None,
+    overrides: Iterable[str] | Mapping[str, Any] = (),
+) -> Config:
+    """Read a configuration and lay single keys over it.
 
     Args:
-        path: a YAML file, or the name of a packaged one (`default`); None for the defaults alone.
-        overrides: `train.epochs=5`; the value is read as YAML.
+        source: a YAML file, the name of a packaged one (`default`), a tree, or a configuration; None for the
+            defaults alone.
+        overrides: `section.key=value` as on the command line, where the value is read as YAML, or a mapping of
+            `section.key` to a value.
 
     Raises:
         ConfigError: no such file or name, not YAML, an unknown key, a value of the wrong type or range.
     """
-    tree = {} if path is None else read_yaml(find_settings(path))
-    for item in overrides:
-        _lay_over(tree, item)
-    return validated(Config, tree, f"configuration {path}" if path else "configuration")
+    where = "configuration"
+    if isinstance(source, Config):
+        tree = source.model_dump(exclude_unset=True)
+    elif isinstance(source, Mapping):
+        tree = copy.deepcopy(dict(source))
+    else:
+        tree = {} if source is None else read_yaml(find_settings(source))
+        where = f"configuration {source}" if source else where
+    if not isinstance(overrides, Mapping):
+        overrides = parse_overrides(overrides)
+    for name, value in overrides.items():
+        lay_over(tree, name, value)
+    return validated(Config, tree, where)
 
 
-def validated(schema: type[Schema], tree: Mapping[str, Any], where: str) -> Schema:
-    """A tree of settings as a section.
-
-    Args:
-        where: names the file in messages.
+def dotted_keys(settings: Mapping[str, Any]) -> dict[str, Any]:
+    """Settings by `section.key`; a key without its section, such as `epochs`, gets it.
 
     Raises:
-        ConfigError: an unknown key, a value of the wrong type or range.
+        ConfigError: a key that no section has.
     """
-    try:
-        return schema.model_validate(tree)
-    except ValidationError as error:
-        raise ConfigError(_explain(error, where, schema)) from None
+    sections = {key: f"{section}.{key}" for section, keys in _sections().items() for key in keys}
+    known = sections | {"seed": "seed"}
+    found = {}
+    for name, value in settings.items():
+        if "." not in name and name not in known:
+            near = difflib.get_close_matches(name, known, n=1)
+            hint = f"did you mean {near[0]!r}?" if near else f"known are {', '.join(sorted(known))}"
+            raise ConfigError(f"setting {name!r}: no such key; {hint}")
+        found[name if "." in name else known[name]] = value
+    return found
+
+
+def _sections() -> dict[str, list[str]]:
+    return {
+        name: list(field.annotation.model_fields)
+        for name, field in Config.model_fields.items()
+        if isinstance(field.annotation, type) and issubclass(field.annotation, Section)
+    }
+
+
+def read_stored_config(path: Path) -> Config:
+    """The configuration that a RUN folder keeps; keys that have been retired since are left out.
+
+    Raises:
+        ConfigError: as `load_config`.
+    """
+    tree = read_yaml(path)
+    for name in RETIRED:
+        section, key = name.split(".")
+        if isinstance(tree.get(section), dict):
+            tree[section].pop(key, None)
+    return validated(Config, tree, f"configuration {path}")
 
 
 def read_candidate(path: Path | str) -> dict[str, Any]:
@@ -249,50 +271,3 @@ def candidate_configs(config: Config) -> dict[str, Config]:
 def dump_config(config: Config) -> str:
     """The whole configuration as YAML, defaults included: what a RUN folder keeps."""
     return yaml.safe_dump(config.model_dump(mode="json"), sort_keys=False, allow_unicode=True)
-
-
-def _is_none(value: Any) -> bool:
-    return isinstance(value, str) and value.strip().lower() in ("none", "null", "~", "")
-
-
-def _lay_over(tree: dict[str, Any], item: str) -> None:
-    name, equals, text = item.partition("=")
-    keys = name.strip().split(".")
-    if not equals or not all(keys):
-        raise ConfigError(f"--set {item!r}: expected section.key=value, for example train.epochs=5")
-    for key in keys[:-1]:
-        below = tree.setdefault(key, {})
-        if not isinstance(below, dict):
-            raise ConfigError(f"--set {item!r}: {key!r} is a value, not a section")
-        tree = below
-    try:
-        tree[keys[-1]] = parse_yaml(text)
-    except yaml.YAMLError:
-        raise ConfigError(f"--set {item!r}: the value is not YAML") from None
-
-
-def _explain(error: ValidationError, where: str, schema: type[BaseModel]) -> str:
-    first, *others = error.errors()
-    key = ".".join(str(part) for part in first["loc"])
-    more = f" ({len(others)} more)" if others else ""
-    if first["type"] == "extra_forbidden":
-        return f"{where}: unknown key {key!r}; known here: {', '.join(_keys_beside(first['loc'], schema))}{more}"
-    return f"{where}: {key}: {first['msg']}, got {_received(first['input'])}{more}"
-
-
-def _received(value: Any) -> str:
-    """A value as the user wrote it: numbers are text until the schema reads them."""
-    try:
-        return value if isinstance(value, str) and float(value) is not None else repr(value)
-    except ValueError:
-        return repr(value)
-
-
-def _keys_beside(location: tuple[int | str, ...], schema: Any) -> list[str]:
-    """The keys that the section has in which the last part of `location` is unknown."""
-    for part in location[:-1]:
-        if schema is not None and hasattr(schema, "model_fields"):
-            schema = schema.model_fields[str(part)].annotation
-        else:  # dict[str, Section]: the part is a key of the dict
-            schema = get_args(schema)[1]
-    return sorted(schema.model_fields)

@@ -1,19 +1,39 @@
-"""Files that appear whole or not at all: write beside, then rename."""
+"""Files and folders that appear whole or not at all: write beside, then rename. Locks, hashes, the cache folder."""
 
 from __future__ import annotations
 
 import contextlib
 import ctypes
+import glob
+import hashlib
 import os
 import shutil
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
+from typing import TextIO
 
 from keras_cwp.errors import CwpError
 
+try:
+    import fcntl
+except ImportError:  # Windows has no flock(2): nothing is locked there
+    fcntl = None  # type: ignore[assignment]
+
 _HERE = -100  # AT_FDCWD of fcntl.h
 _EXCHANGE = 2  # RENAME_EXCHANGE of renameat2(2), Linux 3.15
+_CHUNK_BYTES = 1 << 20
+
+
+def cache_folder() -> Path:
+    """Where downloads and data sets prepared on the fly are kept; it need not exist.
+
+    $KERAS_CWP_CACHE, else keras_cwp in the user's cache folder: $XDG_CACHE_HOME or ~/.cache on Linux.
+    """
+    import platformdirs
+
+    stated = os.environ.get("KERAS_CWP_CACHE")
+    return Path(stated) if stated else platformdirs.user_cache_path("keras_cwp", appauthor=False)
 
 
 def write_text(path: Path | str, text: str) -> None:
@@ -44,6 +64,19 @@ def write_bytes(path: Path | str, content: bytes) -> None:
         raise CwpError(f"cannot write {path}: {error.strerror}") from None
 
 
+def file_sha256(path: Path) -> str:
+    """Hexadecimal SHA-256 of a file, read in pieces.
+
+    Raises:
+        OSError: it cannot be read.
+    """
+    digest = hashlib.sha256()
+    with open(path, "rb") as file:
+        while chunk := file.read(_CHUNK_BYTES):
+            digest.update(chunk)
+    return digest.hexdigest()
+
+
 @contextlib.contextmanager
 def new_folder(path: Path | str) -> Iterator[Path]:
     """A folder to fill; it takes its name when the block ends well and is gone when it does not.
@@ -70,19 +103,51 @@ def new_folder(path: Path | str) -> Iterator[Path]:
 
 
 @contextlib.contextmanager
+def locked_folder(path: Path | str, wait: bool = False) -> Iterator[None]:
+    """Keep other processes out of a folder while the block runs. A process that ends, or is killed, loses its locks.
+
+    The lock is on a file `.NAME.lock` beside the folder and not in it, because `replaced_folder` exchanges the folder.
+
+    Args:
+        path: it need not exist.
+        wait: until another process is done, instead of an error.
+
+    Raises:
+        CwpError: another process works in the folder, or the disk refuses.
+    """
+    place = Path(path).resolve()
+    try:
+        place.parent.mkdir(parents=True, exist_ok=True)
+        lock = _lock(place.with_name(f".{place.name}.lock"), wait)
+    except BlockingIOError:
+        raise CwpError(
+            f"{path} is in use by another process of keras-cwp; wait until it has ended, or name another folder"
+        ) from None
+    except OSError as error:
+        raise CwpError(f"cannot write {path}: {error.strerror or error}") from None
+    try:
+        yield
+    finally:
+        _unlock(lock)
+
+
+@contextlib.contextmanager
 def replaced_folder(path: Path) -> Iterator[Path]:
     """A folder to fill; when the block ends well it stands under `path` and what stood there is gone.
 
-    Left-overs of earlier calls that were killed are removed.
+    The caller holds `locked_folder(path)`, so what lies beside under the same name was left by a call that was
+    killed, and is removed.
 
     Raises:
         CwpError: the disk refuses.
     """
+    path = path.resolve()  # not the link, if it is one
     prefix = f".{path.name}.preparing."
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        beside = Path(tempfile.mkdtemp(dir=path.parent, prefix=f"{prefix}{os.getpid()}."))
-        _remove_abandoned(path.parent, prefix)
+        for abandoned in path.parent.glob(f"{glob.escape(prefix)}*"):
+            shutil.rmtree(abandoned, ignore_errors=True)
+        beside = Path(tempfile.mkdtemp(dir=path.parent, prefix=prefix))
         beside.chmod(0o777 & ~_umask())
     except OSError as error:
         raise CwpError(f"cannot write {path}: {error.strerror}") from None
@@ -113,20 +178,33 @@ def _exchange_at_once(new: Path, path: Path) -> bool:
     return rename(_HERE, os.fsencode(new), _HERE, os.fsencode(path), _EXCHANGE) == 0
 
 
-def _remove_abandoned(parent: Path, prefix: str) -> None:
-    for entry in parent.iterdir():
-        if entry.name.startswith(prefix) and not _is_running(entry.name.removeprefix(prefix).split(".")[0]):
-            shutil.rmtree(entry, ignore_errors=True)
+def _lock(file: Path, wait: bool) -> TextIO:
+    """A file that is opened and locked.
+
+    By flock(2) itself: the filelock library takes a tenth of a second to import, leaves its file behind, and some of
+    its versions let two processes in where the file is removed.
+
+    Raises:
+        BlockingIOError: another process has the lock, and `wait` is false.
+    """
+    while True:
+        lock = open(file, "a")  # noqa: SIM115 - closed by _unlock
+        try:
+            if fcntl is not None:
+                fcntl.flock(lock, fcntl.LOCK_EX if wait else fcntl.LOCK_EX | fcntl.LOCK_NB)
+            with contextlib.suppress(FileNotFoundError):
+                if os.path.samestat(os.stat(file), os.fstat(lock.fileno())):
+                    return lock
+        except OSError:
+            lock.close()
+            raise
+        lock.close()  # the process that had the lock removed the file in between
 
 
-def _is_running(pid: str) -> bool:
-    try:
-        os.kill(int(pid), 0)
-    except (ValueError, ProcessLookupError):
-        return False
-    except PermissionError:
-        return True
-    return True
+def _unlock(lock: TextIO) -> None:
+    with contextlib.suppress(OSError):  # gone already, or open elsewhere on Windows
+        os.unlink(lock.name)  # before the lock ends; who waits for it then sees that the file is another
+    lock.close()
 
 
 def _umask() -> int:

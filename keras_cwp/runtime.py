@@ -12,6 +12,13 @@ import threading
 from keras_cwp.errors import RunError
 
 
+def quiet_tensorflow() -> None:
+    """Settings that TensorFlow reads when it is imported; those that the environment has stay."""
+    # TensorFlow leaves oneDNN off on some processors, where a training step then takes up to three times as long
+    os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # its start-up notes are no news to the user
+
+
 def import_tensorflow(keep_memory: bool = True) -> None:
     """Import it, and look for GPUs, with the process's standard error turned away.
 
@@ -21,8 +28,11 @@ def import_tensorflow(keep_memory: bool = True) -> None:
     Args:
         keep_memory: see `keep_freed_memory`; not for what runs for months, whose heap would fray.
     """
+    quiet_tensorflow()
     if keep_memory:
         keep_freed_memory()
+    if "tensorflow" in sys.modules:
+        return
     sys.stderr.flush()
     kept = os.dup(2)
     nowhere = os.open(os.devnull, os.O_WRONLY)
@@ -78,7 +88,7 @@ def use_threads(threads: int | None) -> None:
 
 
 def cores() -> int:
-    """Cores that this process may use: what TensorFlow takes for its number of threads."""
+    """Cores that this process may use, fewer than the machine has under taskset or in a container."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 

@@ -99,9 +99,9 @@ DECODED: tuple[tuple[str, Callable[[Path, int, int], None], int, int, int], ...]
 def bench_decode(workers: int = 1) -> None:
     from keras_cwp.config import DataConfig
     from keras_cwp.data.prepare import prepare
-    from keras_cwp.runtime import import_tensorflow
+    from keras_cwp.runtime import keep_freed_memory
 
-    import_tensorflow()  # as the command does; it also keeps freed memory, for both sides of the comparison
+    keep_freed_memory()  # as the command does; for both sides of the comparison
     for name, draw, side, count, times in DECODED:
         with tempfile.TemporaryDirectory() as place:
             folder = Path(place) / "images"

@@ -31,8 +31,8 @@ from keras_cwp.config import ModelConfig
 from keras_cwp.models.build import build_model
 from keras_cwp.models.deploy import deploy
 from keras_cwp.models.onnx_graph import PIXELS
-from keras_cwp.prediction.onnx_format import run_onnx, to_onnx, usable_cpus
-from keras_cwp.runtime import import_tensorflow
+from keras_cwp.prediction.onnx_format import run_onnx, to_onnx
+from keras_cwp.runtime import cores, import_tensorflow
 from keras_cwp.serving.export import write_saved_model
 from keras_cwp.training.fused_adamw import FusedAdamW
 from keras_cwp.training.run import ModelContract
@@ -114,7 +114,7 @@ def onnx_inference(eca: str, batch: int) -> Run:
     import onnxruntime
 
     options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = usable_cpus()
+    options.intra_op_num_threads = cores()
     content = to_onnx(network(eca), CONTRACT)
     session = onnxruntime.InferenceSession(content, options, providers=["CPUExecutionProvider"])
     pixels = {PIXELS: images(batch)}
@@ -241,7 +241,7 @@ def main() -> None:
         run(), run()
         print(peak_mib())
         return
-    torch.set_num_threads(usable_cpus())
+    torch.set_num_threads(cores())
     results = {}
     with tempfile.TemporaryDirectory() as folder:
         for name, make in GROUPS.items():

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from keras_cwp.config import Config, candidate_configs, dump_config, load_config
+from keras_cwp.config import Config, candidate_configs, dump_config, load_config, read_stored_config
 from keras_cwp.errors import ConfigError
 from keras_cwp.models.presets import PRESETS
 
@@ -38,11 +38,24 @@ def test_dump_holds_every_key_and_reads_back_equal(tmp_path):
     assert set(yaml.safe_load(path.read_text())["train"]) == set(type(config.train).model_fields)
 
 
+def test_a_stored_configuration_of_an_earlier_version_is_read_without_its_retired_keys(tmp_path):
+    config = load_config(None, ["train.epochs=5"])
+    path = tmp_path / "config.yaml"
+    path.write_text(dump_config(config).replace("  image_size:", "  rois_per_shard: 512\n  image_size:"))
+    assert read_stored_config(path) == config
+    with pytest.raises(ConfigError, match="remove the key"):
+        load_config(path)
+    path.write_text("data:\n  rois_per_shred: 512\n")
+    with pytest.raises(ConfigError, match=r"unknown key 'data\.rois_per_shred'; known here"):
+        read_stored_config(path)
+
+
 @pytest.mark.parametrize(
     ("override", "message"),
     [
         ("train.epoch=5", r"unknown key 'train.epoch'; known here: .*epochs"),
         ("trian.epochs=5", r"unknown key 'trian'; known here: augment, candidates, data"),
+        ("data.rois_per_shard=512", r"unknown key 'data.rois_per_shard'; all crops .* crops\.npy; remove the key"),
         ("train.epochs=many", r"train.epochs: .*integer.*, got 'many'"),
         ("train.epochs=0", r"train.epochs: .*greater than or equal to 1, got 0"),
         ("data.square=round", r"data.square: .*'pad' or 'stretch', got 'round'"),
@@ -107,3 +120,12 @@ def test_words_survive_a_run_folder(tmp_path):
     config = load_config(None, ["data.classes=[yes, 'null', 0, 01, on]", "train.mixed_precision=on"])
     (tmp_path / "c.yaml").write_text(dump_config(config))
     assert load_config(tmp_path / "c.yaml") == config
+
+
+def test_a_mapping_a_configuration_and_a_file_are_sources_alike(tmp_path):
+    tree = {"train": {"epochs": 3}}
+    (tmp_path / "c.yaml").write_text("train:\n  epochs: 3\n")
+    for source in (tree, Config.model_validate(tree), tmp_path / "c.yaml", str(tmp_path / "c.yaml")):
+        config = load_config(source, {"train.batch_size": 8})
+        assert (config.train.epochs, config.train.batch_size) == (3, 8)
+    assert tree == {"train": {"epochs": 3}}

@@ -12,11 +12,11 @@ import pytest
 import keras_cwp
 
 ROOT = Path(keras_cwp.__file__).parent
-# A part may import those before it in this list and itself. The first seven are files.
+# A part may import those before it in this list and itself. The first nine are files.
 ORDER = [
-    "version", "errors", "settings_file", "config", "files", "runtime", "scores",
+    "version", "registration", "errors", "settings_file", "schema", "config", "files", "runtime", "scores",
     "data", "layers", "augment", "models", "evaluation", "audit", "explain", "training", "report", "prediction",
-    "serving", "cli", "__main__",
+    "serving", "api", "cli", "__main__",
 ]  # fmt: skip
 
 
@@ -35,7 +35,7 @@ def imported_parts(file: Path) -> set[str]:
 def test_imports_point_backwards(file):
     part = file.relative_to(ROOT).parts[0].removesuffix(".py")
     if part == "__init__":
-        assert imported_parts(file) <= {"version"}
+        assert imported_parts(file) <= {"version", "registration", "api", "config", "errors"}
         return
     later = {other for other in imported_parts(file) if ORDER.index(other) > ORDER.index(part)}
     assert not later, f"{file.relative_to(ROOT)} imports {later}, which come after {part}"
@@ -60,6 +60,25 @@ def test_every_part_is_in_the_order():
 def test_does_not_import_tensorflow(module):
     code = f"import sys, {module}; sys.exit('tensorflow' in sys.modules or 'keras' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+def test_prepare_needs_no_tensorflow(good_table, images, tmp_path):
+    """The whole command and the opening and reading of what it wrote, not only its imports."""
+    code = (
+        "import sys\n"
+        "from click.testing import CliRunner\n"
+        "from keras_cwp.cli.main import cli\n"
+        "from keras_cwp.data.prepared import PreparedData\n"
+        "answer = CliRunner().invoke(cli, ['prepare', *sys.argv[1:]])\n"
+        "assert answer.exit_code == 0, answer.output\n"
+        "data = PreparedData.open(sys.argv[-1])\n"
+        "assert data.read(data.labels).shape[0] == 6\n"
+        "sys.exit('tensorflow' in sys.modules or 'keras' in sys.modules)\n"
+    )
+    options = ["--rois", good_table, "--images", images, "--out", tmp_path / "data"]
+    command = [sys.executable, "-c", code, *map(str, options)]
+    done = subprocess.run(command, check=False, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
 
 
 def test_help_of_every_command_leaves_tensorflow_alone():

@@ -3,21 +3,24 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from keras_cwp.cli.options import (
     PATH,
-    fold_runner,
+    Output,
     images_option,
-    open_data,
+    output_options,
     running_options,
     set_option,
     split_option,
     table_options,
 )
 from keras_cwp.errors import CwpError
+
+if TYPE_CHECKING:
+    from keras_cwp.api.training import Folds
 
 
 @click.command("compare")
@@ -31,6 +34,7 @@ from keras_cwp.errors import CwpError
 @set_option
 @split_option
 @running_options
+@output_options
 def command(
     runs: tuple[Path, ...],
     out: Path,
@@ -41,52 +45,40 @@ def command(
     table: dict[str, Any],
     overrides: tuple[str, ...],
     split: Path | None,
-    **running: Any,
+    where: Folds,
+    output: Output,
 ) -> None:
-    """One table and one ROC figure for several RUNs on the same folds, with paired tests.
+    """One table and one ROC plot for several RUNs on the same folds, with paired tests.
 
     With --config, each is cross-validated on the same folds first, into OUT/runs; what is finished there is kept.
     """
+    from keras_cwp.api.data import check_data
+    from keras_cwp.api.training import compare
+    from keras_cwp.settings_file import parse_overrides
+
     if not runs and not configs:
         raise click.UsageError("name two RUN folders or more, or give --config")
     if configs and data is None:
         raise CwpError("--config: say with --data what to cross-validate on")
     if not configs and (data or overrides or split):
         raise CwpError("--data, --set and --split are for --config, and there is none")
-    from keras_cwp.runtime import import_tensorflow
-
-    import_tensorflow()
-    from keras_cwp.report.run_comparison import compare_runs
-
-    if configs and data:
-        trained = _train(configs, seeds, data, images, table, overrides, split, out / "runs", running)
-        runs = (*runs, *trained)
-    sentence, page = compare_runs(runs, out)
-    click.echo(f"{sentence}\n{page}")
-
-
-def _train(
-    paths: tuple[Path, ...],
-    seeds: int,
-    data: Path,
-    images: Path | None,
-    table: dict[str, Any],
-    overrides: tuple[str, ...],
-    split: Path | None,
-    out: Path,
-    running: dict[str, Any],
-) -> list[Path]:
-    from rich.console import Console
-
-    from keras_cwp.cli.options import adopt_geometry
-    from keras_cwp.config import load_config
-    from keras_cwp.training.sweep import sweep
-
-    configs = {path.stem: load_config(path, overrides) for path in paths}
-    if len(configs) < len(paths):
-        raise CwpError(f"--config: two files have the same name; a run is called by it: {sorted(map(str, paths))}")
-    first = next(iter(configs))
-    opened, configs[first] = open_data(data, images, table, configs[first])
-    adopted = {name: adopt_geometry(config, opened) for name, config in configs.items()}
-    console = Console(stderr=True)
-    return [run.path for run in sweep(opened, adopted, seeds, out, console, split, fold_runner(**running))]
+    named = {path.stem: path for path in configs}
+    if len(named) < len(configs):
+        raise CwpError(f"--config: two files have the same name; a run is called by it: {sorted(map(str, configs))}")
+    if data is not None:
+        check_data(data, images is not None, table, ("--data", "--images", ""))
+    found = compare(
+        runs,
+        out,
+        configs=named,
+        data=data,
+        images=images,
+        table=table,
+        seeds=seeds,
+        split=split,
+        where=where,
+        console=output.console,
+        **parse_overrides(overrides),
+    )
+    page = found.report.path
+    output.result(f"{found.summary}\n{page}", {"summary": found.summary, "report": str(page)}, page)

@@ -7,8 +7,7 @@ from pathlib import Path
 
 import click
 
-from keras_cwp.cli.options import PATH
-from keras_cwp.errors import DataError
+from keras_cwp.cli.options import PATH, Output, output_options
 
 _METHODS = ("gradcam", "gradcam++", "occlusion")
 
@@ -18,10 +17,11 @@ _METHODS = ("gradcam", "gradcam++", "occlusion")
 @click.argument("inputs", type=PATH, nargs=-1, metavar="INPUT...")
 @click.option("--out", type=PATH, required=True, help="New folder for the pictures and index.csv.")
 @click.option("--rois", type=PATH, help="ROI table, when it is not an INPUT.")
-@click.option("--images", type=PATH, help="Folder of the ROI table's images; where the table lies if left out.")
+@click.option("--images", type=PATH, help="Folder of the ROI table's images (default: where the table lies).")
 @click.option("--fold", type=click.IntRange(min=1), help="Which model of a cv run.")
 @click.option("--method", type=click.Choice(_METHODS), default=_METHODS[0], show_default=True)
-@click.option("--class", "class_name", metavar="NAME", help="Class to explain; the most probable one if left out.")
+@click.option("--class", "class_name", metavar="NAME", help="Class to explain (default: the most probable one).")
+@output_options
 def command(
     model: Path,
     inputs: tuple[Path, ...],
@@ -31,33 +31,33 @@ def command(
     fold: int | None,
     method: str,
     class_name: str | None,
+    output: Output,
 ) -> None:
     """Show where MODEL, a RUN or .keras file, looked: each region beside itself with its heat map.
 
     A map shows what raised the score of the class, which is not the same as where disease is.
     """
-    from keras_cwp.cli.progress import progress_bar
-    from keras_cwp.runtime import import_tensorflow
-
     if not inputs and rois is None:
         raise click.UsageError("name at least one INPUT, or --rois")
-    import_tensorflow()
-    from keras_cwp.prediction.explain import explain
-    from keras_cwp.prediction.regions import find_regions
-    from keras_cwp.training.saved import load_with_contract, named_model
+    from keras_cwp.api.model import Model
 
     lost: list[int] = []
 
-    def refuse(error: DataError, rows: int) -> None:
+    def refuse(error: Exception, rows: int) -> None:
         lost.append(rows)
-        click.echo(f"keras-cwp: left out: {' '.join(str(error).split())}", err=True)
+        output.left_out(error, rows)
 
-    regions = find_regions(list(inputs), rois, images)
-    network, contract = load_with_contract(named_model(model, fold))
-    with progress_bar("regions") as progress:
-        written = explain(
-            network, contract, regions, out, method=method, class_name=class_name, refuse=refuse, progress=progress
-        )
-    click.echo(f"{out}: {written} pictures and index.csv" + (f"; {sum(lost)} regions left out" if lost else ""))
+    table = Model(model, fold).explain(
+        inputs,
+        out,
+        rois=rois,
+        images=images,
+        method=method,
+        class_name=class_name,
+        refuse=refuse,
+        console=output.console,
+    )
+    left_out = f"; {sum(lost)} regions left out" if lost else ""
+    output.result(f"{out}: {len(table)} pictures and index.csv{left_out}", {"out": str(out), "pictures": len(table)})
     if lost:
         sys.exit(1)

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
 
 import click
 
-from keras_cwp.cli.options import PATH
+from keras_cwp.cli.options import PATH, Output, output_options
 
 
 @click.command("export")
@@ -22,55 +21,46 @@ from keras_cwp.cli.options import PATH
     help="What to write; onnx needs the extra of that name.",
 )
 @click.option(
-    "--version", type=click.IntRange(min=1), help="Version number; one more than the largest there if left out."
+    "--version", type=click.IntRange(min=1), help="Version number (default: one more than the largest there)."
 )
 @click.option("--fold", type=click.IntRange(min=1), help="Which model of a cv run.")
 @click.option(
-    "--negative", metavar="CLASS", help="Class that regress counts as nothing found; 'normal' if there is one."
+    "--negative",
+    metavar="CLASS",
+    help="Class that regress counts as nothing found (default: 'normal' if there is one).",
 )
 @click.option(
     "--views",
     type=click.IntRange(1, 64),
-    help="savedmodel: views of a region whose probabilities are averaged; as the run's figures were if left out.",
+    help="savedmodel: views of a region whose probabilities are averaged (default: as in the run).",
 )
+@output_options
 def command(
-    run: Path, out: Path, kind: str, version: int | None, fold: int | None, negative: str | None, views: int | None
+    run: Path,
+    out: Path,
+    kind: str,
+    version: int | None,
+    fold: int | None,
+    negative: str | None,
+    views: int | None,
+    output: Output,
 ) -> None:
     """Write RUN's model as saved_models/NAME/VERSION.
 
     savedmodel: the bundle for TensorFlow Serving, run in a fresh process without Keras.
     onnx: VERSION/model.onnx. litert: VERSION/model.tflite in float32 and VERSION/model_int8.tflite with weights of
     eight bits. Both are the network alone: they take pixels, float32 [N, side, side, 1] in [0, 1], give probabilities
-    of this one view, and stand beside model_card.json; a folder holds one format.
+    of this one view, and have model_card.json beside them; a folder holds one format.
 
     Each is compared with the Keras model before the version gets its name; one that exists is never overwritten.
     """
     if views and kind != "savedmodel":
         raise click.UsageError(f"--views is for --format savedmodel; a model of --format {kind} is the network alone")
-    from keras_cwp.runtime import import_tensorflow
+    from keras_cwp.api.model import Model
 
-    import_tensorflow()
-    options = {"version": version, "fold": fold, "negative": negative, "note": lambda line: click.echo(line, err=True)}
-    path = (
-        _bundle(run, out, options | {"views": views}) if kind == "savedmodel" else _converted(run, out, kind, options)
+    path = Model(run, fold).export(
+        out, format=kind, version=version, negative=negative, views=views, console=output.console
     )
-    click.echo(path)
-
-
-def _bundle(run: Path, out: Path, options: dict[str, Any]) -> Path:
-    from keras_cwp.serving.export import export
-
-    exported = export(run, out, **options)
-    difference = max(exported.difference.values())
-    replayed = sum(exported.warmup.values())
-    click.echo(f"largest difference of a probability {difference:.1g}; {replayed} warm-up records answered", err=True)
-    return exported.path
-
-
-def _converted(run: Path, out: Path, kind: str, options: dict[str, Any]) -> Path:
-    from keras_cwp.serving.converted import export_converted
-
-    converted = export_converted(run, out, kind, **options)
-    for name, difference in converted.difference.items():
-        click.echo(f"{name}: largest difference of a probability {difference:.1g}", err=True)
-    return converted.path
+    output.result(str(path), {"path": str(path)})
+    if kind == "savedmodel":
+        output.next(f"keras-cwp serve {out}")

@@ -7,37 +7,21 @@ from typing import Any
 
 import click
 
-from keras_cwp.cli.options import open_data, split_option, training_options
+from keras_cwp.cli.options import Output, output_options, split_option, training_options
+from keras_cwp.cli.results import show_run
 
 
 @click.command("fit")
 @training_options
 @split_option
-def command(
-    data: Path,
-    images: Path | None,
-    table: dict[str, Any],
-    out: Path,
-    config_path: Path | None,
-    overrides: tuple[str, ...],
-    split: Path | None,
-) -> None:
+@output_options
+def command(source: dict[str, Any], settings: dict[str, Any], out: Path, split: Path | None, output: Output) -> None:
     """Train on one patient-grouped split, evaluate on its held-out patients, write RUN with report.html.
 
     An unfinished RUN of the same command is continued.
     """
-    from rich.console import Console
+    from keras_cwp.api.training import fit
 
-    from keras_cwp.config import load_config
-    from keras_cwp.report.run_report import evaluate_run
-    from keras_cwp.runtime import import_tensorflow
-
-    config = load_config(config_path, overrides)
-    import_tensorflow()
-    from keras_cwp.training.fit import fit
-
-    console = Console(stderr=True)
-    opened, config = open_data(data, images, table, config)
-    run = fit(opened, config, out, console, split)
-    sentence, page = evaluate_run(run)
-    click.echo(f"{sentence}\n{page}")
+    run = fit(**source, out=out, split=split, console=output.console, **settings)
+    show_run(run, output)
+    output.next(f"keras-cwp predict {out} IMAGES --out scores.csv, or keras-cwp export {out} --out saved_models/NAME")

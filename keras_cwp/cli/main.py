@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import difflib
 import importlib
-import os
 import sys
 from typing import Any
 
@@ -46,6 +46,14 @@ class LazyGroup(click.Group):
             return None
         return importlib.import_module(COMMANDS[cmd_name][0]).command
 
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        near = difflib.get_close_matches(args[0], COMMANDS, n=1) if args[0] not in COMMANDS else []
+        if near and not args[0].startswith("-"):
+            ctx.fail(f"No such command {args[0]!r}. Did you mean {near[0]!r}?")
+        return super().resolve_command(ctx, args)
+
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         with formatter.section("Commands"):
             formatter.write_dl([(name, line) for name, (_, line) in COMMANDS.items()])
@@ -59,9 +67,6 @@ def cli() -> None:
 
 def main(args: list[str] | None = None) -> Any:
     """Entry point: a CwpError becomes one line on stderr and exit code 1."""
-    # TensorFlow leaves oneDNN off on some processors, where a training step then takes up to three times as long
-    os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # its start-up notes are no news to the user
     try:
         return cli.main(args, prog_name="keras-cwp")
     except CwpError as error:

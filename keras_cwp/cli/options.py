@@ -1,29 +1,111 @@
-"""Options that several commands share."""
+"""Options that several commands share, and what they do."""
 
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable
+import json
+import os
+import sys
+import webbrowser
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from keras_cwp.errors import ConfigError, CwpError, DataError
-
 if TYPE_CHECKING:
-    from keras_cwp.config import Config
-    from keras_cwp.data.prepared import PreparedData
-    from keras_cwp.training.crossval import RunFolds
+    from rich.console import Console
+
+    from keras_cwp.api.training import Folds
 
 PATH = click.Path(path_type=Path)
 
-config_option = click.option("--config", "config_path", type=PATH, help="YAML configuration; see configs/.")
+config_option = click.option("--config", "config", type=str, help="YAML configuration, or the name of a preset.")
 set_option = click.option("--set", "overrides", multiple=True, metavar="KEY=VALUE", help="Such as train.epochs=5.")
+epochs_option = click.option("--epochs", type=click.IntRange(min=1), help="Short for --set train.epochs=N.")
 images_option = click.option("--images", type=PATH, help="Folder of the radiographs, when --data is a ROI table.")
 split_option = click.option(
     "--split", type=PATH, help="split.csv of another run on the same data set: divide the patients as it did."
 )
+
+
+@dataclass(frozen=True)
+class Output:
+    """How a command talks.
+
+    Args:
+        quiet: print results only.
+        as_json: print the result as one JSON object on stdout.
+        open_page: show the page that was written in the browser.
+    """
+
+    quiet: bool = False
+    as_json: bool = False
+    open_page: bool = False
+
+    @property
+    def console(self) -> Console | None:
+        """Standard error, for progress and notes; None when quiet."""
+        from rich.console import Console
+
+        return None if self.quiet else Console(stderr=True)
+
+    def note(self, line: str) -> None:
+        """A line on stderr, unless quiet."""
+        if not self.quiet:
+            click.echo(line, err=True)
+
+    def result(self, text: str, tree: Mapping[str, Any], page: Path | None = None) -> None:
+        """The result as text or JSON, and the page in the browser where that was asked for."""
+        click.echo(json.dumps(tree, ensure_ascii=False) if self.as_json else text)
+        if self.open_page and page is not None:
+            webbrowser.open(page.resolve().as_uri())
+
+    def next(self, command: str) -> None:
+        """What one would do next."""
+        self.note(f"Next: {command}")
+
+    def left_out(self, error: Exception, _: int) -> None:
+        """Name what could not be read and is left out; this is said when quiet too."""
+        click.echo(f"keras-cwp: left out: {' '.join(str(error).split())}", err=True)
+
+
+def output_options(function: Callable[..., Any]) -> Callable[..., Any]:
+    """--quiet, --verbose, --json, --open and --device; the command gets an `Output` as `output`."""
+
+    @functools.wraps(function)
+    def spoken(
+        *args: Any, quiet: bool, verbose: bool, as_json: bool, open_page: bool, device: str, **others: Any
+    ) -> Any:
+        if verbose:
+            os.environ["TF_CPP_MIN_LOG_LEVEL"] = "0"
+            _log_to_stderr()
+        if device == "cpu":
+            os.environ["CUDA_VISIBLE_DEVICES"] = "-1"  # read when TensorFlow is imported
+        return function(*args, output=Output(quiet or as_json, as_json, open_page), **others)
+
+    for option in (
+        click.option(
+            "--device",
+            type=click.Choice(["auto", "cpu"]),
+            default="auto",
+            show_default=True,
+            help="cpu: leave GPUs alone.",
+        ),
+        click.option("--open", "open_page", is_flag=True, help="Show the page in the browser."),
+        click.option("--json", "as_json", is_flag=True, help="Print the result as one JSON object."),
+        click.option("--verbose", is_flag=True, help="Print the log of the libraries too."),
+        click.option("--quiet", is_flag=True, help="Print the result only."),
+    ):
+        spoken = option(spoken)
+    return spoken
+
+
+def _log_to_stderr() -> None:
+    import logging
+
+    logging.basicConfig(level=logging.INFO, stream=sys.stderr)
 
 
 def table_options(function: Callable[..., Any]) -> Callable[..., Any]:
@@ -47,16 +129,65 @@ def table_options(function: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def training_options(function: Callable[..., Any]) -> Callable[..., Any]:
-    """The options of fit and cv: --data, --images, those of `table_options`, --out, --config, --set."""
+    """The options of fit and cv: --data, --images, those of `table_options`, --out, --config, --set, --epochs.
+
+    The command gets --config, --set and --epochs as keywords of `keras_cwp.fit` in one argument `settings`; whatever
+    can be checked without TensorFlow is checked.
+    """
+
+    @functools.wraps(function)
+    def checked(
+        *args: Any,
+        data: Path,
+        images: Path | None,
+        table: dict[str, Any],
+        config: str | None,
+        overrides: tuple[str, ...],
+        epochs: int | None,
+        **others: Any,
+    ) -> Any:
+        from keras_cwp.api.data import check_data
+
+        settings = settings_of(config, overrides, {"train.epochs": epochs})
+        check_data(data, images is not None, table, ("--data", "--images", ""))
+        source = {"data": data, "images": images, "table": table}
+        return function(*args, source=source, settings=settings, **others)
+
     data = click.option("--data", type=PATH, required=True, help="Prepared data set, or a ROI table with --images.")
     out = click.option("--out", type=PATH, required=True, help="RUN folder to write.")
-    for option in (set_option, config_option, out, table_options, images_option, data):
-        function = option(function)
-    return function
+    wrapped: Callable[..., Any] = checked
+    for option in (epochs_option, set_option, config_option, out, table_options, images_option, data):
+        wrapped = option(wrapped)
+    return wrapped
+
+
+def settings_of(config: str | None, overrides: tuple[str, ...], short: Mapping[str, Any]) -> dict[str, Any]:
+    """Keywords of the API's functions for --config, --set and options that are short for --set.
+
+    Raises:
+        ConfigError: a configuration that cannot be read, or a wrong key or value.
+    """
+    from keras_cwp.config import load_config
+    from keras_cwp.settings_file import parse_overrides
+
+    keys = parse_overrides(overrides) | {key: value for key, value in short.items() if value is not None}
+    load_config(config, keys)
+    return {"config": config, **keys}
 
 
 def running_options(function: Callable[..., Any]) -> Callable[..., Any]:
-    """Where folds are trained: --jobs, or --cluster with what a fold takes; `fold_runner` reads them."""
+    """Where folds are trained: --jobs, or --cluster with what a fold takes; the command gets `where`, a `Folds`."""
+
+    @functools.wraps(function)
+    def placed(
+        *args: Any, jobs: int, cluster: str | None, cpus_per_fold: int | None, gpus_per_fold: float, **others: Any
+    ) -> Any:
+        from keras_cwp.api.training import Folds
+
+        where: Folds = Folds(jobs, cluster, cpus_per_fold, gpus_per_fold)
+        where.check()
+        return function(*args, where=where, **others)
+
     for option in (
         click.option(
             "--gpus-per-fold", type=click.FloatRange(min=0), default=0, help="GPUs of a Ray node a fold takes."
@@ -65,91 +196,5 @@ def running_options(function: Callable[..., Any]) -> Callable[..., Any]:
         click.option("--cluster", metavar="ray[:ADDRESS]", help="Train folds on a Ray cluster (extra: cluster)."),
         click.option("--jobs", type=click.IntRange(min=1), default=1, show_default=True, help="Processes for folds."),
     ):
-        function = option(function)
-    return function
-
-
-def fold_runner(jobs: int, cluster: str | None, cpus_per_fold: int | None, gpus_per_fold: float) -> RunFolds:
-    """What runs the folds, as `cross_validate` wants it. Imports TensorFlow.
-
-    Raises:
-        CwpError: another kind of cluster than Ray, or --jobs beside it.
-    """
-    from keras_cwp.training.crossval import one_by_one
-    from keras_cwp.training.parallel import in_processes
-    from keras_cwp.training.ray_cluster import on_ray
-
-    if cluster is None:
-        return one_by_one if jobs == 1 else functools.partial(in_processes, processes=jobs)
-    kind, _, address = cluster.partition(":")
-    if kind != "ray":
-        raise CwpError(f"--cluster {cluster}: expected ray, or ray:ADDRESS")
-    if jobs > 1:
-        raise CwpError(f"--jobs {jobs} is for this machine; with --cluster the cluster decides how many folds run")
-    return functools.partial(on_ray, address=address, cpus=cpus_per_fold, gpus=gpus_per_fold)
-
-
-def open_data(data: Path, images: Path | None, table: dict[str, Any], config: Config) -> tuple[PreparedData, Config]:
-    """A prepared data set, or a ROI table prepared into the cache; and the configuration with its crop geometry.
-
-    Args:
-        table: of `table_options`.
-
-    Raises:
-        CwpError: neither, or options of a ROI table for a prepared data set, or a prepared data set whose crops differ
-            from what the configuration asks for, or one in which the audit's quick part finds a leak.
-    """
-    from keras_cwp.audit.checks import refuse_leaks
-
-    opened = _opened(data, images, table, config)
-    config = adopt_geometry(config, opened)
-    refuse_leaks(opened)
-    return opened, config
-
-
-def _opened(data: Path, images: Path | None, table: dict[str, Any], config: Config) -> PreparedData:
-    from keras_cwp.cli.progress import progress_bar
-    from keras_cwp.data.prepare import prepare_cached
-    from keras_cwp.data.prepared import PreparedData
-
-    if not data.exists():
-        raise DataError(f"--data {data}: no such file or folder")
-    if images is None and not data.is_dir():
-        raise CwpError(f"--data {data}: a ROI table needs --images, the folder of its radiographs")
-    if images is None:
-        _refuse_for_prepared(data, table)
-        return PreparedData.open(data)
-    with progress_bar("radiographs") as progress:
-        return prepare_cached(
-            data,
-            images,
-            config.data,
-            **table,
-            note=lambda line: click.echo(f"note: {line}", err=True),
-            progress=progress,
-        )
-
-
-def _refuse_for_prepared(data: Path, table: dict[str, Any]) -> None:
-    for name, value in table.items():
-        if value:
-            option = f"--{name.replace('_', '-')}"
-            raise CwpError(f"{option} is for a ROI table with --images; {data} is prepared: leave {option} out")
-
-
-def adopt_geometry(config: Config, data: PreparedData) -> Config:
-    """The configuration with the `data` section that the crops were really made by.
-
-    Raises:
-        ConfigError: a key that the user set says otherwise.
-    """
-    made_by = {key: data.meta[key] for key in ("image_size", "context", "square", "spacing_mm", "link_duplicates")}
-    made_by["classes"] = data.classes
-    for key in config.data.model_fields_set & made_by.keys():
-        asked = getattr(config.data, key)
-        if asked is not None and asked != made_by[key]:
-            raise ConfigError(
-                f"data.{key}: the configuration asks for {asked!r}, {data.path} was prepared with {made_by[key]!r}; "
-                "prepare it again or leave the key out"
-            )
-    return config.model_copy(update={"data": config.data.model_copy(update=made_by)})
+        placed = option(placed)
+    return placed

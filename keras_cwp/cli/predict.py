@@ -8,13 +8,11 @@ from typing import TYPE_CHECKING
 
 import click
 
-from keras_cwp.cli.options import PATH
+from keras_cwp.cli.options import PATH, Output, output_options
 from keras_cwp.cli.reports import check_report_options, report_options, write_and_tell
-from keras_cwp.errors import CwpError, DataError
 
 if TYPE_CHECKING:
-    from keras_cwp.data.annotations.roi import Roi
-    from keras_cwp.scores import Scores
+    from keras_cwp.api.model import Predictions
 
 
 @click.command("predict")
@@ -22,16 +20,17 @@ if TYPE_CHECKING:
 @click.argument("inputs", type=PATH, nargs=-1, metavar="INPUT...")
 @click.option("--out", type=PATH, required=True, help="CSV to write.")
 @click.option("--rois", type=PATH, help="ROI table, when it is not an INPUT.")
-@click.option("--images", type=PATH, help="Folder of the ROI table's images; where the table lies if left out.")
+@click.option("--images", type=PATH, help="Folder of the ROI table's images (default: where the table lies).")
 @click.option(
-    "--tta", "views", type=click.IntRange(1, 64), help="Views of each crop to average; else as in the run's figures."
+    "--tta", "views", type=click.IntRange(1, 64), help="Number of augmented views to average (default: as in the run)."
 )
 @click.option(
     "--requests", type=click.IntRange(1, 64), default=4, show_default=True, help="At once, when MODEL is a server."
 )
 @click.option("--token-file", type=PATH, help="File with the bearer token that the server asks for.")
-@click.option("--tls-ca", type=PATH, help="Certificates to trust, PEM, when the server's is not the system's to know.")
+@click.option("--tls-ca", type=PATH, help="Certificates to trust, PEM (default: those of the system).")
 @report_options
+@output_options
 def command(
     model: str,
     inputs: tuple[Path, ...],
@@ -44,11 +43,12 @@ def command(
     tls_ca: Path | None,
     reports: Path | None,
     sr_settings: Path | None,
+    output: Output,
 ) -> None:
     """Score radiographs with MODEL: a RUN, a .keras file, an exported version, or a server of one.
 
     A server is http://HOST:8501/v1/models/NAME or grpc://HOST:8500/NAME (https, grpcs), with /versions/N or /labels/L
-    if it shall not choose. What it scored is kept in OUT.part until all is, so the same command goes on after an
+    to choose a version. What it scored is kept in OUT.part until all is, so the same command goes on after an
     interruption.
 
     INPUT is an image (the whole of it is the region), a DICOM file, a folder of them, or a ROI table; its labels and
@@ -59,7 +59,6 @@ def command(
     as finding, every class's probability, and that it is not for clinical use. It belongs to its radiograph's study
     and so names the patient, as the radiograph does.
     """
-    from keras_cwp.cli.predict_remote import predict_remote
     from keras_cwp.serving.client.address import is_address
 
     if not inputs and rois is None:
@@ -68,41 +67,26 @@ def command(
     if is_address(model):
         if views is not None:
             raise click.UsageError("--tta is for models that run here, not on a server")
-        remote = predict_remote(model, list(inputs), out, rois, images, requests, token_file, tls_ca)
-        if reports:
-            write_and_tell(reports, remote.regions, remote.scores, [remote.identity], settings)
-        sys.exit(1 if remote.lost else 0)
-    regions, scores, identity, lost = _predict_here(Path(model), list(inputs), out, rois, images, views)
+        from keras_cwp.api.model import RemoteModel
+
+        remote = RemoteModel(model, token_file=token_file, tls_ca=tls_ca, requests=requests)
+        found = remote.score(inputs, out, rois=rois, images=images, refuse=output.left_out, console=output.console)
+    else:
+        from keras_cwp.api.model import Model
+
+        found = Model(model).score(
+            inputs, rois=rois, images=images, views=views, refuse=output.left_out, console=output.console
+        )
+        found.to_csv(out)
+    _show(found, out, output)
     if reports:
-        write_and_tell(reports, regions, scores, [identity], settings)
-    sys.exit(1 if lost else 0)
+        write_and_tell(reports, found.regions, found.scores, [found.identity], settings)
+    sys.exit(1 if found.lost else 0)
 
 
-def _predict_here(
-    model: Path, inputs: list[Path], out: Path, rois: Path | None, images: Path | None, views: int | None
-) -> tuple[list[Roi], Scores, str, int]:
-    """Score in this process and write the CSV; regions, their scores, the model's identity, how many were left out."""
-    from keras_cwp.cli.progress import progress_bar
-    from keras_cwp.runtime import import_tensorflow
-
-    import_tensorflow()
-    from keras_cwp.prediction.predict import predict
-    from keras_cwp.prediction.predictor import open_predictor
-    from keras_cwp.prediction.regions import find_regions
-
-    lost: list[int] = []
-
-    def refuse(error: DataError, rows: int) -> None:
-        lost.append(rows)
-        click.echo(f"keras-cwp: left out: {' '.join(str(error).split())}", err=True)
-
-    regions = find_regions(inputs, rois, images)
-    predictor = open_predictor(model)
-    with progress_bar("regions") as progress:
-        scores = predict(predictor, regions, views=views, refuse=refuse, progress=progress)
-    if not len(scores):
-        raise CwpError(f"none of {len(regions)} regions could be scored; {out} was not written")
-    scores.to_csv(out)
-    left_out = f", {sum(lost)} left out" if lost else ""
-    click.echo(f"{out}: {len(scores)} regions scored{left_out} ({predictor.engine})")
-    return regions, scores, f"training data {predictor.contract.data_hash[:16]}", sum(lost)
+def _show(found: Predictions, out: Path, output: Output) -> None:
+    left_out = f", {found.lost} left out" if found.lost else ""
+    output.result(
+        f"{out}: {len(found.scores)} regions scored{left_out} ({found.engine})",
+        {"out": str(out), "regions": len(found.scores), "left_out": found.lost, "engine": found.engine},
+    )

@@ -2,22 +2,22 @@
 
 from __future__ import annotations
 
-import os
 from typing import Any
 
 import click
 
-from keras_cwp.cli.options import table_options
+from keras_cwp.cli.options import Output, config_option, output_options, set_option, settings_of, table_options
 
 
 @click.command("prepare")
 @click.option("--rois", required=True, type=click.Path(), help="CSV, COCO, LabelMe, VIA or VOC; file or folder.")
 @click.option("--images", required=True, type=click.Path(), help="Folder of the radiographs.")
 @click.option("--out", required=True, type=click.Path(), help="Folder to write the data set to.")
-@click.option("--config", type=click.Path(), help="YAML configuration; its section `data` counts here.")
-@click.option("--set", "overrides", multiple=True, metavar="KEY=VALUE", help="One key, e.g. data.image_size=160.")
+@config_option
+@set_option
 @table_options
-@click.option("--workers", type=click.IntRange(min=1), help="Processes that decode and crop; all cores if not given.")
+@click.option("--workers", type=click.IntRange(min=1), help="Processes that decode and crop (default: one a core).")
+@output_options
 def command(
     rois: str,
     images: str,
@@ -26,6 +26,7 @@ def command(
     overrides: tuple[str, ...],
     workers: int | None,
     table: dict[str, Any],
+    output: Output,
 ) -> None:
     """Read radiographs and a ROI table, check everything, crop, and write a data set.
 
@@ -34,26 +35,16 @@ def command(
     Pascal VOC XML and a folder of class folders are read too; they need --patients or --patient-per-image, unless
     the radiographs are DICOM and name their patient.
     """
-    from keras_cwp.cli.progress import progress_bar
-    from keras_cwp.config import load_config
-    from keras_cwp.data.prepare import prepare
-    from keras_cwp.runtime import import_tensorflow
+    from keras_cwp.api.data import prepare
+    from keras_cwp.runtime import cores, keep_freed_memory
 
-    settings = load_config(config, overrides).data
-    import_tensorflow()  # writes the shards
-    with progress_bar("radiographs") as progress:
-        data = prepare(
-            rois,
-            images,
-            out,
-            settings,
-            **table,
-            workers=workers or os.cpu_count() or 1,
-            note=lambda line: click.echo(f"note: {line}", err=True),
-            progress=progress,
-        )
+    settings = settings_of(config, overrides, {})
+    keep_freed_memory()
+    data = prepare(rois, images, out, table=table, workers=workers or cores(), console=output.console, **settings)
     counts = data.meta["counts"]
-    click.echo(
+    output.result(
         f"{out}: {counts['rois']} ROIs on {counts['images']} radiographs of {counts['patients']} patients, "
-        f"classes {', '.join(data.classes)}, {data.crop_size} px crops"
+        f"classes {', '.join(data.classes)}, {data.crop_size} px crops",
+        {"data": str(out), "counts": counts, "classes": list(data.classes), "image_size": data.image_size},
     )
+    output.next(f"keras-cwp audit {out}, then keras-cwp fit --data {out} --out runs/first --config default")

@@ -18,16 +18,10 @@ def command(arch: tuple[str, ...], classes: int, image_size: int, eca: str, repe
 
     The networks have random weights; ShuffleNet V2 is timed as an export runs it.
     """
-    from keras_cwp.config import ModelConfig
-    from keras_cwp.runtime import import_tensorflow
-
-    import_tensorflow()
-    from keras_cwp.models.build import build_model
-    from keras_cwp.models.cost import measure
-    from keras_cwp.models.presets import PRESETS
+    from keras_cwp.api.networks import architectures, names_of
 
     click.echo(f"{'arch':<22}{'parameters':>12}{'MMACs':>9}{'ms/image':>10}")
-    for name in arch or PRESETS:
-        config = ModelConfig.model_validate({"arch": name, "eca": eca})
-        cost = measure(build_model(config, classes, image_size), repeats)
-        click.echo(f"{name:<22}{cost.parameters:>12,}{cost.macs / 1e6:>9.1f}{cost.latency_ms:>10.1f}")
+    for name in names_of(arch):
+        table = architectures([name], classes=classes, image_size=image_size, eca=eca, repeats=repeats)
+        row = table.iloc[0]
+        click.echo(f"{name:<22}{row['parameters']:>12,}{row['million_macs']:>9.1f}{row['ms_per_image']:>10.1f}")

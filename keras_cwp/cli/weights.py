@@ -32,18 +32,7 @@ def command() -> None:
 @click.option("--classes", type=click.IntRange(2), help="drop the head unless it has so many classes")
 def import_weights(file: Path, out: Path, rgb_to_grey: str, normalised: str, classes: int | None) -> None:
     """Turn FILE, a .pth or .safetensors of ShuffleNet V2 or of the authors' network, into a .weights.h5."""
-    from keras_cwp.runtime import import_tensorflow
+    from keras_cwp.api.networks import import_weights as write
 
-    import_tensorflow()
-    from keras_cwp.models.pretrained import read_network, write_weights
-    from keras_cwp.models.torch_weights import with_classes
-
-    side = 224  # the weights do not depend on it
     choice = {"auto": None, "imagenet": True, "no": False}[normalised]
-    network = read_network(file, side, grey=rgb_to_grey == "sum", normalised=choice)
-    had = network.output_shape[-1]
-    if classes is not None and classes != had:
-        network = with_classes(network, classes)
-        click.echo(f"the head for {had} classes is dropped, a new one for {classes} starts at random")
-    write_weights(network, out)
-    click.echo(f"{out}: {network.name}, {network.count_params():,} parameters, {network.output_shape[-1]} classes")
+    click.echo(write(file, out, grey=rgb_to_grey == "sum", normalised=choice, classes=classes))

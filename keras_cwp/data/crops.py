@@ -45,7 +45,7 @@ def crop_roi(
     box: Box | None,
     image_size: int,
     margin: int,
-    square: Literal["pad", "stretch"] = "pad",
+    square: Literal["pad", "stretch"],
     side: float | None = None,
 ) -> np.ndarray:
     """Cut a ROI and its context.

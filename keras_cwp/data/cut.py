@@ -21,9 +21,9 @@ from keras_cwp.data.fingerprints import look_of
 from keras_cwp.data.manifest import ManifestRow
 from keras_cwp.data.plan import Picture, Plan
 from keras_cwp.data.prepared import PreparedData
-from keras_cwp.data.radiographs.radiograph import decode, read_bytes, rules_of
-from keras_cwp.data.records import file_sha256
+from keras_cwp.data.radiographs.radiograph import decode, read_bytes
 from keras_cwp.errors import DataError
+from keras_cwp.files import file_sha256
 from keras_cwp.runtime import keep_freed_memory, leave_with_parent
 
 _CHUNK, _CHUNK_ROIS = 8, 256  # radiographs handed to a process at a time, fewer where they have many ROIs
@@ -100,7 +100,7 @@ def cut_picture(picture: Picture, boxes: list[Box], margin: int, dtype: str, con
         DataError: it cannot be decoded, or differs in size from what its header said.
     """
     content = read_bytes(picture.path, config.max_pixels)
-    radiograph = decode(content, picture.path, rules_of(config))
+    radiograph = decode(content, picture.path, config)
     height, width = radiograph.pixels.shape
     if (width, height) != (picture.header.width, picture.header.height):
         raise DataError(

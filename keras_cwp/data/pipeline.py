@@ -1,4 +1,4 @@
-"""Batches of crops for training and scoring, read from the shards as they are needed."""
+"""Batches of crops for training and scoring, read from crops.npy as they are needed."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from keras_cwp.data.prepared import PreparedData
 from keras_cwp.errors import DataError
 
 _READERS = 2  # batches read ahead at the same time
+_BLOCK_ROWS = 512  # neighbours in crops.npy that an epoch visits together, so that a disk finds them near each other
 
 
 def batches(
@@ -29,8 +30,8 @@ def batches(
         seed: None gives the rows as they stand, each once. A number gives each epoch an order that depends on
             seed and epoch alone, so that a run continued at epoch e sees what an unbroken one saw.
         epochs: which epochs to give, `range(1)` when None. Needs a seed if there are several.
-        shuffle_buffer: at least this many rows are mixed with each other; they are drawn from whole shards, so
-            that a disk reads few files at a time. Costs no memory.
+        shuffle_buffer: this many rows are mixed with each other; they come from blocks of neighbouring rows, so that
+            a disk need not jump through the whole file. Costs no memory.
 
     Shape:
         images float32 [batch, crop, crop, 1] in [0, 1], labels int32 [batch], rows int64 [batch]. Each epoch is
@@ -57,14 +58,12 @@ def batches(
 
 
 def epoch_order(data: PreparedData, rows: np.ndarray, seed: int, epoch: int, shuffle_buffer: int) -> np.ndarray:
-    """`rows` in the order of one epoch: shards in random order, joined to groups, each group mixed."""
+    """`rows` in the order of one epoch: blocks in random order, joined to groups, each group mixed."""
     random = np.random.default_rng([seed, epoch])
-    ends = np.cumsum([int(shard["rois"]) for shard in data.meta["shards"]])
-    shard = np.searchsorted(ends, rows, side="right")
-    place = random.permutation(len(ends))[shard]
-    by_shard = rows[np.lexsort((rows, place))]
+    place = random.permutation(-(-len(data) // _BLOCK_ROWS))[rows // _BLOCK_ROWS]
+    by_block = rows[np.lexsort((rows, place))]
     group = np.arange(len(rows)) // max(shuffle_buffer, 1)
-    return by_shard[np.lexsort((random.random(len(rows)), group))]
+    return by_block[np.lexsort((random.random(len(rows)), group))]
 
 
 def _split(order: np.ndarray, batch_size: int) -> list[np.ndarray]:

@@ -8,7 +8,7 @@ from pathlib import Path
 from keras_cwp.config import DataConfig
 from keras_cwp.data.annotations.roi import Box, Roi
 from keras_cwp.data.crops import margin_px
-from keras_cwp.data.radiographs.radiograph import Header, read_header, rules_of
+from keras_cwp.data.radiographs.radiograph import Header, read_header
 from keras_cwp.errors import DataError
 
 _EDGE_PX = 1e-6  # an overhang of less is rounding, not clipping
@@ -133,7 +133,7 @@ def _pictures(rois: list[Roi], config: DataConfig) -> list[Picture]:
 def _picture(rois: list[Roi], rows: tuple[int, ...], config: DataConfig) -> Picture:
     first = rois[0]
     try:
-        header = read_header(first.path, rules_of(config))
+        header = read_header(first.path, config)
     except DataError as error:
         raise DataError(f"{first.where}: {error}") from None
     spacing = _stated_spacing(rois) or header.spacing_mm

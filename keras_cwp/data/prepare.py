@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -15,6 +14,7 @@ from keras_cwp.config import DataConfig
 from keras_cwp.data import plan as planning
 from keras_cwp.data.annotations.read import read_rois
 from keras_cwp.data.annotations.roi import Roi
+from keras_cwp.data.crop_file import CROPS_FILE, CropWriter
 from keras_cwp.data.cut import Crops, Source, cut_all, geometry
 from keras_cwp.data.fingerprints import crop_digest
 from keras_cwp.data.manifest import write_manifest
@@ -22,10 +22,8 @@ from keras_cwp.data.plan import Picture, Plan
 from keras_cwp.data.prepared import DATASET_FILE, FORMAT_VERSION, MANIFEST_FILE, PreparedData, hash_of, is_prepared
 from keras_cwp.data.provenance import extra_names, manifest_rows, salt_of
 from keras_cwp.data.radiographs.radiograph import read_bytes
-from keras_cwp.data.records import about_shards, encode_example, file_sha256, shard_name, write_shard
-from keras_cwp.data.spool import Spool
 from keras_cwp.errors import DataError
-from keras_cwp.files import replaced_folder
+from keras_cwp.files import cache_folder, file_sha256, locked_folder, replaced_folder
 
 JOINT = " + "  # between the ids of one patient
 
@@ -67,6 +65,7 @@ def prepare(
 
     Raises:
         DataError: whatever is wrong with table, images, boxes or labels, with file and line.
+        CwpError: another process prepares into `out`, or the disk refuses.
     """
     _check_target(Path(out))
     return prepare_rois(
@@ -90,19 +89,14 @@ def prepare_rois(
     note: Callable[[str], None] = _ignore,
     progress: Callable[[int, int], None] = _ignore,
 ) -> PreparedData:
-    """`prepare` from ROIs that were read already; `source` names their file in messages."""
-    _check_target(out)
-    plan = planning.make_plan(found, config, source)
-    for line in plan.notes:
-        note(line)
-    patients = _counts(plan)["patients"]
-    with replaced_folder(out) as folder:
-        _write(folder, plan, cut_all(plan, config, workers, _earlier(out), progress), config)
-    del found, plan  # before as many rows of the manifest take their place
-    data = PreparedData.open(out, verify=False)
-    if linked := patients - data.meta["counts"]["patients"]:
-        note(f"{source}: {linked} patients share a picture with another and count as one with them")
-    return data
+    """`prepare` from ROIs that were read already; `source` names their file in messages.
+
+    Raises:
+        DataError: as `prepare`.
+        CwpError: another process prepares into `out`, or the disk refuses.
+    """
+    with locked_folder(out):
+        return _prepare(found, out, config, source, workers, note, progress)
 
 
 def prepare_cached(
@@ -119,8 +113,8 @@ def prepare_cached(
 ) -> PreparedData:
     """Prepare into the user's cache, or open what an earlier call with the same input left there.
 
-    The cache is $XDG_CACHE_HOME/keras_cwp (~/.cache/keras_cwp); the key is a hash over configuration, ROI table
-    and the radiographs' bytes.
+    The cache is `files.cache_folder`; the key is a hash over configuration, ROI table and the radiographs' bytes.
+    Where another process prepares the same, this one waits for it.
     """
     config = config or DataConfig()
     found = read_rois(rois, images, patients=patients, patient_per_image=patient_per_image, labels=labels)
@@ -129,14 +123,35 @@ def prepare_cached(
         digest.update(repr((roi.image, roi.patient_id, roi.label, roi.box, roi.roi_id, roi.extra)).encode())
     for path in dict.fromkeys(roi.path for roi in found):
         digest.update(hashlib.sha256(read_bytes(path, config.max_pixels)).digest())
-    home = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
-    out = home / "keras_cwp" / digest.hexdigest()[:32]
-    if is_prepared(out):
-        try:
-            return PreparedData.open(out)
-        except DataError:
-            pass  # damaged in the cache: made again below
-    return prepare_rois(found, out, config, source=str(rois), workers=workers, note=note, progress=progress)
+    out = cache_folder() / digest.hexdigest()[:32]
+    if (data := _whole(out)) is not None:
+        return data
+    with locked_folder(out, wait=True):
+        return _whole(out) or _prepare(found, out, config, str(rois), workers, note, progress)
+
+
+def _prepare(
+    found: list[Roi],
+    out: Path,
+    config: DataConfig,
+    source: str,
+    workers: int,
+    note: Callable[[str], None],
+    progress: Callable[[int, int], None],
+) -> PreparedData:
+    """`prepare_rois` while the caller holds the lock."""
+    _check_target(out)
+    plan = planning.make_plan(found, config, source)
+    for line in plan.notes:
+        note(line)
+    patients = _counts(plan)["patients"]
+    with replaced_folder(out) as folder:
+        _write(folder, plan, cut_all(plan, config, workers, _whole(out), progress), config)
+    del found, plan  # before as many rows of the manifest take their place
+    data = PreparedData.open(out, verify=False)
+    if linked := patients - data.meta["counts"]["patients"]:
+        note(f"{source}: {linked} patients share a picture with another and count as one with them")
+    return data
 
 
 def _check_target(out: Path) -> None:
@@ -144,8 +159,8 @@ def _check_target(out: Path) -> None:
         raise DataError(f"{out}: exists and is not a prepared data set; name another folder or remove it")
 
 
-def _earlier(out: Path) -> PreparedData | None:
-    """The data set that stands at `out`, if it is whole."""
+def _whole(out: Path) -> PreparedData | None:
+    """The data set that stands at `out`; None where there is none, or a damaged one."""
     try:
         return PreparedData.open(out) if is_prepared(out) else None
     except DataError:
@@ -153,22 +168,18 @@ def _earlier(out: Path) -> PreparedData | None:
 
 
 def _write(folder: Path, plan: Plan, cut: Iterator[tuple[Picture, Crops]], config: DataConfig) -> None:
-    little = np.dtype(plan.dtype).newbyteorder("<")
-    size = config.rois_per_shard
     meta = _meta(plan, config)
     sources: dict[str, Source] = {}
     digests = [""] * len(plan.rois) if config.link_duplicates else None
-    written: dict[int, dict[str, object]] = {}
-    with Spool(folder / "spool", plan.crop_size**2 * little.itemsize, size, len(plan.rois)) as spool:
+    shape = (len(plan.rois), plan.crop_size, plan.crop_size)
+    with CropWriter(folder / CROPS_FILE, shape, np.dtype(plan.dtype).newbyteorder("<")) as file:
         for picture, crops in cut:
             sources[picture.image] = crops.source
             for row, crop in zip(picture.rows, crops.crops, strict=True):
+                file.put(row, crop)
                 if digests is not None:
                     digests[row] = crop_digest(crop, plan.margin, row)
-                complete = spool.put(row, np.ascontiguousarray(crop, dtype=little))
-                if complete is not None:
-                    written[complete] = _write_shard(folder, plan, spool, complete, meta)
-    meta["shards"] = [written[shard] for shard in sorted(written)]
+    meta["crops_sha256"] = file_sha256(folder / CROPS_FILE)
     if digests is not None:
         plan = _linked(plan, sources, digests)
     meta["counts"] = _counts(plan)
@@ -176,15 +187,6 @@ def _write(folder: Path, plan: Plan, cut: Iterator[tuple[Picture, Crops]], confi
     write_manifest(folder / MANIFEST_FILE, manifest_rows(plan, sources, config, salt), extra_names(plan))
     meta |= {"data_hash": hash_of(meta, folder / MANIFEST_FILE), "salt": salt}
     (folder / DATASET_FILE).write_text(json.dumps(meta, indent=1), encoding="utf-8")
-
-
-def _write_shard(folder: Path, plan: Plan, spool: Spool, shard: int, meta: dict[str, object]) -> dict[str, object]:
-    rois, size = len(plan.rois), spool.rows_per_shard
-    rows = range(shard * size, min((shard + 1) * size, rois))
-    path = folder / shard_name(shard, -(-rois // size))
-    about = about_shards(meta)
-    write_shard(path, (encode_example(plan.labels[row], row, spool.get(row), about) for row in rows))
-    return {"file": path.name, "rois": len(rows), "sha256": file_sha256(path)}
 
 
 def _meta(plan: Plan, config: DataConfig) -> dict[str, object]:

@@ -1,4 +1,4 @@
-"""The prepared data set: `dataset.json`, `manifest.csv` and the shards, and how they are opened."""
+"""The prepared data set: `dataset.json`, `manifest.csv` and `crops.npy`, and how they are opened."""
 
 from __future__ import annotations
 
@@ -12,11 +12,12 @@ from typing import Any
 
 import numpy as np
 
+from keras_cwp.data.crop_file import CROPS_FILE, CropReader
 from keras_cwp.data.manifest import Manifest, read_manifest
-from keras_cwp.data.records import about_shards, file_sha256, pixel_offsets, read_pixels
 from keras_cwp.errors import DataError
+from keras_cwp.files import file_sha256
 
-FORMAT_VERSION = 2
+FORMAT_VERSION = 3
 DATASET_FILE, MANIFEST_FILE = "dataset.json", "manifest.csv"
 
 
@@ -102,42 +103,21 @@ class PreparedData:
         """Stored crops [len(rows), crop_size, crop_size] in `dtype`, in the order asked for.
 
         Raises:
-            DataError: a shard is gone or cut short.
+            DataError: crops.npy is missing or was cut short.
         """
-        crops = np.empty((len(rows), self.crop_size, self.crop_size), dtype=self.dtype)
-        for crop, row in zip(crops, rows, strict=True):
-            shard = int(np.searchsorted(self._first_rows, row, side="right")) - 1
-            read_pixels(self._shards[shard], int(self._offsets[row]), crop)
-        return crops
+        return self._crops.read(np.asarray(rows))
 
     @cached_property
-    def _shards(self) -> list[Path]:
-        return [self.path / str(shard["file"]) for shard in self.meta["shards"]]
-
-    @cached_property
-    def _first_rows(self) -> np.ndarray:
-        return np.cumsum([0, *(int(shard["rois"]) for shard in self.meta["shards"][:-1])])
-
-    @cached_property
-    def _offsets(self) -> np.ndarray:
-        parts = [offsets[:-1] for offsets in self._shard_offsets()]
-        return np.concatenate(parts)
-
-    def _shard_offsets(self) -> list[np.ndarray]:
-        pixel_bytes = self.crop_size**2 * self.dtype.itemsize
-        ends = [*self._first_rows[1:].tolist(), len(self)]
-        about = len(about_shards(self.meta))
-        spans = zip(self._first_rows.tolist(), ends, strict=True)
-        return [pixel_offsets(self.labels[first:end], first, pixel_bytes, about) for first, end in spans]
+    def _crops(self) -> CropReader:
+        return CropReader(self.path / CROPS_FILE, (len(self), self.crop_size, self.crop_size), self.dtype)
 
     def _check(self, verify: bool) -> None:
-        if sum(int(shard["rois"]) for shard in self.meta["shards"]) != len(self) or len(self) == 0:
-            raise DataError(f"data set {self.path}: manifest and shards disagree; prepare it again")
-        for shard, file, offsets in zip(self.meta["shards"], self._shards, self._shard_offsets(), strict=True):
-            if file.parent != self.path or not file.is_file():
-                raise DataError(f"data set {self.path}: shard {shard['file']!r} is missing; prepare it again")
-            if file.stat().st_size != offsets[-1] or (verify and file_sha256(file) != shard["sha256"]):
-                raise DataError(f"data set {self.path}: shard {shard['file']!r} is damaged; prepare it again")
+        if len(self) == 0:
+            raise DataError(f"data set {self.path}: {MANIFEST_FILE} has no rows; prepare it again")
+        _ = self.labels  # a label that is not of the classes is a KeyError
+        _ = self._crops  # missing or damaged is a DataError
+        if verify and file_sha256(self.path / CROPS_FILE) != self.meta["crops_sha256"]:
+            raise DataError(f"data set {self.path}: {CROPS_FILE} is damaged; prepare it again")
         if verify and hash_of(self.meta, self.path / MANIFEST_FILE) != self.content_hash:
             raise DataError(
                 f"data set {self.path}: {DATASET_FILE} or {MANIFEST_FILE} was changed by hand; prepare it again"
@@ -145,7 +125,7 @@ class PreparedData:
 
 
 def hash_of(meta: Mapping[str, Any], manifest: Path) -> str:
-    """The `data_hash` of a data set: over everything in it but the salt, and the pixels by their shards' hashes."""
+    """The `data_hash` of a data set: over everything in it but the salt; dataset.json holds the hash of crops.npy."""
     kept = {name: value for name, value in meta.items() if name not in ("data_hash", "salt")}
     return hashlib.sha256((json.dumps(kept, sort_keys=True) + file_sha256(manifest)).encode()).hexdigest()
 
@@ -165,6 +145,6 @@ def _read_meta(path: Path) -> dict[str, Any]:
         raise DataError(f"data set {path}: {DATASET_FILE} cannot be read: {error!r}; prepare it again") from None
     if version != FORMAT_VERSION:
         raise DataError(
-            f"data set {path}: format version {version}, this program reads {FORMAT_VERSION}; prepare again"
+            f"data set {path}: format version {version}, this program reads {FORMAT_VERSION}; prepare it again"
         )
     return meta

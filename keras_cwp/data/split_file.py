@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 from collections.abc import Mapping
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 
@@ -12,7 +13,26 @@ from keras_cwp.data.prepared import PreparedData
 from keras_cwp.data.splits import PARTS, assert_disjoint
 from keras_cwp.errors import SplitError
 
+SPLIT_FILE = "split.csv"
 _COLUMNS = ("roi_id", "patient_id", "image", "fold", "part")
+
+
+class SplitRow(NamedTuple):
+    """One row of split.csv: where a ROI stands in a fold.
+
+    Args:
+        line: of the file, from 1.
+        roi, patient, image: pseudonyms, as `key_of` gives them.
+        fold: 0 for a run of fit, else from 1.
+        part: train, validation or test.
+    """
+
+    line: int
+    roi: str
+    patient: str
+    image: str
+    fold: int
+    part: str
 
 
 def split_csv(data: PreparedData, splits: Mapping[int, np.ndarray]) -> str:
@@ -39,22 +59,25 @@ def read_split(path: Path, data: PreparedData) -> dict[int, np.ndarray]:
     """
     row_of = {row.roi_key: number for number, row in enumerate(data.manifest)}
     splits: dict[int, np.ndarray] = {}
-    for line, fold, roi, part in _rows(path):
-        if roi not in row_of:
-            raise SplitError(
-                f"split {path}, line {line}: ROI {roi} is not in {data.path}; give split.csv of a run on this data set"
-            )
-        parts = splits.setdefault(fold, np.full(len(data), "", dtype="<U10"))
-        if parts[row_of[roi]]:
-            raise SplitError(f"split {path}, line {line}: ROI {roi} stands in fold {fold} twice")
-        parts[row_of[roi]] = part
+    for row in split_rows(path):
+        where = f"split {path}, line {row.line}"
+        if row.roi not in row_of:
+            raise SplitError(f"{where}: ROI {row.roi} is not in {data.path}; give split.csv of a run on this data set")
+        parts = splits.setdefault(row.fold, np.full(len(data), "", dtype="<U10"))
+        if parts[row_of[row.roi]]:
+            raise SplitError(f"{where}: ROI {row.roi} stands in fold {row.fold} twice")
+        parts[row_of[row.roi]] = row.part
     for fold, parts in splits.items():
         _check(parts, data, f"split {path}, fold {fold}")
     return dict(sorted(splits.items()))
 
 
-def _rows(path: Path) -> list[tuple[int, int, str, str]]:
-    """(line, fold, roi, part) of each row."""
+def split_rows(path: Path) -> list[SplitRow]:
+    """The rows of a split.csv, whatever data set it belongs to.
+
+    Raises:
+        SplitError: unreadable, other columns, no rows, or a row without a fold number or a known part.
+    """
     try:
         with open(path, newline="", encoding="utf-8") as file:
             header, *lines = list(csv.reader(file)) or [[]]
@@ -66,7 +89,7 @@ def _rows(path: Path) -> list[tuple[int, int, str, str]]:
     for number, values in enumerate(lines, start=2):
         if len(values) != len(_COLUMNS) or not values[3].isdecimal() or values[4] not in PARTS:
             raise SplitError(f"split {path}, line {number}: expected a fold number and one of {PARTS}, got {values}")
-        rows.append((number, int(values[3]), values[0], values[4]))
+        rows.append(SplitRow(number, values[0], values[1], values[2], int(values[3]), values[4]))
     return rows
 
 

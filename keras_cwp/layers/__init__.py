@@ -1,1 +1,19 @@
-"""Keras layers, one a file."""
+"""Keras layers, one a file; importing this package registers them with Keras."""
+
+from keras_cwp.layers.batch_norm import FusedBatchNormalization
+from keras_cwp.layers.channel_shuffle import ChannelShuffle
+from keras_cwp.layers.channel_split import ChannelSplit
+from keras_cwp.layers.eca import ECA
+from keras_cwp.layers.padded import PaddedConv2D, PaddedDepthwiseConv2D, PaddedMaxPooling2D
+from keras_cwp.layers.scaling import Scaling
+
+__all__ = [
+    "ECA",
+    "ChannelShuffle",
+    "ChannelSplit",
+    "FusedBatchNormalization",
+    "PaddedConv2D",
+    "PaddedDepthwiseConv2D",
+    "PaddedMaxPooling2D",
+    "Scaling",
+]

@@ -13,7 +13,7 @@ import h5py
 import keras
 
 from keras_cwp.errors import CwpError, ModelError
-from keras_cwp.files import write_bytes
+from keras_cwp.files import cache_folder, write_bytes
 from keras_cwp.models.authors import authors_eca, from_authors, is_authors
 from keras_cwp.models.checkpoint import read_checkpoint
 from keras_cwp.models.presets import PRESETS, ShuffleNetPreset
@@ -29,7 +29,7 @@ ABOUT = "keras_cwp"  # attribute of a .weights.h5 file: JSON of what its network
 def find_weights(weights: str, arch: str) -> Path:
     """The file that `model.weights` means: a path, or torchvision's published file, downloaded once into the cache.
 
-    The cache is $KERAS_CWP_CACHE, else ~/.cache/keras_cwp.
+    The cache is `files.cache_folder`.
 
     Raises:
         ModelError: no such file; nothing published for `arch`; no network, or a file that is not the published one.
@@ -39,8 +39,7 @@ def find_weights(weights: str, arch: str) -> Path:
     preset = PRESETS[arch]
     if not isinstance(preset, ShuffleNetPreset):
         raise ModelError(f"model.weights: no ImageNet weights are published for {arch}; name a file instead")
-    cache = Path(os.environ.get("KERAS_CWP_CACHE", Path.home() / ".cache" / "keras_cwp"))
-    path = cache / preset.imagenet
+    path = cache_folder() / preset.imagenet
     if not path.exists():
         write_bytes(path, _download(TORCHVISION_URL + preset.imagenet, path))
     _check_digest(path)

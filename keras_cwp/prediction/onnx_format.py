@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import importlib
 import json
-import os
 from collections.abc import Callable
 from typing import Any
 
@@ -13,6 +12,7 @@ import numpy as np
 from keras_cwp.errors import ServingError
 from keras_cwp.models.onnx_graph import PIXELS, onnx_model
 from keras_cwp.models.steps import can_plan, plan
+from keras_cwp.runtime import cores
 from keras_cwp.training.run import ModelContract
 
 Ask = Callable[[Any], np.ndarray]
@@ -63,7 +63,7 @@ def run_onnx(content: bytes) -> Ask:
 
     options = onnxruntime.SessionOptions()
     options.log_severity_level = _ERRORS_ONLY
-    options.intra_op_num_threads = usable_cpus()  # stated, or it would bind threads to CPUs that may not be ours
+    options.intra_op_num_threads = cores()  # stated, or it would bind threads to CPUs that may not be ours
     try:
         session = onnxruntime.InferenceSession(content, options, providers=["CPUExecutionProvider"])
     except Exception as error:  # of classes that its C++ part makes
@@ -82,8 +82,3 @@ def engine_name() -> str:
     import onnxruntime
 
     return f"ONNX Runtime {onnxruntime.__version__}"
-
-
-def usable_cpus() -> int:
-    """CPUs that this process may use, which are fewer than the machine's under taskset or in a container."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

@@ -17,7 +17,7 @@ from keras_cwp.models.steps import can_plan
 from keras_cwp.prediction import onnx_format
 from keras_cwp.prediction.card import CARD_FILE, contract_of, versions
 from keras_cwp.prediction.formats import open_converted
-from keras_cwp.training.run import ModelContract
+from keras_cwp.training.run import ModelContract, fold_folders
 from keras_cwp.training.saved import MODEL_FILE, load_with_contract, model_folders
 
 
@@ -53,7 +53,7 @@ def open_predictor(path: Path) -> Predictor:
         return Predictor(*converted)
     if path.suffix == ".keras" and path.is_file():
         return _of_networks([load_with_contract(path)])
-    if (path / MODEL_FILE).is_file() or list(path.glob(f"fold_*/{MODEL_FILE}")):
+    if (path / MODEL_FILE).is_file() or any((fold / MODEL_FILE).is_file() for fold in fold_folders(path).values()):
         return _of_networks([load_with_contract(folder) for folder in model_folders(path).values()])
     raise ModelError(
         f"MODEL {path}: {'no model in it' if path.exists() else 'no such file or folder'}; expected a completed RUN, "

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-import csv
 import json
 from collections import Counter
 from typing import TYPE_CHECKING
+
+from keras_cwp.data.split_file import SPLIT_FILE, split_rows
 
 if TYPE_CHECKING:
     from keras_cwp.training.run import RunFolder
@@ -25,14 +26,8 @@ def seen(views: int) -> str:
     return f"seen in {views} views, as it is and mirrored, turned or shifted, whose probabilities were averaged"
 
 
-def split_rows(run: RunFolder) -> list[dict[str, str]]:
-    """split.csv as dicts."""
-    with open(run.path / "split.csv", newline="", encoding="utf-8") as file:
-        return list(csv.DictReader(file))
-
-
 def _of_fit(run: RunFolder) -> str:
-    patients = Counter(part for part, _ in {(row["part"], row["patient_id"]) for row in split_rows(run)})
+    patients = Counter(part for part, _ in {(row.part, row.patient) for row in split_rows(run.path / SPLIT_FILE)})
     return (
         f"The patients were divided once, before anything else was done, into {patients['train']} to train on, "
         f"{patients['validation']} to choose epoch and thresholds by, and {patients['test']} held out; no patient "
@@ -55,16 +50,17 @@ def _of_cv(run: RunFolder) -> str:
 
 def _size(run: RunFolder) -> tuple[int, int]:
     """Folds of one repeat, and repeats: in each repeat every ROI is held out once."""
-    held_out = [row for row in split_rows(run) if row["part"] == "test"]
-    numbers = len({row["fold"] for row in held_out})
-    repeats = Counter(row["roi_id"] for row in held_out).most_common(1)[0][1]
+    held_out = [row for row in split_rows(run.path / SPLIT_FILE) if row.part == "test"]
+    numbers = len({row.fold for row in held_out})
+    repeats = Counter(row.roi for row in held_out).most_common(1)[0][1]
     return numbers // repeats, repeats
 
 
 def _what_chose(run: RunFolder) -> str:
     config = run.config
     if config.split.inner is None:
-        pairs = {(row["fold"], row["part"], row["patient_id"]) for row in split_rows(run) if row["part"] != "test"}
+        rows = split_rows(run.path / SPLIT_FILE)
+        pairs = {(row.fold, row.part, row.patient) for row in rows if row.part != "test"}
         share = sum(part == "validation" for _, part, _ in pairs) / len(pairs)
         return (
             f"{share:.0%} of each network's own training patients chose its epoch and its thresholds and were not "

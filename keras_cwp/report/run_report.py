@@ -10,11 +10,12 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from keras_cwp.data.prepared import PreparedData
+from keras_cwp.data.split_file import SPLIT_FILE, split_rows
 from keras_cwp.errors import DataError, RunError
 from keras_cwp.evaluation.metrics import evaluate
 from keras_cwp.files import write_text
 from keras_cwp.report.examples import Example, choose_examples
-from keras_cwp.report.held_out import how_held_out, seen, split_rows
+from keras_cwp.report.held_out import how_held_out, seen
 from keras_cwp.report.html import write_report
 from keras_cwp.report.run_input import ReportInput
 from keras_cwp.report.shared_patients import check_shared, shared_sentence
@@ -126,8 +127,7 @@ def _examples(run: RunFolder, scores: Scores, data: PreparedData, each: int) -> 
     choices = choose_examples(scores, each)
     row_of = {row.roi_key: number for number, row in enumerate(data.manifest)}
     rows = np.array([row_of[str(scores.roi_id[choice.row])] for choice in choices], dtype=np.int64)
-    folders = {int(folder.name.removeprefix("fold_")) if "fold_" in folder.name else 0: folder
-               for folder in run.model_folders()}  # fmt: skip
+    folders = run.folders_by_fold()
     networks: dict[int, Any] = {}
     found = []
     for choice, crop in zip(choices, _inner_crops(data, rows), strict=True):
@@ -160,24 +160,24 @@ def _inner_crops(data: PreparedData, rows: np.ndarray) -> np.ndarray:
 
 def run_history(run: RunFolder) -> list[dict[str, float]]:
     """history.csv of every fold; `fold` is added where there are several."""
-    folders = run.model_folders()
+    folders = run.folders_by_fold()
     rows = []
-    for folder in folders:
+    for number, folder in folders.items():
         with open(folder / "history.csv", newline="", encoding="utf-8") as file:
             numbers = [{key: float(value) for key, value in row.items()} for row in csv.DictReader(file)]
-        fold = {"fold": float(folder.name.removeprefix("fold_"))} if len(folders) > 1 else {}
+        fold = {"fold": float(number)} if len(folders) > 1 else {}
         rows += [fold | row for row in numbers]
     return rows
 
 
 def _cohort(run: RunFolder) -> list[tuple[str, int, int, int]]:
     """Patients and ROIs of the parts that a single split trained and validated on."""
-    rows = split_rows(run)
+    rows = split_rows(run.path / SPLIT_FILE)
     if run.info["kind"] != "fit":
         return []
-    groups = {part: [row for row in rows if row["part"] == part] for part in ("train", "validation")}
+    groups = {part: [row for row in rows if row.part == part] for part in ("train", "validation")}
     return [
-        (part, len({row["patient_id"] for row in own}), len({row["image"] for row in own}), len(own))
+        (part, len({row.patient for row in own}), len({row.image for row in own}), len(own))
         for part, own in groups.items()
     ]
 

@@ -10,8 +10,8 @@ import numpy as np
 
 from keras_cwp.audit.overlap import overlap
 from keras_cwp.data.prepared import PreparedData
+from keras_cwp.data.split_file import SPLIT_FILE, split_rows
 from keras_cwp.errors import DataError
-from keras_cwp.report.held_out import split_rows
 from keras_cwp.report.tables import plural
 
 if TYPE_CHECKING:
@@ -30,7 +30,7 @@ def check_shared(run: RunFolder, own: PreparedData | None, data: PreparedData, a
     """
     if own is None:
         return {"checked": False}
-    learnt = {row["roi_id"] for row in split_rows(run) if row["part"] != "test"}
+    learnt = {row.roi for row in split_rows(run.path / SPLIT_FILE) if row.part != "test"}
     rows = np.flatnonzero(np.isin(own.manifest.texts("roi_key"), sorted(learnt)))
     found = overlap(data, own, rows)
     if found.patients and not allow:

@@ -10,7 +10,7 @@ import tensorflow as tf
 from keras_cwp.augment.layer import load_policy
 from keras_cwp.augment.tta import VIEWS_POLICY, mean_probabilities
 from keras_cwp.data.crops import margin_px
-from keras_cwp.data.radiographs.radiograph import MAX_PIXELS
+from keras_cwp.data.radiographs.radiograph import DEFAULT_RULES
 from keras_cwp.serving.decode import OK, UNREADABLE, decode_grey, map_rows
 from keras_cwp.serving.resample import Geometry, crop_box, whole_image
 from keras_cwp.training.run import ModelContract
@@ -114,7 +114,7 @@ class Signatures:
         field_mm = self.geometry.image_size * (self.contract.spacing_mm or _NAN)
 
         def read(content: Any, region: Any, spacing: Any) -> tuple[Any, Any]:
-            grey = decode_grey(content, MAX_PIXELS)
+            grey = decode_grey(content, DEFAULT_RULES.max_pixels)
             whole = tf.reduce_all(tf.math.is_nan(region))
             side = tf.where(~whole & (spacing > 0), field_mm / spacing, _NAN)
             return crop_box(grey, tf.where(whole, whole_image(grey), region), self.geometry, side)

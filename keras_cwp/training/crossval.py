@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -18,11 +18,13 @@ from keras_cwp.errors import SplitError
 from keras_cwp.files import write_text
 from keras_cwp.runtime import use_threads
 from keras_cwp.scores import concatenate
+from keras_cwp.training.admit import admit, note_short_training
 from keras_cwp.training.device import environment
 from keras_cwp.training.fit import run_info
 from keras_cwp.training.fold import FoldJob, fold_scores, run_fold
 from keras_cwp.training.fold_progress import FoldProgress
 from keras_cwp.training.network import check_buildable
+from keras_cwp.training.progress import say
 from keras_cwp.training.run import RunFolder, begin_run, finish_run, keep_split
 
 RunFolds = Callable[[Sequence[FoldJob], Callable[[FoldJob], None]], None]
@@ -42,6 +44,7 @@ def cross_validate(
     console: Console,
     split: Path | None = None,
     run_folds: RunFolds = one_by_one,
+    stated: Collection[str] = (),
 ) -> RunFolder:
     """Train one network a fold; each ROI is scored by a network that saw no ROI of its patient.
 
@@ -50,14 +53,18 @@ def cross_validate(
     Args:
         split: split.csv of another cv on the same data set, for the same folds; None draws them by the configuration.
         run_folds: runs the jobs that are left, in any order, and calls the function it gets after each.
+        stated: see `admit`.
 
     Raises:
+        DataError: see `admit`.
         RunError: `out` holds something else, or a training diverged.
         SplitError: too few patients for the folds, or a file that is not such a split.
-        ConfigError: a candidate of nested cross-validation that is no configuration.
+        ConfigError: see `admit`; or a candidate of nested cross-validation that is no configuration.
     """
+    config = admit(data, config, stated, say(console))
     use_threads(config.train.threads)
     run, jobs = begin_cv(data, config, out, split)
+    note_short_training(config, min(len(job.rows("train")) for job in jobs), say(console))
     run_jobs(jobs, console, run_folds)
     finish_cv(run, jobs, run_info(data, split))
     return run

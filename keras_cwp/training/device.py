@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import importlib.metadata
-import os
 import platform
 import subprocess
 import sys
@@ -16,6 +15,7 @@ import keras
 import tensorflow as tf
 
 from keras_cwp.config import TrainConfig
+from keras_cwp.runtime import cores
 from keras_cwp.version import VERSION
 
 _LIBRARIES = ("tensorflow", "keras", "numpy", "scipy", "scikit-learn", "opencv-python-headless", "pydicom")
@@ -57,7 +57,7 @@ def environment() -> dict[str, Any]:
         "python": platform.python_version(),
         "libraries": {name: importlib.metadata.version(name) for name in _LIBRARIES},
         "machine": platform.platform(),
-        "cpus": os.cpu_count(),
+        "cpus": cores(),
         "gpus": [device.name for device in tf.config.list_physical_devices("GPU")],
     }
 

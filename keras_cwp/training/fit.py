@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Collection
 from pathlib import Path
 from typing import Any
 
@@ -16,24 +17,36 @@ from keras_cwp.data.splits import assert_disjoint, three_way
 from keras_cwp.errors import SplitError
 from keras_cwp.files import write_text
 from keras_cwp.runtime import use_threads
+from keras_cwp.training.admit import admit, note_short_training
 from keras_cwp.training.device import command_line, environment
 from keras_cwp.training.inference import as_scores, forward, predict_probabilities
 from keras_cwp.training.network import check_buildable, train_network
+from keras_cwp.training.progress import say
 from keras_cwp.training.run import RunFolder, begin_run, finish_run, keep_split
 
 
-def fit(data: PreparedData, config: Config, out: Path, console: Console, split: Path | None = None) -> RunFolder:
+def fit(
+    data: PreparedData,
+    config: Config,
+    out: Path,
+    console: Console,
+    split: Path | None = None,
+    stated: Collection[str] = (),
+) -> RunFolder:
     """Train one network; its Scores are those of the held-out test patients.
 
     An unfinished run of the same configuration, data and split is continued.
 
     Args:
         split: split.csv of another fit on the same data set, to be divided as it was; None divides anew.
+        stated: see `admit`.
 
     Raises:
+        ConfigError, DataError: see `admit`.
         RunError: `out` holds something else, or the training diverged.
         SplitError: too few patients for three parts, or a file that is not such a split.
     """
+    config = admit(data, config, stated, say(console))
     use_threads(config.train.threads)
     parts = _given(split, data) if split else _drawn(data, config)
     assert_disjoint(data.patients, parts)
@@ -42,7 +55,10 @@ def fit(data: PreparedData, config: Config, out: Path, console: Console, split: 
     write_text(run.path / "environment.json", json.dumps(environment(), indent=2) + "\n")
     keep_split(run, split_csv(data, {0: parts}))
     train, validation, test = (np.flatnonzero(parts == part) for part in ("train", "validation", "test"))
-    console.print(f"training on {len(train)} ROIs, {len(validation)} choose the epoch, {len(test)} are held out")
+    say(console)(
+        f"training on {len(train)} ROIs; {len(validation)} ROIs of other patients for validation, {len(test)} held out"
+    )
+    note_short_training(config, len(train), say(console))
     network = train_network(data, train, validation, config, config.seed, run.path, console, "fit")
     ask = forward(network)
     scores = {

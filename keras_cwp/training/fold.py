@@ -17,6 +17,7 @@ from keras_cwp.scores import Scores
 from keras_cwp.training.inference import as_scores, forward, predict_probabilities
 from keras_cwp.training.nested import train_nested
 from keras_cwp.training.network import train_network
+from keras_cwp.training.run import fold_folder
 
 _SCORES, _VALIDATION = "scores.csv", "validation_scores.csv"
 
@@ -43,7 +44,7 @@ class FoldJob:
     @property
     def folder(self) -> Path:
         """Where the fold's network, history and scores go."""
-        return self.run / f"fold_{self.fold}"
+        return fold_folder(self.run, self.fold)
 
     @property
     def done(self) -> bool:

@@ -17,6 +17,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from keras_cwp.config import Config
 from keras_cwp.evaluation.roc import macro_auc
 from keras_cwp.training.fold import FoldJob, fold_scores
+from keras_cwp.training.progress import shows_bars
 
 _LOOK_EVERY_S = 1.0
 _WINDOW_S = 1e9  # the speed is that of all epochs since the start: they come too seldom for a shorter window
@@ -42,7 +43,7 @@ class FoldProgress:
             TimeElapsedColumn(),
             TimeRemainingColumn(),
             console=console,
-            disable=not console.is_terminal,
+            disable=not shows_bars(console),
             speed_estimate_period=_WINDOW_S,
         )
         total = sum(fold_epochs(job.config) for job in jobs)
@@ -52,7 +53,7 @@ class FoldProgress:
 
     def __enter__(self) -> FoldProgress:
         self.bar.start()
-        if self.console.is_terminal:
+        if shows_bars(self.console):
             self._watch.start()
         return self
 

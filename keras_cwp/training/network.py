@@ -151,13 +151,13 @@ def class_weights(labels: np.ndarray, classes: int, rule: str) -> np.ndarray:
 
 def _save(network: keras.Model, data: PreparedData, views: int, folder: Path) -> None:
     contract = ModelContract(
-        data.classes,
-        data.image_size,
-        data.margin / data.image_size,  # 0 where whole images have nothing around them
-        data.meta["square"],
-        data.meta["spacing_mm"],
-        data.content_hash,
-        views,
+        classes=data.classes,
+        image_size=data.image_size,
+        context=data.margin / data.image_size,  # 0 where whole images have nothing around them
+        square=data.meta["square"],
+        spacing_mm=data.meta["spacing_mm"],
+        data_hash=data.content_hash,
+        views=views,
     )
     contract.write(folder)
     save_network(network, folder)

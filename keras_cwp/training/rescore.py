@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import csv
-
 import numpy as np
 
 from keras_cwp.data.prepared import PreparedData
+from keras_cwp.data.split_file import SPLIT_FILE, split_rows
 from keras_cwp.errors import DataError, RunError
 from keras_cwp.scores import Scores, concatenate
 from keras_cwp.training.inference import as_scores, forward, predict_probabilities
-from keras_cwp.training.run import ModelContract, RunFolder
+from keras_cwp.training.run import ModelContract, RunFolder, fold_folder
 from keras_cwp.training.saved import load_network
 
 
@@ -31,12 +30,11 @@ def score_held_out(run: RunFolder, data: PreparedData, views: int) -> tuple[Scor
         )
     row_of = {row.roi_key: number for number, row in enumerate(data.manifest)}
     parts: dict[tuple[int, str], list[int]] = {}
-    with open(run.path / "split.csv", newline="", encoding="utf-8") as file:
-        for line in csv.DictReader(file):
-            parts.setdefault((int(line["fold"]), line["part"]), []).append(row_of[line["roi_id"]])
+    for row in split_rows(run.path / SPLIT_FILE):
+        parts.setdefault((row.fold, row.part), []).append(row_of[row.roi])
     found: dict[str, list[Scores]] = {"test": [], "validation": []}
     for fold in sorted({fold for fold, _ in parts}):
-        ask = forward(load_network(run.path / f"fold_{fold}" if fold else run.path))
+        ask = forward(load_network(fold_folder(run.path, fold)))
         for part, scores in found.items():
             rows = np.array(parts[fold, part])
             scores.append(as_scores(data, rows, predict_probabilities(ask, data, rows, views), fold))

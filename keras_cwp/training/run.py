@@ -7,10 +7,12 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from keras_cwp.config import Config, ModelConfig, dump_config, load_config
+from keras_cwp.config import Config, ModelConfig, dump_config, read_stored_config
 from keras_cwp.errors import RunError
 from keras_cwp.files import write_text
 from keras_cwp.scores import Scores
+
+_FOLD = "fold_"  # begins the name of a fold's folder
 
 
 @dataclass(frozen=True)
@@ -56,6 +58,17 @@ class ModelContract:
             raise RunError(f"{path}: not a model contract: {error}") from None
 
 
+def fold_folder(run: Path, number: int) -> Path:
+    """Where a RUN keeps fold `number` of a cross-validation; 0 stands for a run of fit, which is its own folder."""
+    return run / f"{_FOLD}{number}" if number else run
+
+
+def fold_folders(run: Path) -> dict[int, Path]:
+    """The folders of folds that a RUN has, by number."""
+    numbers = (path.name.removeprefix(_FOLD) for path in run.glob(f"{_FOLD}*"))
+    return {number: fold_folder(run, number) for number in sorted(int(text) for text in numbers if text.isdecimal())}
+
+
 @dataclass(frozen=True)
 class RunFolder:
     """A RUN folder by its path; nothing is read before it is asked for."""
@@ -65,7 +78,7 @@ class RunFolder:
     @property
     def config(self) -> Config:
         """The resolved configuration of the run."""
-        return load_config(self._existing("config.yaml"))
+        return read_stored_config(self._existing("config.yaml"))
 
     @property
     def scores(self) -> Scores:
@@ -98,14 +111,22 @@ class RunFolder:
         return (self.path / "scores.csv").is_file()
 
     def model_folders(self) -> list[Path]:
-        """Folders that hold model.keras, model.json and history.csv: the run itself, or fold_1, fold_2 …"""
-        folds = sorted(self.path.glob("fold_*/model.keras"), key=lambda file: int(file.parent.name[5:]))
-        return [file.parent for file in folds] or [self._existing("model.keras").parent]
+        """Folders that hold model.keras, model.json and history.csv: the run itself, or those of its folds."""
+        return list(self.folders_by_fold().values())
+
+    def folders_by_fold(self) -> dict[int, Path]:
+        """The same by number of the fold; a run of fit has one, number 0.
+
+        Raises:
+            RunError: there is none.
+        """
+        trained = {number: path for number, path in fold_folders(self.path).items() if (path / "model.keras").is_file()}
+        return trained or {0: self._existing("model.keras").parent}
 
     def model_config(self, folder: Path) -> ModelConfig:
         """The network of one of `model_folders`: the run's, or what nested cross-validation chose in that fold."""
         own = folder / "config.yaml"
-        return (load_config(own) if own.is_file() else self.config).model
+        return (read_stored_config(own) if own.is_file() else self.config).model
 
     def _existing(self, name: str) -> Path:
         path = self.path / name

@@ -46,10 +46,7 @@ def model_folders(run: Path) -> dict[int, Path]:
     Raises:
         RunError: not a RUN folder, or one without a model.
     """
-    folders = RunFolder(run).model_folders()
-    if folders == [run]:
-        return {0: run}
-    return {int(folder.name.removeprefix("fold_")): folder for folder in folders}
+    return RunFolder(run).folders_by_fold()
 
 
 def one_model_folder(run: Path, fold: int | None) -> Path:

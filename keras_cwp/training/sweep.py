@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from pathlib import Path
 
 from rich.console import Console
@@ -11,9 +11,11 @@ from keras_cwp.config import Config
 from keras_cwp.data.prepared import PreparedData
 from keras_cwp.errors import ConfigError, RunError
 from keras_cwp.runtime import use_threads
+from keras_cwp.training.admit import admit
 from keras_cwp.training.crossval import RunFolds, begin_cv, finish_cv, one_by_one, run_jobs
 from keras_cwp.training.fit import run_info
 from keras_cwp.training.fold import FoldJob
+from keras_cwp.training.progress import say
 from keras_cwp.training.run import RunFolder
 
 
@@ -25,6 +27,7 @@ def sweep(
     console: Console,
     split: Path | None = None,
     run_folds: RunFolds = one_by_one,
+    stated: Collection[str] = (),
 ) -> list[RunFolder]:
     """Cross-validate every configuration with every seed, below `out`; what an earlier sweep finished is kept.
 
@@ -32,12 +35,15 @@ def sweep(
         configs: by name, which names the RUN folder; with several seeds, NAME_seed_S.
         seeds: how many; the configuration's own, and those that follow it.
         split: see `cross_validate`; None: the folds of the first configuration, for all of them.
+        stated: see `admit`.
 
     Raises:
-        ConfigError: configurations with different `train.threads`, which one process cannot have.
+        DataError: see `admit`.
+        ConfigError: see `admit`; or configurations with different `train.threads`, which one process cannot have.
         RunError: a finished run of that name, but of another configuration or data set.
         CwpError: see `cross_validate`.
     """
+    configs = {name: admit(data, config, stated, say(console)) for name, config in configs.items()}
     threads = {config.train.threads for config in configs.values()}
     if len(threads) > 1:
         raise ConfigError(f"configurations compared: train.threads is {threads}; give all of them the same")

@@ -7,6 +7,7 @@ import pytest
 from PIL import Image
 
 from keras_cwp.config import DataConfig
+from keras_cwp.data import pipeline
 from keras_cwp.data.pipeline import batches, epoch_order
 from keras_cwp.data.prepare import prepare
 from keras_cwp.data.prepared import PreparedData
@@ -17,7 +18,7 @@ ROIS = 37
 
 @pytest.fixture(scope="module", params=["uint8", "uint16"])
 def data(request, tmp_path_factory) -> PreparedData:
-    """37 whole radiographs of 32 pixels in shards of five; every radiograph is flat, at its number × 6 / 255."""
+    """37 whole radiographs of 32 pixels; every radiograph is flat, at its number × 6 / 255."""
     folder = tmp_path_factory.mktemp("set")
     (folder / "images").mkdir()
     lines = ["image,patient_id,label"]
@@ -26,7 +27,7 @@ def data(request, tmp_path_factory) -> PreparedData:
         Image.fromarray(flat).save(folder / "images" / f"{number}.png")
         lines.append(f"{number}.png,P{number},{'ab'[number % 2]}")
     (folder / "rois.csv").write_text("\n".join(lines))
-    return prepare(folder / "rois.csv", folder / "images", folder / "data", DataConfig(image_size=32, rois_per_shard=5))
+    return prepare(folder / "rois.csv", folder / "images", folder / "data", DataConfig(image_size=32))
 
 
 def collect(dataset) -> tuple[np.ndarray, np.ndarray, np.ndarray, list[int]]:
@@ -89,12 +90,18 @@ def test_dataset_can_be_iterated_again(data):
     np.testing.assert_array_equal(collect(dataset)[2], collect(dataset)[2])
 
 
-def test_shuffle_mixes_within_the_buffer_and_reads_whole_shards(data):
+def test_shuffle_mixes_within_the_buffer_and_visits_whole_blocks(data, monkeypatch):
+    monkeypatch.setattr(pipeline, "_BLOCK_ROWS", 5)
     order = epoch_order(data, np.arange(ROIS), seed=0, epoch=0, shuffle_buffer=10)
-    shards = order // 5
-    groups = [set(shards[start : start + 10].tolist()) for start in range(0, 30, 10)]
-    assert all(len(group) <= 3 for group in groups)  # ten rows are two shards, or parts of three
+    groups = [set((order[start : start + 10] // 5).tolist()) for start in range(0, 30, 10)]
+    assert all(len(group) <= 3 for group in groups)  # ten rows are two blocks, or parts of three
     assert sorted(order) == list(range(ROIS))
+
+
+def test_order_of_an_epoch_is_that_of_earlier_versions(data):
+    """Recorded from format version 2 with 512 rows a shard: the same seed still gives the same network."""
+    order = epoch_order(data, np.arange(0, ROIS, 3), seed=3, epoch=2, shuffle_buffer=4096)
+    assert order.tolist() == [12, 30, 0, 24, 15, 9, 27, 36, 21, 18, 3, 6, 33]
 
 
 def test_places_are_drawn_evenly(data):

@@ -91,14 +91,14 @@ def test_whole_picture_is_what_tensorflow_resize_gives():
 
 def test_box_at_its_own_scale_is_copied_with_its_surroundings():
     pixels = noise(30, 40)
-    crop = crop_roi(pixels, (10, 8, 12, 12), 12, 3)
+    crop = crop_roi(pixels, (10, 8, 12, 12), 12, 3, "pad")
     np.testing.assert_array_equal(crop, pixels[5:23, 7:25])
 
 
 def test_halving_by_hand():
     """A triangle of radius 2 about 1.0, 3.0: taps 1/4 × (.5, 1.5, 1.5, .5), cut at the edge and made whole."""
     pixels = np.array([[0.0, 1.0, 2.0, 10.0]] * 4, dtype=np.float32)
-    crop = crop_roi(pixels, (0, 0, 4, 4), 2, 0)
+    crop = crop_roi(pixels, (0, 0, 4, 4), 2, 0, "pad")
     first = (0.75 * 0 + 0.75 * 1 + 0.25 * 2) / 1.75
     last = (0.25 * 1 + 0.75 * 2 + 0.75 * 10) / 1.75
     np.testing.assert_allclose(crop, [[first, last]] * 2, rtol=1e-6)
@@ -125,6 +125,6 @@ def test_margin_is_rounded():
 
 
 def test_flat_picture_stays_flat_wherever_the_box_is():
-    crop = crop_roi(np.full((20, 20), 7, np.uint8), (15, 15, 5, 5), 32, 8)
+    crop = crop_roi(np.full((20, 20), 7, np.uint8), (15, 15, 5, 5), 32, 8, "pad")
     np.testing.assert_allclose(crop, 7, rtol=1e-6)
     assert crop.dtype == np.float32

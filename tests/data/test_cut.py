@@ -14,7 +14,7 @@ from keras_cwp.config import DataConfig
 from keras_cwp.data import cut
 from keras_cwp.data.prepare import prepare
 
-CONFIG = DataConfig(image_size=32, rois_per_shard=16)
+CONFIG = DataConfig(image_size=32)
 
 
 @pytest.fixture(scope="module")
@@ -80,16 +80,16 @@ def test_only_what_changed_is_cut_again(many, tmp_path, monkeypatch):
     assert sorted(asked) == ["3.png", "7.png"]
     assert read_all(changed.path) == read_all(prepare(table, images, tmp_path / "fresh", CONFIG).path)
     asked.clear()
-    prepare(table, images, out, DataConfig(image_size=32, rois_per_shard=16, context=0.5))
+    prepare(table, images, out, DataConfig(image_size=32, context=0.5))
     assert len(asked) == 80
 
 
 def test_a_damaged_data_set_is_not_taken_over(many, tmp_path):
     before = read_all(make(many, tmp_path / "data").path)
-    shard = next((tmp_path / "data").glob("*.tfrecord"))
-    content = bytearray(shard.read_bytes())
+    crops = tmp_path / "data" / "crops.npy"
+    content = bytearray(crops.read_bytes())
     content[500] ^= 255
-    shard.write_bytes(content)
+    crops.write_bytes(content)
     assert read_all(make(many, tmp_path / "data").path) == before
 
 

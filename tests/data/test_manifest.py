@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 
 import numpy as np
 import pytest
@@ -16,7 +17,7 @@ from keras_cwp.errors import DataError
 
 @pytest.fixture
 def data(good_table, images, tmp_path) -> PreparedData:
-    return prepare(good_table, images, tmp_path / "data", DataConfig(image_size=32, rois_per_shard=4))
+    return prepare(good_table, images, tmp_path / "data", DataConfig(image_size=32))
 
 
 def test_opens_as_it_was_written(data):
@@ -51,13 +52,13 @@ def change_meta(data: PreparedData, **changes: object) -> None:
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"format_version": 99}, "format version 99, this program reads 2"),
-        ({"shards": []}, "manifest and shards disagree"),
-        ({"shards": None}, "damaged"),
+        ({"format_version": 99}, "format version 99, this program reads 3; prepare it again"),
+        ({"format_version": 2}, "format version 2, this program reads 3; prepare it again"),
+        ({"crops_sha256": ""}, r"crops\.npy is damaged"),
         ({"classes": ["normal"]}, "damaged .*sick"),
-        ({"crop_size": 10_000_000}, "is damaged"),
+        ({"crop_size": 10_000_000}, r"crops\.npy is damaged: it holds uint8 \(6, 48, 48\), the data set says"),
         ({"dtype": "object"}, "damaged"),
-        ({"dtype": "int8"}, "is damaged"),
+        ({"dtype": "int8"}, r"crops\.npy is damaged: it holds uint8"),
         ({"voi": "ignore"}, r"dataset\.json or manifest\.csv was changed by hand"),
         ({"classes": ["sick", "normal"]}, r"dataset\.json or manifest\.csv was changed by hand"),
     ],
@@ -68,36 +69,60 @@ def test_spoiled_description(data, changes, message):
         PreparedData.open(data.path)
 
 
-def test_shard_outside_the_folder(data):
-    shards = json.loads((data.path / "dataset.json").read_text())["shards"]
-    shards[0]["file"] = "../../outside.tfrecord"
-    change_meta(data, shards=shards)
-    with pytest.raises(DataError, match=r"shard '\.\./\.\./outside\.tfrecord' is missing"):
+def change_byte(data: PreparedData, place: int) -> None:
+    content = bytearray((data.path / "crops.npy").read_bytes())
+    content[place] ^= 1
+    (data.path / "crops.npy").write_bytes(content)
+
+
+def test_flipped_byte_in_a_crop(data):
+    change_byte(data, 1000)
+    with pytest.raises(DataError, match=r"crops\.npy is damaged"):
+        PreparedData.open(data.path)
+    assert len(PreparedData.open(data.path, verify=False)) == 6
+
+
+@pytest.mark.parametrize("place", [0, 8, 10, 40])
+def test_flipped_byte_in_the_head_of_the_crops(data, place):
+    change_byte(data, place)
+    with pytest.raises(DataError, match=r"crops\.npy is damaged"):
+        PreparedData.open(data.path, verify=False)
+
+
+def test_no_manifest_rows(data):
+    path = data.path / "manifest.csv"
+    path.write_text(path.read_text().splitlines()[0] + "\n")
+    with pytest.raises(DataError, match=r"manifest\.csv has no rows"):
+        PreparedData.open(data.path, verify=False)
+
+
+def test_crops_gone(data):
+    (data.path / "crops.npy").unlink()
+    with pytest.raises(DataError, match=r"crops\.npy is missing; prepare the data set again"):
         PreparedData.open(data.path)
 
 
-def test_flipped_byte_in_a_shard(data):
-    path = data.path / "rois-00000-of-00002.tfrecord"
-    content = bytearray(path.read_bytes())
-    content[1000] ^= 1
-    path.write_bytes(content)
-    with pytest.raises(DataError, match=r"shard 'rois-00000-of-00002\.tfrecord' is damaged"):
-        PreparedData.open(data.path)
+@pytest.mark.parametrize("length", [-1, 1])
+def test_crops_of_another_length(data, length):
+    path = data.path / "crops.npy"
+    content = path.read_bytes()
+    path.write_bytes(content[:length] if length < 0 else content + b"x")
+    with pytest.raises(DataError, match=r"crops\.npy is damaged"):
+        PreparedData.open(data.path, verify=False)
 
 
-def test_shard_gone(data):
-    (data.path / "rois-00001-of-00002.tfrecord").unlink()
-    with pytest.raises(DataError, match="is missing; prepare it again"):
-        PreparedData.open(data.path)
-    with pytest.raises(DataError, match="No such file"):
-        data.read(np.array([5]))
-
-
-def test_shard_cut_short_while_open(data):
-    path = data.path / "rois-00000-of-00002.tfrecord"
-    path.write_bytes(path.read_bytes()[:3000])
-    with pytest.raises(DataError, match="ends within a record"):
+def test_crops_cut_short_while_open(data):
+    data.read(np.array([3]))
+    path = data.path / "crops.npy"
+    os.truncate(path, 3000)
+    with pytest.raises(DataError, match=rf"crops\.npy is damaged: 3000 bytes instead of {128 + 6 * 48 * 48}"):
         data.read(np.array([3]))
+
+
+def test_an_open_data_set_keeps_its_crops_when_another_takes_its_place(data, good_table, images):
+    before = data.read(np.arange(6))
+    prepare(good_table, images, data.path, DataConfig(image_size=48))
+    np.testing.assert_array_equal(data.read(np.arange(6)), before)
 
 
 def test_label_changed_by_hand(data):

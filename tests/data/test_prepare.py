@@ -3,25 +3,30 @@
 from __future__ import annotations
 
 import errno
+import hashlib
 import json
-import os
 import pathlib
 import shutil
+from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import TimeoutError as NotYet
+from pathlib import Path
 
 import numpy as np
 import pytest
 from PIL import Image
 
 from keras_cwp.config import DataConfig
+from keras_cwp.data import crop_file
 from keras_cwp.data.crops import crop_roi
 from keras_cwp.data.prepare import prepare, prepare_cached
 from keras_cwp.data.prepared import PreparedData
 from keras_cwp.errors import CwpError, DataError
+from keras_cwp.files import locked_folder
 
-CONFIG = DataConfig(image_size=32, rois_per_shard=4)
+CONFIG = DataConfig(image_size=32)
 
 
-def test_records_are_the_crops_of_the_rois(good_table, images, tmp_path):
+def test_rows_are_the_crops_of_the_rois(good_table, images, tmp_path):
     data = prepare(good_table, images, tmp_path / "data", CONFIG)
     assert data.classes == ("normal", "sick")
     assert (data.image_size, data.margin, data.crop_size) == (32, 8, 48)
@@ -31,7 +36,7 @@ def test_records_are_the_crops_of_the_rois(good_table, images, tmp_path):
     assert stored.dtype == np.uint8
     for row, crop in zip(data.manifest, stored, strict=True):
         pixels = np.asarray(Image.open(images / row.image))
-        expected = crop_roi(pixels, (row.x, row.y, row.width, row.height), 32, 8)
+        expected = crop_roi(pixels, (row.x, row.y, row.width, row.height), 32, 8, "pad")
         np.testing.assert_array_equal(crop, np.rint(expected))
 
 
@@ -41,23 +46,14 @@ def test_dataset_json(good_table, images, tmp_path):
     assert meta["classes"] == ["normal", "sick"]
     assert (meta["image_size"], meta["crop_size"], meta["context"], meta["dtype"]) == (32, 48, 0.25, "uint8")
     assert meta["counts"] == {"rois": 6, "images": 5, "patients": 4}
-    assert [(s["file"], s["rois"]) for s in meta["shards"]] == [
-        ("rois-00000-of-00002.tfrecord", 4),
-        ("rois-00001-of-00002.tfrecord", 2),
-    ]
+    assert meta["crops_sha256"] == hashlib.sha256((tmp_path / "data" / "crops.npy").read_bytes()).hexdigest()
 
 
-def test_records_are_tensorflow_examples(good_table, images, tmp_path):
-    import tensorflow as tf
-
+def test_crops_are_a_plain_numpy_file(good_table, images, tmp_path):
     data = prepare(good_table, images, tmp_path / "data", CONFIG)
-    schema = {name: tf.io.FixedLenFeature([], tf.int64) for name in ("row", "label")}
-    schema["pixels"] = tf.io.FixedLenFeature([], tf.string)
-    files = sorted(str(path) for path in data.path.glob("*.tfrecord"))
-    for row, record in enumerate(tf.data.TFRecordDataset(files)):
-        example = tf.io.parse_single_example(record, schema)
-        assert (int(example["row"]), int(example["label"])) == (row, data.labels[row])
-        assert example["pixels"].numpy() == data.read(np.array([row])).tobytes()
+    crops = np.load(data.path / "crops.npy", allow_pickle=False)
+    assert (crops.shape, crops.dtype) == ((6, 48, 48), np.uint8)
+    np.testing.assert_array_equal(crops, data.read(np.arange(6)))
 
 
 def test_sixteen_bits_are_kept_and_eight_bits_fit_in(good_table, images, tmp_path):
@@ -66,17 +62,25 @@ def test_sixteen_bits_are_kept_and_eight_bits_fit_in(good_table, images, tmp_pat
     data = prepare(good_table, images, tmp_path / "data", CONFIG)
     assert data.dtype == np.dtype("<u2")
     row = data.manifest[0]
-    expected = crop_roi(deep, (row.x, row.y, row.width, row.height), 32, 8)
+    expected = crop_roi(deep, (row.x, row.y, row.width, row.height), 32, 8, "pad")
     np.testing.assert_array_equal(data.read(np.array([0]))[0], np.rint(expected))
     row = data.manifest[1]
-    eight = crop_roi(np.asarray(Image.open(images / "b.png")), (row.x, row.y, row.width, row.height), 32, 8)
+    eight = crop_roi(np.asarray(Image.open(images / "b.png")), (row.x, row.y, row.width, row.height), 32, 8, "pad")
     np.testing.assert_allclose(data.read(np.array([1]))[0] / 257, eight, atol=0.01)
 
 
-def test_scratch_file_is_gone(good_table, images, tmp_path):
+def test_nothing_else_is_in_the_folder(good_table, images, tmp_path):
     data = prepare(good_table, images, tmp_path / "data", CONFIG)
-    names = sorted(path.name for path in data.path.iterdir())
-    assert names == ["dataset.json", "manifest.csv", *(f"rois-0000{n}-of-00002.tfrecord" for n in range(2))]
+    assert sorted(path.name for path in data.path.iterdir()) == ["crops.npy", "dataset.json", "manifest.csv"]
+
+
+def test_data_set_of_an_earlier_version_is_replaced(good_table, images, tmp_path):
+    data = prepare(good_table, images, tmp_path / "data", CONFIG)
+    before = read_all(data.path)
+    (data.path / "crops.npy").rename(data.path / "rois-00000-of-00001.tfrecord")
+    (data.path / "dataset.json").write_text(json.dumps({**data.meta, "format_version": 2, "shards": []}))
+    prepare(good_table, images, tmp_path / "data", CONFIG)
+    assert read_all(tmp_path / "data") == before
 
 
 def test_whole_images_have_no_margin(table, images, tmp_path):
@@ -116,7 +120,7 @@ def test_common_spacing_gives_one_scale(table, images, tmp_path):
     data = prepare(path, images, tmp_path / "data", DataConfig(image_size=32, context=0, spacing_mm=0.2))
     for number, (name, box) in enumerate([("a", (-10, -10, 64, 64)), ("b", (27, 17, 16, 16))]):
         pixels = np.asarray(Image.open(images / f"{name}.png"))
-        np.testing.assert_array_equal(data.read(np.array([number]))[0], np.rint(crop_roi(pixels, box, 32, 0)))
+        np.testing.assert_array_equal(data.read(np.array([number]))[0], np.rint(crop_roi(pixels, box, 32, 0, "pad")))
 
 
 def test_missing_spacing_is_said_once(good_table, images, tmp_path):
@@ -153,7 +157,7 @@ def test_changed_pixels_change_the_hash(good_table, images, tmp_path):
 
 def test_nothing_is_left_beside(good_table, images, tmp_path):
     before = {path.name for path in tmp_path.iterdir()}
-    abandoned = tmp_path / f".data.preparing.{2**22 + 1}.xyz"  # no process has so high a number on Linux
+    abandoned = tmp_path / ".data.preparing.xyz"
     abandoned.mkdir()
     prepare(good_table, images, tmp_path / "data", CONFIG)
     prepare(good_table, images, tmp_path / "data", CONFIG)
@@ -265,42 +269,14 @@ def test_full_disk_leaves_the_old_data_set(good_table, images, tmp_path, monkeyp
     assert not [entry for entry in tmp_path.iterdir() if "preparing" in entry.name]
 
 
-def test_disk_that_takes_a_part_of_a_crop(good_table, images, tmp_path, monkeypatch):
-    really = os.pwrite
-    monkeypatch.setattr(os, "pwrite", lambda file, crop, place: really(file, bytes(crop)[:100], place))
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="/dev/full is of Linux")
+def test_disk_that_is_full_under_the_crops(good_table, images, tmp_path, monkeypatch):
+    """The crops go to /dev/full, which refuses what is written to it as a full disk does."""
+    monkeypatch.setattr(crop_file, "open", lambda _, mode: open("/dev/full", mode), raising=False)  # noqa: SIM115
+    before = {entry.name for entry in tmp_path.iterdir()}
     with pytest.raises(CwpError, match=r"cannot write .*data: No space left on device"):
         prepare(good_table, images, tmp_path / "data", CONFIG)
-    assert not (tmp_path / "data").exists()
-
-
-def test_full_disk_under_a_shard(good_table, images, tmp_path, monkeypatch):
-    import tensorflow as tf
-
-    def refuse(*_: object) -> None:
-        raise tf.errors.ResourceExhaustedError(None, None, "rois.tfrecord; No space left on device")
-
-    monkeypatch.setattr(tf.io, "TFRecordWriter", refuse)
-    with pytest.raises(CwpError, match=r"cannot write .*tfrecord: .*No space left on device"):
-        prepare(good_table, images, tmp_path / "data", CONFIG)
-    assert not (tmp_path / "data").exists()
-
-
-def test_a_shard_by_itself_says_what_it_is(good_table, images, tmp_path):
-    import tensorflow as tf
-
-    data = prepare(good_table, images, tmp_path / "data", CONFIG)
-    for record in tf.data.TFRecordDataset(sorted(map(str, data.path.glob("*.tfrecord")))):
-        about = tf.train.Example.FromString(record.numpy()).features.feature["about"].bytes_list.value[0]
-        assert json.loads(about) == {
-            "format_version": 2,
-            "classes": ["normal", "sick"],
-            "image_size": 32,
-            "crop_size": 48,
-            "context": 0.25,
-            "square": "pad",
-            "spacing_mm": None,
-            "dtype": "uint8",
-        }
+    assert {entry.name for entry in tmp_path.iterdir()} == before
 
 
 def test_scale_of_a_stretched_box(table, images, tmp_path):
@@ -318,8 +294,8 @@ def test_cache_is_used_and_mended(good_table, images, tmp_path, monkeypatch):
     stamp = (first.path / "dataset.json").stat().st_mtime_ns
     assert prepare_cached(good_table, images, CONFIG).path == first.path
     assert (first.path / "dataset.json").stat().st_mtime_ns == stamp
-    shard = first.path / "rois-00001-of-00002.tfrecord"
-    shard.write_bytes(shard.read_bytes()[:-9])
+    crops = first.path / "crops.npy"
+    crops.write_bytes(crops.read_bytes()[:-9])
     assert prepare_cached(good_table, images, CONFIG).path == first.path
     PreparedData.open(first.path)
 
@@ -337,3 +313,24 @@ def test_real_radiographs(shared, tmp_path):
     data = prepare(folder / "rois.csv", folder / "images", tmp_path / "data", DataConfig(image_size=64))
     assert data.meta["counts"] == {"rois": 187, "images": 69, "patients": 52}
     assert np.bincount(data.labels).tolist() == [33, 53, 101]  # large_opacity, normal, small_opacities
+
+
+def test_folder_that_another_process_prepares_into_is_refused(good_table, images, tmp_path):
+    before = read_all(prepare(good_table, images, tmp_path / "data", CONFIG).path)
+    with locked_folder(tmp_path / "data"), pytest.raises(CwpError, match="data is in use by another process"):
+        prepare(good_table, images, tmp_path / "data", CONFIG)
+    assert read_all(tmp_path / "data") == before
+    assert len(prepare(good_table, images, tmp_path / "data", CONFIG)) == 6
+
+
+def test_cache_waits_for_another_process_and_takes_what_that_made(good_table, images, tmp_path, monkeypatch):
+    monkeypatch.setenv("KERAS_CWP_CACHE", str(tmp_path / "cache"))
+    made = prepare_cached(good_table, images, CONFIG).path
+    aside = made.rename(tmp_path / "aside")
+    with locked_folder(made):  # as another process would
+        waiting = ThreadPoolExecutor().submit(prepare_cached, good_table, images, CONFIG)
+        with pytest.raises(NotYet):
+            waiting.result(timeout=0.5)
+        stamp = (aside.rename(made) / "crops.npy").stat().st_mtime_ns
+    assert waiting.result(timeout=60).path == made
+    assert (made / "crops.npy").stat().st_mtime_ns == stamp

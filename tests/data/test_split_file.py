@@ -7,7 +7,7 @@ import pytest
 from support.fold_stub import small_config, small_data
 
 from keras_cwp.data.fold_plan import fold_parts
-from keras_cwp.data.split_file import read_split, split_csv
+from keras_cwp.data.split_file import read_split, split_csv, split_rows
 from keras_cwp.errors import SplitError
 
 
@@ -32,6 +32,16 @@ def test_comes_back_whatever_the_order_of_rows(data, text):
     shuffled = "\n".join([header, *np.random.default_rng(0).permutation(lines)])
     for fold, parts in fold_parts(data, small_config()).items():
         np.testing.assert_array_equal(given(data, shuffled)[fold], parts)
+
+
+def test_rows_need_no_data_set(data, text, tmp_path):
+    path = tmp_path / "split.csv"
+    path.write_text(text)
+    rows, parts = split_rows(path), fold_parts(data, small_config())
+    assert len(rows) == len(parts) * len(data)
+    first = data.manifest[0]
+    assert rows[0] == (2, first.roi_key, first.patient_key, first.image_key, min(parts), parts[min(parts)][0])
+    assert {row.fold for row in rows} == set(parts)
 
 
 def test_holds_pseudonyms_only(data, text):

@@ -60,7 +60,7 @@ def keras_answer(run: Path, crops: list[np.ndarray]) -> np.ndarray:
 
 
 def training_crop(image: np.ndarray, box: tuple[float, ...] | None) -> np.ndarray:
-    return crop_roi(image / np.float32(255), box, 64, 16)[16:80, 16:80]  # type: ignore[arg-type]
+    return crop_roi(image / np.float32(255), box, 64, 16, "pad")[16:80, 16:80]  # type: ignore[arg-type]
 
 
 def test_the_version_holds_what_tensorflow_serving_looks_for(exported: Exported) -> None:

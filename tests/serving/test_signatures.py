@@ -67,7 +67,7 @@ def test_no_rows_give_no_rows() -> None:
 
 def test_a_file_is_scored_in_the_views_that_predict_averages_and_pixels_in_one() -> None:
     image, margin, box = noise(), 4, (20.0, 10.0, 24.0, 30.0)
-    crop = crop_roi(image / np.float32(255), box, SIZE, margin)[None, ..., None]
+    crop = crop_roi(image / np.float32(255), box, SIZE, margin, "pad")[None, ..., None]
 
     def ask(pixels: Any) -> np.ndarray:
         return tf.nn.softmax(left_side(pixels, training=False)).numpy()

@@ -39,7 +39,7 @@ KINDS = (
     "labels",
     "patients",
     "data",
-    "shards",
+    "crops",
 )
 TEXTS = ("csv", "coco", "labelme", "voc", "via", "yaml", "labels", "patients")
 LIMIT_S = 20.0  # one attempt; a hang, not a slow machine
@@ -111,8 +111,8 @@ class Fuzzer:
         }
         path = self.folder / f"victim.{suffix.get(kind, kind)}"
         content = self.damaged(kind)
-        if kind in ("data", "shards"):
-            path = self._damaged_data("*.tfrecord" if kind == "shards" else "*")
+        if kind in ("data", "crops"):
+            path = self._damaged_data("crops.npy" if kind == "crops" else "*")
         else:
             path.write_bytes(content)
         start = time.monotonic()
@@ -148,7 +148,7 @@ class Fuzzer:
             "yaml": load_config,
             "labels": lambda path: read_rois(self.folder / "good.csv", self.images, labels=path),
             "patients": lambda path: read_rois(self.folder / "good.csv", self.images, patients=path),
-            "shards": _read_unverified,
+            "crops": _read_unverified,
             "data": lambda path: PreparedData.open(path).read(np.arange(2)),
         }
 
@@ -195,7 +195,7 @@ class Fuzzer:
             "voc": f"<annotation><filename>a.png</filename>{objects}</annotation>".encode(),
             "via": json.dumps({"a.png9": {"filename": "a.png", "size": 9, "regions": regions}}).encode(),
             "patients": b"image,patient_id\na.png,P1\nb.png,P2\nc.png,P3\n",
-            "shards": b"",
+            "crops": b"",
             "yaml": b"seed: 3\ndata:\n  image_size: 160\n  classes: [x, y]\ntrain: {epochs: 3, ema_momentum: 0.9}\n",
             "labels": b"x: one\ny: two\n",
             "data": b"",
@@ -208,7 +208,7 @@ class Fuzzer:
         files = sorted(victim.glob(pattern))
         path = files[int(self.random.integers(len(files)))]
         content = path.read_bytes()
-        damages = [_flip, _cut, _drop, _double, _insert, *([_renumber] if path.suffix != ".tfrecord" else [])]
+        damages = [_flip, _cut, _drop, _double, _insert, *([_renumber] if path.suffix != ".npy" else [])]
         path.write_bytes(damages[int(self.random.integers(len(damages)))](content, self.random))
         return victim
 

@@ -13,7 +13,7 @@ from pathlib import Path
 from keras_cwp.config import DataConfig
 from keras_cwp.data.prepare import prepare
 
-CONFIG = DataConfig(image_size=32, rois_per_shard=16)
+CONFIG = DataConfig(image_size=32)
 _CODE = """
 import sys
 from support.kill_prepare import CONFIG

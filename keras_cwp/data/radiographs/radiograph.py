@@ -12,7 +12,6 @@ from keras_cwp.config import DataConfig
 from keras_cwp.data.radiographs import dicom, raster
 from keras_cwp.errors import DataError
 
-MAX_PIXELS = 100_000_000  # twice the largest detector; a file that claims more is a mistake or an attack
 _BYTES_PER_PIXEL = 8  # a file with more bytes than this per allowed pixel is not read at all
 
 
@@ -56,32 +55,11 @@ class Radiograph:
         return self.pixels.astype(np.float32) / np.float32(self.white)
 
 
-@dataclass(frozen=True)
-class Rules:
-    """What is accepted and how DICOM is shown; `DataConfig` has the same fields.
-
-    Args:
-        max_pixels: a larger radiograph is refused.
-        voi: apply DICOM's VOI LUT or window, or ignore it.
-        window: which of several (0-based); the last where there are fewer.
-        lateral: accept lateral views.
-    """
-
-    max_pixels: int = MAX_PIXELS
-    voi: str = "apply"
-    window: int = 0
-    lateral: bool = False
+# What is accepted and how DICOM is shown: the fields max_pixels, voi, window and lateral count here.
+DEFAULT_RULES = DataConfig()
 
 
-DEFAULT_RULES = Rules()
-
-
-def rules_of(config: DataConfig) -> Rules:
-    """The reading rules of a configuration."""
-    return Rules(config.max_pixels, config.voi, config.window, config.lateral)
-
-
-def read_header(path: Path | str, rules: Rules = DEFAULT_RULES) -> Header:
+def read_header(path: Path | str, rules: DataConfig = DEFAULT_RULES) -> Header:
     """Size, depth and acquisition of a radiograph without decoding it, or reading more of the file than that takes.
 
     Raises:
@@ -100,7 +78,7 @@ def read_header(path: Path | str, rules: Rules = DEFAULT_RULES) -> Header:
         raise DataError(f"image {path}: cannot be read: {error.strerror}") from None
 
 
-def read_radiograph(path: Path | str, rules: Rules = DEFAULT_RULES) -> Radiograph:
+def read_radiograph(path: Path | str, rules: DataConfig = DEFAULT_RULES) -> Radiograph:
     """Read and decode one file.
 
     Raises:
@@ -110,7 +88,7 @@ def read_radiograph(path: Path | str, rules: Rules = DEFAULT_RULES) -> Radiograp
     return decode(read_bytes(path, rules.max_pixels), path, rules)
 
 
-def decode(content: bytes, path: Path, rules: Rules = DEFAULT_RULES) -> Radiograph:
+def decode(content: bytes, path: Path, rules: DataConfig = DEFAULT_RULES) -> Radiograph:
     """`read_radiograph` of bytes that were read already; `path` is for messages."""
     if dicom.is_dicom(content):
         window = rules.window if rules.voi == "apply" else None
@@ -120,7 +98,7 @@ def decode(content: bytes, path: Path, rules: Rules = DEFAULT_RULES) -> Radiogra
     return Radiograph(pixels, float(np.iinfo(pixels.dtype).max), bits, None, metadata)
 
 
-def read_bytes(path: Path, max_pixels: int = MAX_PIXELS) -> bytes:
+def read_bytes(path: Path, max_pixels: int) -> bytes:
     """The file's bytes, if it is not larger than any radiograph of `max_pixels` could be.
 
     Raises:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -10,6 +9,7 @@ from typing import Any
 from google.protobuf import text_format
 
 from keras_cwp.errors import ServingError
+from keras_cwp.runtime import cores
 from keras_cwp.serving.wire import message
 
 FILE = "batching_parameters.txt"
@@ -40,7 +40,7 @@ class BatchingParameters:
     @property
     def threads(self) -> int:
         """Batches that run at once."""
-        return self.num_batch_threads or os.cpu_count() or 1
+        return self.num_batch_threads or cores()
 
     @property
     def run_rows(self) -> int:

@@ -12,8 +12,9 @@ from pydicom.dataset import Dataset
 from pydicom.uid import ImplicitVRLittleEndian, JPEG2000Lossless, RLELossless
 from support.dicom_file import dicom
 
+from keras_cwp.config import DataConfig
 from keras_cwp.data.radiographs.dicom import window_values
-from keras_cwp.data.radiographs.radiograph import Rules, read_header, read_radiograph
+from keras_cwp.data.radiographs.radiograph import read_header, read_radiograph
 from keras_cwp.errors import DataError
 
 RAMP = np.arange(0, 4096, 273, dtype=np.uint16).reshape(4, 4)  # 0, 273, …, 4095
@@ -21,7 +22,7 @@ SMALL = np.arange(12, dtype=np.uint8).reshape(3, 4) * 20
 
 
 def shades(path: Path, **rules) -> np.ndarray:
-    return read_radiograph(path, Rules(**rules)).to_unit()
+    return read_radiograph(path, DataConfig(**rules)).to_unit()
 
 
 def test_without_window_from_least_to_greatest(tmp_path):
@@ -223,7 +224,7 @@ def test_refused(elements, message, tmp_path):
 
 def test_lateral_view_on_request(tmp_path):
     path = dicom(tmp_path / "a.dcm", RAMP, ViewPosition="LATERAL")
-    assert read_radiograph(path, Rules(lateral=True)).metadata["view"] == "LATERAL"
+    assert read_radiograph(path, DataConfig(lateral=True)).metadata["view"] == "LATERAL"
 
 
 def test_no_pixel_data(tmp_path):

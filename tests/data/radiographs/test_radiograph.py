@@ -11,7 +11,8 @@ import pytest
 from PIL import Image
 from support.dicom_file import dicom
 
-from keras_cwp.data.radiographs.radiograph import Rules, read_header, read_radiograph
+from keras_cwp.config import DataConfig
+from keras_cwp.data.radiographs.radiograph import read_header, read_radiograph
 from keras_cwp.errors import DataError
 
 RAMP = np.arange(12, dtype=np.uint8).reshape(3, 4) * 20
@@ -132,7 +133,7 @@ def read(path):
     header = read_header(path)
     picture = read_radiograph(path)
     assert picture.pixels.shape == (header.height, header.width)
-    crop_roi(picture.pixels, None, 224, 0)
+    crop_roi(picture.pixels, None, 224, 0, "pad")
 for path in sys.argv[1::2]: read(path)
 for small, big in zip(sys.argv[1::2], sys.argv[2::2]):
     before = peak()
@@ -211,13 +212,13 @@ def test_missing_file(tmp_path):
 def test_too_many_pixels(tmp_path):
     path = save(tmp_path / "a.png", RAMP)
     with pytest.raises(DataError, match=r"4 × 3 pixels, more than data\.max_pixels = 11"):
-        read_radiograph(path, Rules(max_pixels=11))
+        read_radiograph(path, DataConfig(max_pixels=11))
 
 
 def test_too_many_bytes_are_not_read(tmp_path):
     path = save(tmp_path / "a.png", RAMP)
     with pytest.raises(DataError, match="bytes are more than 1 pixels can take"):
-        read_header(path, Rules(max_pixels=1))
+        read_header(path, DataConfig(max_pixels=1))
 
 
 def test_png_that_claims_an_absurd_size(tmp_path):

@@ -1,0 +1,73 @@
+"""The guards before a training: the data set's own geometry counts, and leaks are refused."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection
+
+from keras_cwp.audit.checks import refuse_leaks
+from keras_cwp.config import Config
+from keras_cwp.data.prepared import PreparedData
+from keras_cwp.errors import ConfigError
+
+_GEOMETRY = ("image_size", "context", "square", "spacing_mm", "link_duplicates")
+_WARMUP_SHARE = 0.5  # of the training steps: a longer warm-up leaves the learning rate hardly a descent
+
+
+def admit(
+    data: PreparedData, config: Config, stated: Collection[str] = (), note: Callable[[str], None] = lambda _: None
+) -> Config:
+    """Check a data set and a configuration before anything is trained or written.
+
+    Args:
+        stated: keys that the user gave for this very training, such as `data.image_size` by --set. The data set was
+            prepared with one geometry; a stated key that differs is refused, and one from a configuration file or
+            a default gives way with a note.
+        note: gets one line for each key that gives way.
+
+    Returns:
+        The configuration with the `data` section that the crops were made by.
+
+    Raises:
+        ConfigError: a stated key contradicts the data set.
+        DataError: a radiograph or crop belongs to several patients, or a region has two labels.
+    """
+    adopted = _with_geometry(data, config, stated, note)
+    refuse_leaks(data)
+    return adopted
+
+
+def note_short_training(config: Config, rois: int, note: Callable[[str], None]) -> None:
+    """Say when a training has too few steps for its warm-up or for the moving average of its weights.
+
+    Args:
+        rois: to train on.
+    """
+    steps_an_epoch = -(-rois // config.train.batch_size)
+    steps = steps_an_epoch * config.train.epochs
+    warmup = config.train.warmup_epochs * steps_an_epoch
+    if warmup > _WARMUP_SHARE * steps:
+        note(
+            f"warning: train.warmup_epochs {config.train.warmup_epochs:g} takes {min(warmup / steps, 1):.0%} of the "
+            f"{steps} training steps; train longer or lower it"
+        )
+    momentum = config.train.ema_momentum
+    if momentum is not None and steps < 1 / (1 - momentum):
+        note(
+            f"warning: train.ema_momentum {momentum:g} averages the weights of about {1 / (1 - momentum):.0f} steps, "
+            f"and this training has {steps}; train longer or lower it"
+        )
+
+
+def _with_geometry(data: PreparedData, config: Config, stated: Collection[str], note: Callable[[str], None]) -> Config:
+    made_by = {key: data.meta[key] for key in _GEOMETRY if key in data.meta} | {"classes": data.classes}
+    for key in sorted(config.data.model_fields_set & made_by.keys()):
+        asked = getattr(config.data, key)
+        if asked is None or asked == made_by[key]:
+            continue
+        if f"data.{key}" in stated:
+            raise ConfigError(
+                f"data.{key}: this command asks for {asked!r}, but {data.path} was prepared with {made_by[key]!r}; "
+                f"leave data.{key} out, or prepare the data set again with it"
+            )
+        note(f"note: data.{key} is {made_by[key]!r}, as {data.path} was prepared; the configuration says {asked!r}")
+    return config.model_copy(update={"data": config.data.model_copy(update=made_by)})
