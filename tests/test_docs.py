@@ -33,7 +33,7 @@ sys.exit(bool(runner.summarize().failed))
 
 def steps() -> list[tuple[str, int, str]]:
     """The blocks of Python on the API page: name, line and text."""
-    blocks = [block for block in fenced_blocks((DOCS / "api.md").read_text(encoding="utf-8"))]
+    blocks = fenced_blocks((DOCS / "api.md").read_text(encoding="utf-8"))
     return [(f"line_{block.line}", block.line, block.text) for block in blocks if block.language == "python"]
 
 

@@ -53,6 +53,7 @@ def test_every_part_is_in_the_order():
         "keras_cwp.evaluation.metrics",
         "keras_cwp.report.html",
         "keras_cwp.data.prepare",
+        "keras_cwp.augment.policy",
         "keras_cwp.serving.client.score",
         "keras_cwp.prediction.regions",
     ],

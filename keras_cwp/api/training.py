@@ -53,14 +53,20 @@ class Folds:
         address = self.cluster.partition(":")[2]
         return functools.partial(on_ray, address=address, cpus=self.cpus_per_fold, gpus=self.gpus_per_fold)
 
-    def check(self) -> None:
-        """Refuse a combination that cannot be; raises as `runner`."""
+    def check(self, prefix: str = "") -> None:
+        """Refuse a combination that cannot be; raises as `runner`.
+
+        Args:
+            prefix: before the names in a message; `--` on the command line.
+        """
         if self.cluster is None:
             return
         if self.cluster.partition(":")[0] != "ray":
-            raise CwpError(f"cluster {self.cluster}: expected ray, or ray:ADDRESS")
+            raise CwpError(f"{prefix}cluster {self.cluster}: expected ray, or ray:ADDRESS")
         if self.jobs > 1:
-            raise CwpError(f"jobs {self.jobs} is for this machine; on a cluster the cluster decides how many folds run")
+            raise CwpError(
+                f"{prefix}jobs {self.jobs} is for this machine; on a cluster the cluster decides how many folds run"
+            )
 
 
 def fit(

@@ -14,7 +14,9 @@ import numpy as np
 
 from keras_cwp.audit.confounds import confound_auc
 from keras_cwp.audit.lookalikes import alike, near_duplicates, thumbnails
+from keras_cwp.audit.overlap import shared_ids
 from keras_cwp.data.fingerprints import FLAT, crop_digests
+from keras_cwp.data.identity import near_key, near_names
 from keras_cwp.data.prepared import PreparedData
 from keras_cwp.errors import DataError
 
@@ -62,6 +64,7 @@ def audit(data: PreparedData, against: PreparedData | None = None, folds: int = 
         *(_shared(data, against, images) if against is not None else []),
         *_near(data, images),
         *_alike(data),
+        *_spelt_alike(data),
         *_patients_and_classes(data, folds),
         *_confound(data, seed),
         *_pixels(images),
@@ -92,8 +95,15 @@ def refuse_leaks(data: PreparedData) -> None:
     """What `fit` and `cv` do before they train.
 
     Raises:
-        DataError: an error-level finding of `leaks`. The lines that it names are those of DATA/manifest.csv.
+        DataError: a class without a ROI, or an error-level finding of `leaks`. The lines that it names are those of
+            DATA/manifest.csv.
     """
+    absent = [name for name in data.classes if name not in data.label_names]
+    if absent:
+        raise DataError(
+            f"data set {data.path}: no ROI of the class {absent[0]!r}; a network cannot learn it here: prepare without "
+            "it in data.classes, or add ROIs"
+        )
     found = leaks(data)
     if not found:
         return
@@ -144,12 +154,14 @@ def _iou(one: np.ndarray, others: np.ndarray) -> np.ndarray:
 
 def _shared(data: PreparedData, against: PreparedData, images: np.ndarray) -> list[Finding]:
     """What two data sets have in common; rows are those of the first."""
-    files, crops, patients = (
-        [(int(i),) for i in np.flatnonzero(np.isin(ours, theirs))]
-        for ours, theirs in (
-            (data.manifest.texts("file_sha256"), against.manifest.texts("file_sha256")),
-            (crop_digests(data), [digest for digest in crop_digests(against) if not digest.startswith(FLAT)]),
-            (data.patients, against.patients),
+    same_id = shared_ids(data.patients, against.patients)
+    files, crops, patients, respelt = (
+        [(int(i),) for i in np.flatnonzero(found)]
+        for found in (
+            np.isin(data.manifest.texts("file_sha256"), against.manifest.texts("file_sha256")),
+            np.isin(crop_digests(data), [code for code in crop_digests(against) if not code.startswith(FLAT)]),
+            same_id,
+            shared_ids(data.patients, against.patients, near_key) & ~same_id,
         )
     )
     near = sorted({(i,) for i, _ in near_duplicates(images, thumbnails(against))})
@@ -159,6 +171,13 @@ def _shared(data: PreparedData, against: PreparedData, images: np.ndarray) -> li
         *_found("error", "same file in both sets", files, "ROIs lie on radiographs that the other set holds too"),
         *_found("error", "same crop in both sets", crops, "crops are in the other set too"),
         *_found("error", "same patient in both sets", patients, "ROIs are of patients that the other set holds too"),
+        *_found(
+            "warning",
+            "patient spelt otherwise",
+            respelt,
+            "ROIs are of patients whose id the other set has in another spelling (0001 and 1, P1 and p1): the same "
+            "people?",
+        ),
         *_found("warning", "near-duplicate in both sets", near, "crops look like one of the other set"),
         *_found("warning", "look-alike in both sets", like, "radiographs look like one of the other set"),
     ]
@@ -185,6 +204,15 @@ def _near(data: PreparedData, images: np.ndarray) -> list[Finding]:
         *_found("warning", "near-duplicate, two patients", apart, "pairs of crops of different patients look alike"),
         *_found("note", "near-duplicate, one patient", within, "pairs of crops of one patient look alike"),
     ]
+
+
+def _spelt_alike(data: PreparedData) -> list[Finding]:
+    """Patients whose ids differ only in spelling, which `prepare` lets pass with --names-as-written."""
+    named = data.patients[data.patients != data.manifest.texts("image")]  # an image's name is no person's id
+    groups = near_names(named.tolist())
+    rows = [tuple(int(np.flatnonzero(data.patients == name)[0]) for name in group) for group in groups]
+    what = "patient ids are spelt in several ways that differ in case, blanks or leading zeros: the same person?"
+    return _found("warning", "patients spelt alike", rows, what)
 
 
 def _patients_and_classes(data: PreparedData, folds: int) -> list[Finding]:

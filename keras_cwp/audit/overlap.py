@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
 
 from keras_cwp.data.fingerprints import FLAT, crop_digests
+from keras_cwp.data.identity import near_key
 from keras_cwp.data.prepare import JOINT
 from keras_cwp.data.prepared import PreparedData
 
@@ -19,17 +21,20 @@ class Overlap:
         patients: those that the second holds too.
         rois: of these patients.
         images: radiographs whose very file, or a crop of it, is in the second.
+        respelt: of the patients, those known only by an id that is spelt otherwise in the second: 0001 and 1.
     """
 
     patients: int
     rois: int
     images: int
+    respelt: int = 0
 
 
 def overlap(data: PreparedData, other: PreparedData, rows: np.ndarray) -> Overlap:
     """How much of `data` is of patients that stand in `rows` of `other`.
 
-    A patient with one shared picture is shared with all the others. An id that is only its image's name (as
+    A patient with one shared picture is shared with all the others. Ids are compared as `identity.near_key` has them:
+    case, blanks, leading zeros and Unicode forms do not make another patient. An id that is only its image's name (as
     --patient-per-image makes them) tells nobody from another, so pictures alone count then.
 
     Args:
@@ -38,11 +43,23 @@ def overlap(data: PreparedData, other: PreparedData, rows: np.ndarray) -> Overla
     """
     files = np.isin(data.manifest.texts("file_sha256"), _filled(other.manifest.texts("file_sha256")[rows]))
     pictures = files | np.isin(_crops(data), _filled(_crops(other)[rows]))
-    known = {part for name in _named(other)[rows].tolist() for part in _ids(name)}
-    by_id = np.array([not known.isdisjoint(_ids(name)) for name in _named(data).tolist()])
-    shared = np.unique(data.patients[pictures | by_id])
+    by_id = shared_ids(_named(data), _named(other)[rows])
+    near = shared_ids(_named(data), _named(other)[rows], near_key)
+    shared = np.unique(data.patients[pictures | near])
+    respelt = np.setdiff1d(shared, data.patients[pictures | by_id])
     images = np.unique(data.manifest.texts("image")[pictures])
-    return Overlap(len(shared), int(np.isin(data.patients, shared).sum()), len(images))
+    return Overlap(len(shared), int(np.isin(data.patients, shared).sum()), len(images), len(respelt))
+
+
+def shared_ids(ours: np.ndarray, theirs: np.ndarray, form: Callable[[str], str] = str) -> np.ndarray:
+    """bool [ours]: whose patient has an id that `theirs` has too.
+
+    Args:
+        form: of an id that is compared, such as `identity.near_key`.
+    """
+    known = {form(part) for name in np.unique(theirs).tolist() for part in _ids(name)}
+    found = {name: not known.isdisjoint(map(form, _ids(name))) for name in np.unique(ours).tolist()}
+    return np.array([found[name] for name in ours.tolist()], dtype=bool)
 
 
 def _crops(data: PreparedData) -> np.ndarray:

@@ -10,6 +10,7 @@ import click
 from keras_cwp.cli.options import (
     PATH,
     Output,
+    check_source,
     images_option,
     output_options,
     running_options,
@@ -52,7 +53,6 @@ def command(
 
     With --config, each is cross-validated on the same folds first, into OUT/runs; what is finished there is kept.
     """
-    from keras_cwp.api.data import check_data
     from keras_cwp.api.training import compare
     from keras_cwp.settings_file import parse_overrides
 
@@ -66,7 +66,7 @@ def command(
     if len(named) < len(configs):
         raise CwpError(f"--config: two files have the same name; a run is called by it: {sorted(map(str, configs))}")
     if data is not None:
-        check_data(data, images is not None, table, ("--data", "--images", ""))
+        check_source({"data": data, "images": images, "table": table})
     found = compare(
         runs,
         out,

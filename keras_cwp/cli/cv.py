@@ -7,7 +7,15 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from keras_cwp.cli.options import PATH, Output, output_options, running_options, split_option, training_options
+from keras_cwp.cli.options import (
+    PATH,
+    Output,
+    check_source,
+    output_options,
+    running_options,
+    split_option,
+    training_options,
+)
 from keras_cwp.cli.results import show_run
 from keras_cwp.errors import CwpError
 
@@ -46,10 +54,14 @@ def command(
     An unfinished RUN of the same command is continued; finished folds are not trained again.
     """
     from keras_cwp.api.training import cross_validate
+    from keras_cwp.config import read_candidate
 
     short = {"folds": folds, "repeats": repeats, "by": by, "inner": inner}
     given = {name: value for name, value in short.items() if value is not None}
     _check(split, candidates, given)
+    for path in candidates:
+        read_candidate(path)
+    check_source(source)
     settings |= {f"split.{name}": value for name, value in given.items()}
     run = cross_validate(
         **source, out=out, candidates=candidates, split=split, where=where, console=output.console, **settings

@@ -14,6 +14,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from keras_cwp.data.annotations.options import TableOptions
+
 if TYPE_CHECKING:
     from rich.console import Console
 
@@ -25,6 +27,9 @@ config_option = click.option("--config", "config", type=str, help="YAML configur
 set_option = click.option("--set", "overrides", multiple=True, metavar="KEY=VALUE", help="Such as train.epochs=5.")
 epochs_option = click.option("--epochs", type=click.IntRange(min=1), help="Short for --set train.epochs=N.")
 images_option = click.option("--images", type=PATH, help="Folder of the radiographs, when --data is a ROI table.")
+whole_image_option = click.option(
+    "--whole-image", is_flag=True, help="State that images without a box are meant whole, as one region each."
+)
 split_option = click.option(
     "--split", type=PATH, help="split.csv of another run on the same data set: divide the patients as it did."
 )
@@ -108,22 +113,42 @@ def _log_to_stderr() -> None:
     logging.basicConfig(level=logging.INFO, stream=sys.stderr)
 
 
-def table_options(function: Callable[..., Any]) -> Callable[..., Any]:
-    """What a ROI table does not say itself: --patients, --labels, --patient-per-image.
+_TABLE_OPTIONS = (
+    click.option("--patients", type=PATH, help="CSV image,patient_id for formats without a patient."),
+    click.option("--patient-per-image", is_flag=True, help="State that every image is of another patient."),
+    click.option(
+        "--trust",
+        type=click.Choice(["table", "patients", "files"]),
+        help="Whose patient counts where they differ: the annotation file's, --patients', or the DICOM headers'.",
+    ),
+    click.option("--labels", type=PATH, help="YAML: names in the annotations to classes, or to null."),
+    click.option("--label-attribute", metavar="NAME", help="The attribute of VIA's regions that holds the class."),
+    click.option(
+        "--image-by",
+        type=click.Choice(["stated", "name"]),
+        help="What counts where an annotation file states another picture than that of its own name.",
+    ),
+    click.option(
+        "--names-as-written",
+        is_flag=True,
+        help="State that ids, labels and folders that look alike or odd (P1 and p1, nan, test) are meant.",
+    ),
+    click.option("--skip-bad", is_flag=True, help="Leave out lines and files that cannot be used, counted in a note."),
+)
 
-    The command gets them as one argument `table`, keywords of `read_rois`.
+
+def table_options(function: Callable[..., Any]) -> Callable[..., Any]:
+    """What an annotation file does not say itself: patients, classes, and answers to questions about it.
+
+    The command gets them as one argument `table`, the keywords `TableOptions`.
     """
 
     @functools.wraps(function)
-    def gathered(*args: Any, patients: Path | None, labels: Path | None, patient_per_image: bool, **others: Any) -> Any:
-        table = {"patients": patients, "labels": labels, "patient_per_image": patient_per_image}
+    def gathered(*args: Any, **others: Any) -> Any:
+        table = {name: others.pop(name) for name in TableOptions.__annotations__}
         return function(*args, table=table, **others)
 
-    for option in (
-        click.option("--patient-per-image", is_flag=True, help="State that every image is of another patient."),
-        click.option("--labels", type=PATH, help="YAML: names in the annotations to classes, or to null."),
-        click.option("--patients", type=PATH, help="CSV image,patient_id for formats without a patient."),
-    ):
+    for option in reversed(_TABLE_OPTIONS):
         gathered = option(gathered)
     return gathered
 
@@ -131,8 +156,8 @@ def table_options(function: Callable[..., Any]) -> Callable[..., Any]:
 def training_options(function: Callable[..., Any]) -> Callable[..., Any]:
     """The options of fit and cv: --data, --images, those of `table_options`, --out, --config, --set, --epochs.
 
-    The command gets --config, --set and --epochs as keywords of `keras_cwp.fit` in one argument `settings`; whatever
-    can be checked without TensorFlow is checked.
+    The command gets --data, --images and the table options as keywords of `keras_cwp.fit` in `source`, and --config,
+    --set and --epochs in `settings`, which are checked.
     """
 
     @functools.wraps(function)
@@ -146,10 +171,7 @@ def training_options(function: Callable[..., Any]) -> Callable[..., Any]:
         epochs: int | None,
         **others: Any,
     ) -> Any:
-        from keras_cwp.api.data import check_data
-
         settings = settings_of(config, overrides, {"train.epochs": epochs})
-        check_data(data, images is not None, table, ("--data", "--images", ""))
         source = {"data": data, "images": images, "table": table}
         return function(*args, source=source, settings=settings, **others)
 
@@ -159,6 +181,17 @@ def training_options(function: Callable[..., Any]) -> Callable[..., Any]:
     for option in (epochs_option, set_option, config_option, out, table_options, images_option, data):
         wrapped = option(wrapped)
     return wrapped
+
+
+def check_source(source: Mapping[str, Any]) -> None:
+    """Refuse a --data that can be neither a data set nor a table, before TensorFlow is imported.
+
+    Raises:
+        CwpError: see `keras_cwp.api.data.check_data`.
+    """
+    from keras_cwp.api.data import check_data
+
+    check_data(source["data"], source["images"] is not None, source["table"], ("--data", "--images", ""))
 
 
 def settings_of(config: str | None, overrides: tuple[str, ...], short: Mapping[str, Any]) -> dict[str, Any]:
@@ -185,7 +218,7 @@ def running_options(function: Callable[..., Any]) -> Callable[..., Any]:
         from keras_cwp.api.training import Folds
 
         where: Folds = Folds(jobs, cluster, cpus_per_fold, gpus_per_fold)
-        where.check()
+        where.check("--")
         return function(*args, where=where, **others)
 
     for option in (

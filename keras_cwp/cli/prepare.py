@@ -10,7 +10,9 @@ from keras_cwp.cli.options import Output, config_option, output_options, set_opt
 
 
 @click.command("prepare")
-@click.option("--rois", required=True, type=click.Path(), help="CSV, COCO, LabelMe, VIA or VOC; file or folder.")
+@click.option(
+    "--rois", required=True, type=click.Path(), help="CSV, COCO, LabelMe, VOC, VIA or Label Studio; file or folder."
+)
 @click.option("--images", required=True, type=click.Path(), help="Folder of the radiographs.")
 @click.option("--out", required=True, type=click.Path(), help="Folder to write the data set to.")
 @config_option
@@ -31,9 +33,9 @@ def command(
     """Read radiographs and a ROI table, check everything, crop, and write a data set.
 
     A CSV table has the columns image, patient_id, label and may have x, y, width, height (pixels, 0-based,
-    end-exclusive), roi_id, site, manufacturer, side, spacing_mm, view, size_mm. COCO and VIA JSON, LabelMe JSON,
-    Pascal VOC XML and a folder of class folders are read too; they need --patients or --patient-per-image, unless
-    the radiographs are DICOM and name their patient.
+    end-exclusive), roi_id and spacing_mm; any further column (sex, age, site) is kept for subgroups. COCO, LabelMe,
+    Pascal VOC, VIA and Label Studio exports, folders of them, and a folder of class folders are read too. Where they
+    name no patient, DICOM headers do, or --patients, or --patient-per-image.
     """
     from keras_cwp.api.data import prepare
     from keras_cwp.runtime import cores, keep_freed_memory

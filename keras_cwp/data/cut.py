@@ -40,10 +40,11 @@ class Source(NamedTuple):
 
 @dataclass(frozen=True)
 class Crops:
-    """What one radiograph gave: crops [rois of it, crop, crop] as they are stored."""
+    """What one radiograph gave: crops [rois of it, crop, crop] as they are stored, and `Radiograph.notes`."""
 
     source: Source
     crops: np.ndarray
+    notes: tuple[str, ...] = ()
 
 
 def geometry(config: DataConfig, crop_size: int, dtype: str) -> dict[str, object]:
@@ -54,15 +55,15 @@ def geometry(config: DataConfig, crop_size: int, dtype: str) -> dict[str, object
 
 def cut_all(
     plan: Plan, config: DataConfig, workers: int, old: PreparedData | None, progress: Callable[[int, int], None]
-) -> Iterator[tuple[Picture, Crops]]:
-    """Each radiograph of the plan with its crops, in the plan's order.
+) -> Iterator[tuple[Picture, Crops | DataError]]:
+    """Each radiograph of the plan with its crops, or with the reason why it has none, in the plan's order.
 
     Args:
         workers: processes; 1 works in this one.
         old: a data set whose crops are taken over where file, box and geometry are the same.
 
     Raises:
-        DataError: a radiograph that cannot be decoded, or a process that was killed.
+        DataError: a process that was killed.
     """
     earlier = _Earlier(old, plan, config)
     total = len(plan.pictures)
@@ -113,7 +114,7 @@ def cut_picture(picture: Picture, boxes: list[Box], margin: int, dtype: str, con
     for crop, box in zip(crops, boxes, strict=True):
         values = crop_roi(radiograph.pixels, box, config.image_size, margin, config.square, picture.field_px)
         crop[...] = np.rint(values * (white / radiograph.white)).clip(0, white)
-    return Crops(Source(hashlib.sha256(content).hexdigest(), look_of(radiograph.pixels)), crops)
+    return Crops(Source(hashlib.sha256(content).hexdigest(), look_of(radiograph.pixels)), crops, radiograph.notes)
 
 
 class _Earlier:
@@ -136,7 +137,8 @@ class _Earlier:
         source = Source(found[0].file_sha256, found[0].look)
         if any(row.file_sha256 != source.sha256 for row in found) or _hash(picture.path) != source.sha256:
             return None
-        return Crops(source, self._data.read(np.array(known)).astype(self._data.meta["dtype"]))
+        crops = self._data.read(np.array(known)).astype(self._data.meta["dtype"])
+        return Crops(source, crops, picture.header.notes)
 
 
 def _hash(path: Path) -> str:
@@ -146,16 +148,24 @@ def _hash(path: Path) -> str:
         raise DataError(f"image {path}: cannot be read: {error.strerror}") from None
 
 
-def _take_or_cut(picture: Picture, plan: Plan, config: DataConfig, earlier: _Earlier) -> Crops:
+def _take_or_cut(picture: Picture, plan: Plan, config: DataConfig, earlier: _Earlier) -> Crops | DataError:
     boxes = [plan.boxes[row] for row in picture.rows]
-    return earlier.take(picture, boxes) or cut_picture(picture, boxes, plan.margin, plan.dtype, config)
+    return earlier.take(picture, boxes) or _tried(picture, boxes, plan.margin, plan.dtype, config)
+
+
+def _tried(picture: Picture, boxes: list[Box], margin: int, dtype: str, config: DataConfig) -> Crops | DataError:
+    """What `cut_picture` gives or raises; the other radiographs go on."""
+    try:
+        return cut_picture(picture, boxes, margin, dtype, config)
+    except DataError as error:
+        return error
 
 
 def _in_processes(
     chunks: list[list[Picture]], plan: Plan, config: DataConfig, workers: int, earlier: _Earlier
-) -> Iterator[list[Crops]]:
+) -> Iterator[list[Crops | DataError]]:
     """The same by several processes; spawned, not forked, for a fork of TensorFlow's threads can hang."""
-    waiting: deque[tuple[list[Crops | None], Future[list[Crops]]]] = deque()
+    waiting: deque[tuple[list[Crops | None], Future[list[Crops | DataError]]]] = deque()
     context = multiprocessing.get_context("spawn")
     with ProcessPoolExecutor(workers, mp_context=context, initializer=_begin) as pool:
         try:
@@ -182,10 +192,12 @@ def _begin() -> None:
     leave_with_parent()
 
 
-def _merged(taken: list[Crops | None], future: Future[list[Crops]]) -> list[Crops]:
+def _merged(taken: list[Crops | None], future: Future[list[Crops | DataError]]) -> list[Crops | DataError]:
     cut = iter(future.result())
     return [crops if crops is not None else next(cut) for crops in taken]
 
 
-def _cut_chunk(tasks: list[tuple[Picture, list[Box]]], margin: int, dtype: str, config: DataConfig) -> list[Crops]:
-    return [cut_picture(picture, boxes, margin, dtype, config) for picture, boxes in tasks]
+def _cut_chunk(
+    tasks: list[tuple[Picture, list[Box]]], margin: int, dtype: str, config: DataConfig
+) -> list[Crops | DataError]:
+    return [_tried(picture, boxes, margin, dtype, config) for picture, boxes in tasks]

@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 from keras_cwp.config import DataConfig
+from keras_cwp.data.annotations.faults import Faults
+from keras_cwp.data.annotations.options import Trust
 from keras_cwp.data.annotations.roi import Box, Roi
 from keras_cwp.data.crops import margin_px
+from keras_cwp.data.patients import settle_patients
 from keras_cwp.data.radiographs.radiograph import Header, read_header
 from keras_cwp.errors import DataError
 
@@ -56,20 +62,58 @@ class Plan:
     notes: list[str]
 
 
-def make_plan(rois: list[Roi], config: DataConfig, source: str) -> Plan:
+def make_plan(
+    rois: Sequence[Roi],
+    config: DataConfig,
+    source: str,
+    *,
+    trust: Trust | None = None,
+    names_as_written: bool = False,
+    faults: Faults | None = None,
+) -> Plan:
     """Read every radiograph's header, place every box, number every label.
 
     Args:
         source: name of the annotation file, for messages.
+        trust, names_as_written: see `patients.settle_patients`.
+        faults: gathers radiographs and boxes that cannot be used, which the plan leaves out; the caller settles
+            them. None: they are settled here, as one error.
 
     Raises:
-        DataError: a label outside data.classes, a single class, a box outside its radiograph, no patient.
+        DataError: a label outside data.classes, a single class, no patient, patients who contradict each other, or
+            what is gathered: an unreadable header, a box outside its radiograph.
     """
-    classes = _classes(rois, config, source)
-    pictures = _pictures(rois, config)
-    by_image = {picture.image: picture for picture in pictures}
-    rois = [_with_patient(roi, by_image[roi.image].header) for roi in rois]
-    placed = [place_box(roi, by_image[roi.image].header) for roi in rois]
+    gathered = Faults() if faults is None else faults
+    try:
+        films = _films(rois, config, gathered)
+        placed = [(roi, place) for roi in rois if (place := _placed(roi, films, gathered)) is not None]
+        if faults is None:
+            gathered.settle(source)
+        kept = settle_patients(
+            [roi for roi, _ in placed],
+            {image: film.header for image, film in films.items()},
+            source,
+            trust=trust,
+            names_as_written=names_as_written,
+            link_studies=config.link_duplicates,
+        )
+        return _plan(kept, [place for _, place in placed], films, config, source)
+    except DataError:
+        if not gathered.skip:
+            gathered.settle(source)  # what was left out may be the cause
+        raise
+
+
+class _Film(NamedTuple):
+    header: Header
+    spacing_mm: float | None
+
+
+def _plan(
+    rois: list[Roi], placed: list[tuple[Box, bool]], films: Mapping[str, _Film], config: DataConfig, source: str
+) -> Plan:
+    classes, absent = _classes(rois, config, source)
+    pictures = _pictures(rois, films, config)
     margin = margin_px(config.image_size, config.context) if any(roi.box for roi in rois) else 0
     clipped = sum(was_clipped for _, was_clipped in placed)
     return Plan(
@@ -81,7 +125,7 @@ def make_plan(rois: list[Roi], config: DataConfig, source: str) -> Plan:
         margin=margin,
         crop_size=config.image_size + 2 * margin,
         dtype="uint16" if any(picture.header.bits > 8 for picture in pictures) else "uint8",
-        notes=_notes(clipped, pictures, config, source),
+        notes=[*absent, *_notes(clipped, pictures, margin, config, source)],
     )
 
 
@@ -107,7 +151,18 @@ def place_box(roi: Roi, header: Header) -> tuple[Box, bool]:
     return ((left, top, right - left, bottom - top), True) if overhang > _EDGE_PX else (roi.box, False)
 
 
-def _classes(rois: list[Roi], config: DataConfig, source: str) -> tuple[str, ...]:
+def _placed(roi: Roi, films: Mapping[str, _Film], faults: Faults) -> tuple[Box, bool] | None:
+    """`place_box`; None for a ROI that cannot be placed, which is gathered."""
+    if roi.image in films:
+        with faults.gathered():
+            return place_box(roi, films[roi.image].header)
+    return None
+
+
+def _classes(rois: Sequence[Roi], config: DataConfig, source: str) -> tuple[tuple[str, ...], list[str]]:
+    """The classes in order, and a note on those of data.classes that have no ROI."""
+    if not rois:
+        raise DataError(f"{source}: no region is left")
     found = sorted({roi.label for roi in rois})
     classes = config.classes or tuple(found)
     if len(set(classes)) != len(classes):
@@ -115,33 +170,41 @@ def _classes(rois: list[Roi], config: DataConfig, source: str) -> tuple[str, ...
     for roi in rois:
         if roi.label not in classes:
             raise DataError(f"{roi.where}: label {roi.label!r} is not of data.classes {list(classes)}")
-    if len(found) < 2:
+    if len(classes) < 2:
         raise DataError(f"{source}: only the class {found[0]!r}; at least two classes are needed")
-    absent = [name for name in classes if name not in found]
-    if absent:
-        raise DataError(f"{source}: no ROI of class {absent[0]!r}, which data.classes names")
-    return classes
+    absent = ", ".join(repr(name) for name in classes if name not in found)
+    return classes, [f"{source}: no ROI of the class {absent}, which data.classes names"] if absent else []
 
 
-def _pictures(rois: list[Roi], config: DataConfig) -> list[Picture]:
+def _films(rois: Sequence[Roi], config: DataConfig, faults: Faults) -> dict[str, _Film]:
+    """Header and spacing of each radiograph by its name; those that cannot be read are gathered and absent."""
+    of_image: dict[str, list[Roi]] = {}
+    for roi in rois:
+        of_image.setdefault(roi.image, []).append(roi)
+    films: dict[str, _Film] = {}
+    for image, found in of_image.items():
+        with faults.gathered():
+            try:
+                header = read_header(found[0].path, config)
+            except DataError as error:
+                raise DataError(f"{found[0].where}: {error}") from None
+            films[image] = _Film(header, _stated_spacing(found) or header.spacing_mm)
+    return films
+
+
+def _pictures(rois: Sequence[Roi], films: Mapping[str, _Film], config: DataConfig) -> list[Picture]:
     rows: dict[str, list[int]] = {}
     for row, roi in enumerate(rois):
         rows.setdefault(roi.image, []).append(row)
-    return [_picture([rois[row] for row in of_image], tuple(of_image), config) for of_image in rows.values()]
+    pictures = []
+    for image, of_image in rows.items():
+        header, spacing = films[image]
+        field_px = config.image_size * config.spacing_mm / spacing if config.spacing_mm and spacing else None
+        pictures.append(Picture(image, rois[of_image[0]].path, header, tuple(of_image), spacing, field_px))
+    return pictures
 
 
-def _picture(rois: list[Roi], rows: tuple[int, ...], config: DataConfig) -> Picture:
-    first = rois[0]
-    try:
-        header = read_header(first.path, config)
-    except DataError as error:
-        raise DataError(f"{first.where}: {error}") from None
-    spacing = _stated_spacing(rois) or header.spacing_mm
-    field_px = config.image_size * config.spacing_mm / spacing if config.spacing_mm and spacing else None
-    return Picture(first.image, first.path, header, rows, spacing, field_px)
-
-
-def _stated_spacing(rois: list[Roi]) -> float | None:
+def _stated_spacing(rois: Sequence[Roi]) -> float | None:
     """The spacing_mm column's value for one radiograph."""
     stated = {roi.extra["spacing_mm"]: roi for roi in rois if roi.extra.get("spacing_mm")}
     for text, roi in stated.items():
@@ -157,21 +220,18 @@ def _stated_spacing(rois: list[Roi]) -> float | None:
     return float(next(iter(stated))) if stated else None
 
 
-def _with_patient(roi: Roi, header: Header) -> Roi:
-    if roi.patient_id:
-        return roi
-    if not header.patient_id:
-        raise DataError(
-            f"{roi.where}: no patient is known of image {roi.image!r}; give --patients FILE.csv (image,patient_id) "
-            "or state --patient-per-image"
-        )
-    return replace(roi, patient_id=header.patient_id)
-
-
-def _notes(clipped: int, pictures: list[Picture], config: DataConfig, source: str) -> list[str]:
+def _notes(clipped: int, pictures: list[Picture], margin: int, config: DataConfig, source: str) -> list[str]:
     notes = []
+    turned = [picture for picture in pictures if picture.header.orientation != 1]
+    if turned and margin:
+        notes.append(
+            f"{source}: {len(turned)} of {len(pictures)} radiographs ask by EXIF to be turned (first: "
+            f"{turned[0].image!r}); boxes are taken as drawn on the turned picture, as most tools show it"
+        )
     if clipped:
-        notes.append(f"{source}: {clipped} boxes reach beyond their radiograph and were clipped to it")
+        said = "1 box reaches beyond its" if clipped == 1 else f"{clipped} boxes reach beyond their"
+        notes.append(f"{source}: {said} radiograph and {'was' if clipped == 1 else 'were'} clipped to it")
+    notes += _odd_headers(pictures, source)
     unknown = sum(picture.spacing_mm is None for picture in pictures)
     if config.spacing_mm and unknown:
         notes.append(
@@ -179,3 +239,17 @@ def _notes(clipped: int, pictures: list[Picture], config: DataConfig, source: st
             f"scaled to the crop instead of to {config.spacing_mm} mm"
         )
     return notes
+
+
+def _odd_headers(pictures: Sequence[Picture], source: str) -> list[str]:
+    """What files say in an odd way: one line for each, with the number of radiographs."""
+    first: dict[str, str] = {}
+    counts: Counter[str] = Counter()
+    for picture in pictures:
+        for said in picture.header.notes:
+            first.setdefault(said, picture.image)
+            counts[said] += 1
+    return [
+        f"{source}: {count} of {len(pictures)} radiographs (first: {first[said]!r}): {said}"
+        for said, count in counts.items()
+    ]

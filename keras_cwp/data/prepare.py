@@ -7,20 +7,26 @@ import json
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import Any, NamedTuple
 
 import numpy as np
+from typing_extensions import Unpack
 
 from keras_cwp.config import DataConfig
 from keras_cwp.data import plan as planning
+from keras_cwp.data.annotations.faults import Faults
+from keras_cwp.data.annotations.options import TableOptions
 from keras_cwp.data.annotations.read import read_rois
 from keras_cwp.data.annotations.roi import Roi
 from keras_cwp.data.crop_file import CROPS_FILE, CropWriter
 from keras_cwp.data.cut import Crops, Source, cut_all, geometry
 from keras_cwp.data.fingerprints import crop_digest
+from keras_cwp.data.grey_range import narrow_range_note
 from keras_cwp.data.manifest import write_manifest
 from keras_cwp.data.plan import Picture, Plan
 from keras_cwp.data.prepared import DATASET_FILE, FORMAT_VERSION, MANIFEST_FILE, PreparedData, hash_of, is_prepared
 from keras_cwp.data.provenance import extra_names, manifest_rows, salt_of
+from keras_cwp.data.radiographs.notes import lines_of
 from keras_cwp.data.radiographs.radiograph import read_bytes
 from keras_cwp.errors import DataError
 from keras_cwp.files import cache_folder, file_sha256, locked_folder, replaced_folder
@@ -38,12 +44,10 @@ def prepare(
     out: Path | str,
     config: DataConfig | None = None,
     *,
-    patients: Path | str | None = None,
-    patient_per_image: bool = False,
-    labels: Path | str | None = None,
     workers: int = 1,
     note: Callable[[str], None] = _ignore,
     progress: Callable[[int, int], None] = _ignore,
+    **table: Unpack[TableOptions],
 ) -> PreparedData:
     """Write a prepared data set.
 
@@ -55,13 +59,12 @@ def prepare(
         images: folder that the image names are relative to.
         out: a new folder, an empty one, or an earlier prepared data set, which is replaced; what did not change
             is taken over from it.
-        patients: CSV image, patient_id for formats without a patient.
-        patient_per_image: an image without a stated patient is a patient of its own.
-        labels: YAML that maps names in the annotations to classes, or to null.
         workers: processes that decode and crop. With more than one, a script of yours that calls this must do so
             under `if __name__ == "__main__":`.
         note: gets one line for each thing worth knowing (boxes clipped, spacing missing).
         progress: gets radiographs done and in all.
+        table: patients, patient_per_image, labels, trust, names_as_written, skip_bad, label_attribute and image_by,
+            as `read_rois` explains them. `trust` may be "files" too: the PatientID of DICOM headers counts.
 
     Raises:
         DataError: whatever is wrong with table, images, boxes or labels, with file and line.
@@ -69,13 +72,14 @@ def prepare(
     """
     _check_target(Path(out))
     return prepare_rois(
-        read_rois(rois, images, patients=patients, patient_per_image=patient_per_image, labels=labels),
+        read_rois(rois, images, note=note, **table),
         Path(out),
         config or DataConfig(),
         source=str(rois),
         workers=workers,
         note=note,
         progress=progress,
+        **table,
     )
 
 
@@ -88,15 +92,19 @@ def prepare_rois(
     workers: int = 1,
     note: Callable[[str], None] = _ignore,
     progress: Callable[[int, int], None] = _ignore,
+    **table: Unpack[TableOptions],
 ) -> PreparedData:
     """`prepare` from ROIs that were read already; `source` names their file in messages.
+
+    Args:
+        table: trust, names_as_written and skip_bad count here.
 
     Raises:
         DataError: as `prepare`.
         CwpError: another process prepares into `out`, or the disk refuses.
     """
     with locked_folder(out):
-        return _prepare(found, out, config, source, workers, note, progress)
+        return _prepare(found, out, config, _Way(source, workers, note, progress, table))
 
 
 def prepare_cached(
@@ -104,12 +112,10 @@ def prepare_cached(
     images: Path | str,
     config: DataConfig | None = None,
     *,
-    patients: Path | str | None = None,
-    patient_per_image: bool = False,
-    labels: Path | str | None = None,
     workers: int = 1,
     note: Callable[[str], None] = _ignore,
     progress: Callable[[int, int], None] = _ignore,
+    **table: Unpack[TableOptions],
 ) -> PreparedData:
     """Prepare into the user's cache, or open what an earlier call with the same input left there.
 
@@ -117,8 +123,9 @@ def prepare_cached(
     Where another process prepares the same, this one waits for it.
     """
     config = config or DataConfig()
-    found = read_rois(rois, images, patients=patients, patient_per_image=patient_per_image, labels=labels)
-    digest = hashlib.sha256(f"{FORMAT_VERSION} {config.model_dump_json()}".encode())
+    found = read_rois(rois, images, note=note, **table)
+    asked = {name: table.get(name) for name in ("trust", "names_as_written", "skip_bad")}
+    digest = hashlib.sha256(f"{FORMAT_VERSION} {config.model_dump_json()} {asked}".encode())
     for roi in found:
         digest.update(repr((roi.image, roi.patient_id, roi.label, roi.box, roi.roi_id, roi.extra)).encode())
     for path in dict.fromkeys(roi.path for roi in found):
@@ -127,31 +134,71 @@ def prepare_cached(
     if (data := _whole(out)) is not None:
         return data
     with locked_folder(out, wait=True):
-        return _whole(out) or _prepare(found, out, config, str(rois), workers, note, progress)
+        return _whole(out) or _prepare(found, out, config, _Way(str(rois), workers, note, progress, table))
 
 
-def _prepare(
-    found: list[Roi],
-    out: Path,
-    config: DataConfig,
-    source: str,
-    workers: int,
-    note: Callable[[str], None],
-    progress: Callable[[int, int], None],
-) -> PreparedData:
+class _Way(NamedTuple):
+    """How to prepare, the same through all steps: see `prepare`."""
+
+    source: str
+    workers: int
+    note: Callable[[str], None]
+    progress: Callable[[int, int], None]
+    table: TableOptions
+
+
+def _prepare(found: list[Roi], out: Path, config: DataConfig, way: _Way) -> PreparedData:
     """`prepare_rois` while the caller holds the lock."""
     _check_target(out)
-    plan = planning.make_plan(found, config, source)
+    faults = Faults(way.table.get("skip_bad", False), way.note)
+    plan = _plan(found, config, way, faults)
     for line in plan.notes:
-        note(line)
-    patients = _counts(plan)["patients"]
+        way.note(line)
+    if faults and not faults.skip:
+        way.note(f"{way.source}: some entries cannot be used; the other radiographs are decoded to find all of them")
+    said: dict[str, tuple[str, ...]] = {}
+
+    def cut(plan: Plan) -> Iterator[tuple[Picture, Crops | DataError]]:
+        return _noted(cut_all(plan, config, way.workers, _whole(out), way.progress), said)
+
     with replaced_folder(out) as folder:
-        _write(folder, plan, cut_all(plan, config, workers, _whole(out), progress), config)
+        lost = _write(folder, plan, cut(plan), config, faults)
+        faults.settle(way.source)
+        if lost:
+            plan = _plan([roi for roi in plan.rois if roi.image not in lost], config, way, faults)
+            _write(folder, plan, cut(plan), config, faults)
+            faults.settle(way.source)
+    for line in lines_of(said):
+        way.note(f"{way.source}: {line}")
+    patients = _counts(plan)["patients"]
     del found, plan  # before as many rows of the manifest take their place
     data = PreparedData.open(out, verify=False)
+    if narrow := narrow_range_note(data):
+        way.note(f"{way.source}: {narrow}")
     if linked := patients - data.meta["counts"]["patients"]:
-        note(f"{source}: {linked} patients share a picture with another and count as one with them")
+        way.note(f"{way.source}: {linked} patients share a picture or study with another and count as one with them")
     return data
+
+
+def _noted(
+    cut: Iterator[tuple[Picture, Crops | DataError]], said: dict[str, tuple[str, ...]]
+) -> Iterator[tuple[Picture, Crops | DataError]]:
+    """The same, while what is said of each radiograph is kept."""
+    for picture, crops in cut:
+        if isinstance(crops, Crops):
+            said[picture.image] = crops.notes
+        yield picture, crops
+
+
+def _plan(found: list[Roi], config: DataConfig, way: _Way, faults: Faults) -> Plan:
+    return planning.make_plan(
+        found,
+        config,
+        way.source,
+        trust=way.table.get("trust"),
+        names_as_written=way.table.get("names_as_written", False),
+        faults=faults,
+    )
 
 
 def _check_target(out: Path) -> None:
@@ -167,18 +214,28 @@ def _whole(out: Path) -> PreparedData | None:
         return None
 
 
-def _write(folder: Path, plan: Plan, cut: Iterator[tuple[Picture, Crops]], config: DataConfig) -> None:
+def _write(
+    folder: Path, plan: Plan, cut: Iterator[tuple[Picture, Crops | DataError]], config: DataConfig, faults: Faults
+) -> set[str]:
+    """Write the data set; radiographs that cannot be decoded are gathered and returned, and nothing is whole then."""
+    lost: set[str] = set()
     meta = _meta(plan, config)
     sources: dict[str, Source] = {}
     digests = [""] * len(plan.rois) if config.link_duplicates else None
     shape = (len(plan.rois), plan.crop_size, plan.crop_size)
     with CropWriter(folder / CROPS_FILE, shape, np.dtype(plan.dtype).newbyteorder("<")) as file:
         for picture, crops in cut:
+            if isinstance(crops, DataError):
+                lost.add(picture.image)
+                faults.add(DataError(f"{plan.rois[picture.rows[0]].where}: {crops}"))
+                continue
             sources[picture.image] = crops.source
             for row, crop in zip(picture.rows, crops.crops, strict=True):
                 file.put(row, crop)
                 if digests is not None:
                     digests[row] = crop_digest(crop, plan.margin, row)
+    if lost:
+        return lost
     meta["crops_sha256"] = file_sha256(folder / CROPS_FILE)
     if digests is not None:
         plan = _linked(plan, sources, digests)
@@ -187,6 +244,7 @@ def _write(folder: Path, plan: Plan, cut: Iterator[tuple[Picture, Crops]], confi
     write_manifest(folder / MANIFEST_FILE, manifest_rows(plan, sources, config, salt), extra_names(plan))
     meta |= {"data_hash": hash_of(meta, folder / MANIFEST_FILE), "salt": salt}
     (folder / DATASET_FILE).write_text(json.dumps(meta, indent=1), encoding="utf-8")
+    return lost
 
 
 def _meta(plan: Plan, config: DataConfig) -> dict[str, object]:
@@ -198,18 +256,23 @@ def _meta(plan: Plan, config: DataConfig) -> dict[str, object]:
     }
 
 
-def _counts(plan: Plan) -> dict[str, int]:
+def _counts(plan: Plan) -> dict[str, Any]:
+    """ROIs, images and patients in all; ROIs and patients of each class, in the order of the classes."""
+    by_class = {name: [roi.patient_id for roi in plan.rois if roi.label == name] for name in plan.classes}
     return {
         "rois": len(plan.rois),
         "images": len(plan.pictures),
         "patients": len({roi.patient_id for roi in plan.rois}),
+        "classes": {name: {"rois": len(own), "patients": len(set(own))} for name, own in by_class.items()},
     }
 
 
 def _linked(plan: Plan, sources: dict[str, Source], digests: list[str]) -> Plan:
-    """The plan with one patient where several share a radiograph's file or a crop."""
+    """The plan with one patient where several share a radiograph's file, a crop or a DICOM study."""
+    study = {picture.image: picture.header.study for picture in plan.pictures}
+    studies = [study[roi.image] or f"row {row}" for row, roi in enumerate(plan.rois)]
     files = [sources[roi.image].sha256 for roi in plan.rois]
-    patients = linked_patients([str(roi.patient_id) for roi in plan.rois], files, digests)
+    patients = linked_patients([str(roi.patient_id) for roi in plan.rois], files, digests, studies)
     rois = [replace(roi, patient_id=name) for roi, name in zip(plan.rois, patients, strict=True)]
     return replace(plan, rois=rois)
 

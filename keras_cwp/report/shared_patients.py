@@ -35,10 +35,11 @@ def check_shared(run: RunFolder, own: PreparedData | None, data: PreparedData, a
     found = overlap(data, own, rows)
     if found.patients and not allow:
         total = len(np.unique(data.patients))
+        spelt = f"; {plural(found.respelt, 'id')} spelt otherwise, such as 0001 for 1" if found.respelt else ""
         raise DataError(
             f"{data.path}: {found.patients} of its {plural(total, 'patient')} ({plural(found.rois, 'ROI')}; "
-            f"{plural(found.images, 'image')} the very same) are in the training data of {run.path} too, so that "
-            "its figures would be too good; leave them out, give them other ids if these happen to be other "
+            f"{plural(found.images, 'image')} the very same{spelt}) are in the training data of {run.path} too, so "
+            "that its figures would be too good; leave them out, give them other ids if these happen to be other "
             "people's, or state --allow-shared-patients; the report says it then"
         )
     return {"checked": True, **asdict(found)}

@@ -36,7 +36,7 @@ def test_prepare(table, tmp_path, capsys):
     assert code == 0
     assert "2 ROIs on 2 radiographs of 2 patients, classes x, y, 48 px crops" in text.out
     assert "note: " in text.err
-    assert "1 boxes reach beyond" in text.err
+    assert "1 box reaches beyond its radiograph and was clipped" in text.err
     assert PreparedData.open(out).image_size == 32
 
 

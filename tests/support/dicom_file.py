@@ -5,7 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 
 import numpy as np
+from pydicom.dataelem import DataElement
 from pydicom.dataset import Dataset, FileMetaDataset
+from pydicom.tag import Tag
 from pydicom.uid import (
     ExplicitVRLittleEndian,
     JPEG2000Lossless,
@@ -15,8 +17,19 @@ from pydicom.uid import (
 )
 
 
-def dicom(path: Path, pixels: np.ndarray, bits: int = 12, syntax: str = ExplicitVRLittleEndian, **elements) -> Path:
-    """Write a small single-frame radiograph; further elements by keyword."""
+def dicom(
+    path: Path,
+    pixels: np.ndarray,
+    bits: int = 12,
+    syntax: str = ExplicitVRLittleEndian,
+    texts: dict[str, str] | None = None,
+    **elements,
+) -> Path:
+    """Write a small single-frame radiograph; further elements by keyword, or whole under any name.
+
+    Args:
+        texts: values of decimal strings as they stand in the file, malformed ones too.
+    """
     dataset = Dataset()
     dataset.file_meta = FileMetaDataset()
     dataset.file_meta.TransferSyntaxUID = ExplicitVRLittleEndian
@@ -35,10 +48,26 @@ def dicom(path: Path, pixels: np.ndarray, bits: int = 12, syntax: str = Explicit
     dataset.PixelData = pixels.tobytes()
     dataset["PixelData"].VR = "OW" if pixels.dtype.itemsize == 2 else "OB"
     for name, value in elements.items():
-        setattr(dataset, name, value)
+        if isinstance(value, DataElement):
+            dataset.add(value)
+        else:
+            setattr(dataset, name, value)
     if syntax in (RLELossless, JPEG2000Lossless):
         dataset.compress(syntax)
     elif syntax != ExplicitVRLittleEndian:
         dataset.file_meta.TransferSyntaxUID = syntax
+    for name, text in (texts or {}).items():
+        dataset.add_new(name, "LO", text)
     dataset.save_as(path, enforce_file_format=True)
+    if texts:
+        path.write_bytes(_as_decimal_strings(path.read_bytes(), list(texts)))
     return path
+
+
+def _as_decimal_strings(content: bytes, names: list[str]) -> bytes:
+    for name in names:
+        tag = Tag(name)
+        start = tag.group.to_bytes(2, "little") + tag.element.to_bytes(2, "little")
+        assert content.count(start + b"LO") == 1
+        content = content.replace(start + b"LO", start + b"DS")
+    return content

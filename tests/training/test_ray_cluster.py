@@ -12,6 +12,7 @@ from support import fold_stub
 from support.fold_stub import refuse_fold, score_fold, score_fold_after_a_death, small_config, small_data
 
 from keras_cwp.errors import CwpError, RunError
+from keras_cwp.training import admit as admitting
 from keras_cwp.training import crossval
 from keras_cwp.training.crossval import cross_validate
 from keras_cwp.training.ray_cluster import on_ray
@@ -37,6 +38,7 @@ def validate(folder, run_folds):
 
 def test_without_ray_it_is_one_error(tmp_path, monkeypatch):
     monkeypatch.setattr(crossval, "check_buildable", lambda *_: None)
+    monkeypatch.setattr(admitting, "refuse_leaks", lambda _: None)  # small_data has no pixels
     monkeypatch.setitem(sys.modules, "ray", None)
     with pytest.raises(CwpError, match=r"Ray is not installed; pip install 'keras_cwp\[cluster\]'"):
         validate(tmp_path / "run", on_ray)
@@ -46,6 +48,7 @@ def test_without_ray_it_is_one_error(tmp_path, monkeypatch):
 @pytest.mark.filterwarnings("ignore::ResourceWarning", "ignore::pytest.PytestUnraisableExceptionWarning")  # Ray's own
 def test_two_nodes_and_a_lost_worker_give_the_serial_scores(address, tmp_path, monkeypatch):
     monkeypatch.setattr(crossval, "check_buildable", lambda *_: None)
+    monkeypatch.setattr(admitting, "refuse_leaks", lambda _: None)  # small_data has no pixels
 
     def here(jobs, done):
         for job in jobs:

@@ -1,58 +1,77 @@
-"""COCO JSON: images, annotations with `bbox` and perhaps a polygon, categories; an image's `patient_id` is read."""
+"""COCO JSON: images, annotations with `bbox` and perhaps an outline, categories; an image's `patient_id` is read."""
 
 from __future__ import annotations
 
-from pathlib import Path
+import math
 from typing import Any
 
-from keras_cwp.data.annotations.roi import Box, ImageFolder, Roi
-from keras_cwp.data.annotations.table import checked_box
+from keras_cwp.data.annotations.boxes import bounding_box, centre_of, checked_box, number_or_none, stated_size, turned
+from keras_cwp.data.annotations.reading import TURNED, AnnotationFile, Oddity, Reading
+from keras_cwp.data.annotations.roi import Box, Outline, Roi
+from keras_cwp.data.identity import tidy
 from keras_cwp.errors import DataError
 
+BAD_OUTLINE = Oddity("outline is", "outlines are", "no polygon of at least 3 points; the box alone is taken")
 
-def read_coco_rois(tree: dict[str, Any], path: Path, images: ImageFolder) -> list[Roi]:
+
+def is_coco(tree: Any) -> bool:
+    """Whether a JSON tree has COCO's lists."""
+    return isinstance(tree, dict) and "images" in tree and "annotations" in tree
+
+
+def read_coco(file: AnnotationFile, reading: Reading) -> list[Roi]:
     """Annotations in file order, boxes as written (COCO's x, y, width, height need no conversion).
 
+    CVAT writes a turned box upright with the angle beside (`attributes.rotation`, degrees clockwise about the
+    centre); the upright box around the turned one is taken.
+
     Raises:
-        DataError: a part that is missing or of another type, an id that nothing has.
+        DataError: a list that is missing or of another type, an id that stands twice. What is wrong with one
+            annotation is gathered.
     """
-    pictures = _by_id(tree, "images", path)
-    categories = _by_id(tree, "categories", path)
+    tree, path = file.content, file.path
+    pictures = _by_id(tree, "images", file)
+    categories = _by_id(tree, "categories", file)
     rois = []
-    for number, item in enumerate(_entries(tree, "annotations", path), start=1):
+    for number, item in enumerate(_entries(tree, "annotations", file), start=1):
         where = f"{path}, annotation {item.get('id', number)!r}"
-        picture = _look_up(pictures, item.get("image_id"), "image", where)
-        category = _look_up(categories, item.get("category_id"), "category", where)
-        image, file = images.find(_text(picture, "file_name", where), where)
-        rois.append(
-            Roi(
-                image=image,
-                path=file,
-                patient_id=str(picture["patient_id"]) if picture.get("patient_id") not in (None, "") else None,
-                label=_text(category, "name", where),
-                box=_box(item.get("bbox"), where),
-                roi_id=f"{number}:{image}",
-                where=where,
-                polygon=_outline(item.get("segmentation"), where),
+        with reading.faults.gathered():
+            picture = _look_up(pictures, item.get("image_id"), "image", where)
+            category = _look_up(categories, item.get("category_id"), "category", where)
+            image, radiograph = reading.images.find(_text(picture, "file_name", where), where, path.parent)
+            patient = tidy(str(picture["patient_id"])) if picture.get("patient_id") not in (None, "") else None
+            box, outline = _region(item, where, reading)
+            rois.append(
+                Roi(
+                    image=image,
+                    path=radiograph,
+                    patient_id=patient or None,
+                    label=tidy(_text(category, "name", where)),
+                    box=box,
+                    roi_id=f"{file.prefix}{number}:{image}",
+                    where=where,
+                    polygon=outline,
+                    stated_size=stated_size(picture.get("width"), picture.get("height")),
+                    patient_by=str(path) if patient else "",
+                )
             )
-        )
     return rois
 
 
-def _by_id(tree: dict[str, Any], part: str, path: Path) -> dict[Any, dict[str, Any]]:
+def _by_id(tree: dict[str, Any], part: str, file: AnnotationFile) -> dict[Any, dict[str, Any]]:
     known: dict[Any, dict[str, Any]] = {}
-    for item in _entries(tree, part, path):
+    for item in _entries(tree, part, file):
         key = item.get("id")
         if not isinstance(key, int | str) or key in known:
-            raise DataError(f"{path}: an entry of {part} has the id {key!r}, which is missing, repeated or no id")
+            raise DataError(f"{file.path}: an entry of {part} has the id {key!r}, which is missing, repeated or no id")
         known[key] = item
     return known
 
 
-def _entries(tree: dict[str, Any], part: str, path: Path) -> list[dict[str, Any]]:
+def _entries(tree: dict[str, Any], part: str, file: AnnotationFile) -> list[dict[str, Any]]:
     entries = tree.get(part)
     if not isinstance(entries, list) or not all(isinstance(item, dict) for item in entries):
-        raise DataError(f"{path}: {part} must be a list of objects, got {type(entries).__name__}")
+        raise DataError(f"{file.path}: {part} must be a list of objects, got {type(entries).__name__}")
     return entries
 
 
@@ -69,14 +88,36 @@ def _text(item: dict[str, Any], key: str, where: str) -> str:
     return value
 
 
-def _outline(value: Any, where: str) -> tuple[tuple[float, float], ...] | None:
-    """The corners of a segmentation that is one polygon; None for none, several, or a run-length mask."""
-    if not isinstance(value, list) or len(value) != 1:
-        return None
-    numbers = _numbers(value[0])
-    if numbers is None or len(numbers) < 6 or len(numbers) % 2:
-        raise DataError(f"{where}: segmentation is {value!r:.80}, expected [[x1, y1, x2, y2, …]]")
-    return tuple(zip(numbers[::2], numbers[1::2], strict=True))
+def _region(item: dict[str, Any], where: str, reading: Reading) -> tuple[Box, Outline | None]:
+    """Box and outline of an annotation; the box is that of the outlines where `bbox` is missing."""
+    polygons = _polygons(item.get("segmentation"))
+    if polygons is None:
+        reading.oddities[BAD_OUTLINE] += 1
+        polygons = []
+    if not item.get("bbox") and polygons:
+        box = bounding_box([point for polygon in polygons for point in polygon], where)
+    else:
+        box = _box(item.get("bbox"), where)
+    attributes = item.get("attributes")
+    angle = number_or_none(attributes.get("rotation")) if isinstance(attributes, dict) else None
+    corners = turned(box, angle, centre_of(box)) if angle else None
+    if corners is not None:
+        reading.oddities[TURNED] += 1
+        return bounding_box(corners, where), corners
+    return box, polygons[0] if len(polygons) == 1 else None
+
+
+def _polygons(value: Any) -> list[Outline] | None:
+    """The polygons of a segmentation; none for a run-length mask or nothing; None where one is malformed."""
+    if not isinstance(value, list):
+        return []
+    found: list[Outline] = []
+    for part in value:
+        numbers = _numbers(part)
+        if numbers is None or len(numbers) < 6 or len(numbers) % 2 or not all(map(math.isfinite, numbers)):
+            return None
+        found.append(tuple(zip(numbers[::2], numbers[1::2], strict=True)))
+    return found
 
 
 def _box(value: Any, where: str) -> Box:

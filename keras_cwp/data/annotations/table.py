@@ -1,120 +1,97 @@
-"""ROI tables: CSV with `image, patient_id, label` and optionally a box, an id and acquisition columns."""
+"""ROI tables: CSV with `image, patient_id, label` and optionally a box, an id and further columns."""
 
 from __future__ import annotations
 
-import csv
-import difflib
-import math
 import sys
-from collections.abc import Iterable, Iterator
-from itertools import chain
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
-from keras_cwp.data.annotations.roi import NOTHING, Box, ImageFolder, Roi
+from keras_cwp.data.annotations.boxes import checked_box, stated_size
+from keras_cwp.data.annotations.columns import BOX_COLUMNS, KNOWN_COLUMNS, SIZE_COLUMNS, column_names, left_out
+from keras_cwp.data.annotations.delimited import Table, decimal
+from keras_cwp.data.annotations.reading import AnnotationFile, Reading
+from keras_cwp.data.annotations.roi import NOTHING, Box, Roi
+from keras_cwp.data.image_files import is_radiograph
+from keras_cwp.data.radiographs.dicom_file import BEGINNING, is_dicom
 from keras_cwp.errors import DataError
 
-BOX_COLUMNS = ("x", "y", "width", "height")
-EXTRA_COLUMNS = ("site", "manufacturer", "side", "spacing_mm", "view", "size_mm")
-KNOWN_COLUMNS = ("image", "patient_id", "label", *BOX_COLUMNS, "roi_id", *EXTRA_COLUMNS)
+_NOT_EXTRA = ("image", "patient_id", "label", *BOX_COLUMNS, "roi_id", *SIZE_COLUMNS)
 
 
-def read_csv_rois(
-    path: Path, images: ImageFolder, patient_per_image: bool = False, to_predict: bool = False
-) -> list[Roi]:
-    """Rows of a CSV table, one ROI each, in file order.
+def is_roi_table(table: Any) -> bool:
+    """Whether this is a table at all; the reader says what it lacks."""
+    return isinstance(table, Table)
 
-    Comma, semicolon or tab separates; the header decides. UTF-8, with or without a byte order mark.
 
-    Args:
-        patient_per_image: where there is no patient_id column, each image stands for a patient of its own.
-        to_predict: labels and patients may be missing; a label is "" then, a patient None.
+def read_roi_table(file: AnnotationFile, reading: Reading) -> list[Roi]:
+    """Rows of a table, one ROI each, in file order. Unknown columns are kept with each ROI.
+
+    Without a patient_id column, patients come from elsewhere: --patients, --patient-per-image or DICOM headers.
 
     Raises:
-        DataError: an unknown or missing column, a row of another length, an empty or impossible value.
+        DataError: a column that is missing or seems to be misspelt, or no patient anywhere. What is wrong with one
+            row is gathered: another length, an empty or impossible value, no such image.
     """
-    header, rows = read_table(path)
-    check_columns(path, header, ("image",) if to_predict else ("image", "label"))
-    if "patient_id" not in header and not patient_per_image and not to_predict:
-        raise DataError(
-            f"{path}: no patient_id column (columns: {', '.join(header)}); add one, for splits must not cut "
-            "through a patient, or state --patient-per-image"
-        )
-    named = ((line, dict(zip(header, row, strict=True))) for line, row in rows)
-    return [_roi(row, f"{path}, line {line}", images, line, to_predict) for line, row in named]
+    table: Table = file.content
+    needed = ("image",) if reading.to_predict else ("image", "label")
+    names = column_names(file.path, table.header, needed, not reading.to_predict)
+    if private := left_out(table.header):
+        reading.note(f"{file.path}: columns that name a person are left out: {', '.join(private)}")
+    _say_further(file.path, names, reading)
+    rois = []
+    for line, row in table.rows(reading.faults):
+        named = {names[name]: value for name, value in row.items() if name in names}
+        with reading.faults.gathered():
+            rois.append(_roi(named, f"{file.path}, line {line}", line, file, reading))
+    if "patient_id" not in names.values() and not (reading.patient_elsewhere or reading.to_predict):
+        _need_patients(file.path, table, rois)
+    return rois
 
 
-def read_table(path: Path) -> tuple[list[str], Iterator[tuple[int, list[str]]]]:
-    """Header and (line number, fields) of a delimited text file, row by row; blank lines are left out.
-
-    Raises:
-        DataError: unreadable, not UTF-8, empty, a column named twice, or a row of another length; what is wrong
-            with a row is raised when that row is reached.
-    """
-    lines = _lines(path)
-    _, header = next(lines, (0, []))
-    first = next(lines, None)
-    if first is None:
-        raise DataError(f"{path}: {'only a header' if header else 'empty'}; a table needs a header and rows")
-    repeated = sorted({name for name in header if header.count(name) > 1})
-    if repeated:
-        raise DataError(f"{path}: column {repeated[0]!r} stands more than once in the header")
-    return header, _of_length(len(header), chain([first], lines), path)
+def _say_further(path: Path, names: Mapping[str, str], reading: Reading) -> None:
+    further = [name for name in names.values() if name not in KNOWN_COLUMNS]
+    if further and not reading.to_predict:
+        reading.note(f"{path}: further columns are kept for subgroups: {', '.join(further)}")
 
 
-def _lines(path: Path) -> Iterator[tuple[int, list[str]]]:
-    try:
-        with open(path, newline="", encoding="utf-8-sig") as file:
-            first = file.readline()
-            file.seek(0)
-            reader = csv.reader(file, delimiter=max(",;\t", key=first.count), strict=True)
-            for row in reader:
-                if any(map(str.strip, row)):
-                    yield reader.line_num, [field.strip() for field in row]
-    except (OSError, UnicodeDecodeError, csv.Error) as error:
-        raise DataError(f"{path}: cannot be read as a CSV table: {error}") from None
+def _need_patients(path: Path, table: Table, rois: list[Roi]) -> None:
+    for roi in rois:
+        if not _names_patients(roi.path):
+            raise DataError(
+                f"{path}: no patient_id column (columns: {', '.join(table.header)}), and image {roi.image!r} is no "
+                "DICOM file that could name its patient; add the column, give --patients FILE.csv, or state "
+                "--patient-per-image: splits must not cut through a patient"
+            )
 
 
-def _of_length(fields: int, lines: Iterable[tuple[int, list[str]]], path: Path) -> Iterator[tuple[int, list[str]]]:
-    for line, row in lines:
-        if len(row) != fields:
-            raise DataError(f"{path}, line {line}: {len(row)} fields, the header has {fields}")
-        yield line, row
+def _names_patients(path: Path) -> bool:
+    """Whether a radiograph's file can name its patient."""
+    if not is_radiograph(path):
+        return False
+    with open(path, "rb") as stream:
+        return is_dicom(stream.read(BEGINNING))
 
 
-def check_columns(path: Path, header: list[str], needed: tuple[str, ...] = ("image", "label")) -> None:
-    """Refuse a header with an unknown column, without a necessary one, or with a part of a box.
-
-    Raises:
-        DataError: as said, with the nearest known name.
-    """
-    for name in header:
-        if name not in KNOWN_COLUMNS:
-            near = difflib.get_close_matches(name.lower(), KNOWN_COLUMNS, n=1)
-            hint = f"did you mean {near[0]!r}? " if near else ""
-            raise DataError(f"{path}: unknown column {name!r}; {hint}known columns: {', '.join(KNOWN_COLUMNS)}")
-    missing = [name for name in needed if name not in header]
-    if missing:
-        raise DataError(f"{path}: no {missing[0]} column; a table needs image, patient_id, label")
-    box = [name for name in BOX_COLUMNS if name in header]
-    if box and len(box) < len(BOX_COLUMNS):
-        raise DataError(f"{path}: of a box only {', '.join(box)}; it needs all of {', '.join(BOX_COLUMNS)}, or none")
-
-
-def _roi(row: dict[str, str], where: str, images: ImageFolder, line: int, to_predict: bool) -> Roi:
-    for name in ("label", "patient_id"):
-        if not row.get(name, "?") and not to_predict:
-            raise DataError(f"{where}: {name} is empty")
-    image, path = images.find(row["image"], where)
-    patient = row.get("patient_id", None if to_predict else image) or None
+def _roi(row: dict[str, str], where: str, line: int, file: AnnotationFile, reading: Reading) -> Roi:
+    if not row.get("label", "?") and not reading.to_predict:
+        raise DataError(f"{where}: label is empty")
+    if not row.get("patient_id", "?") and not (reading.to_predict or reading.patient_elsewhere):
+        raise DataError(f"{where}: patient_id is empty")
+    image, path = reading.images.find(row["image"], where)
+    patient = row.get("patient_id") or None
+    extra = {sys.intern(name): value for name, value in row.items() if value and name not in _NOT_EXTRA}
     return Roi(
         image=image,
         path=path,
         patient_id=patient and sys.intern(patient),
         label=sys.intern(row.get("label", "")),
         box=_box(row, where),
-        roi_id=row.get("roi_id") or f"{line - 1}:{image}",
+        roi_id=row.get("roi_id") or f"{file.prefix}{line - 1}:{image}",
         where=where,
-        extra={name: row[name] for name in EXTRA_COLUMNS if row.get(name)} or NOTHING,
+        extra=_with_point(extra) or NOTHING,
+        stated_size=stated_size(*(_plain(row.get(name, "")) for name in SIZE_COLUMNS)),
+        patient_by=str(file.path) if patient else "",
     )
 
 
@@ -123,20 +100,25 @@ def _box(row: dict[str, str], where: str) -> Box | None:
     if not any(texts):
         return None
     try:
-        x, y, width, height = (float(text) for text in texts)
+        x, y, width, height = (decimal(text) for text in texts)
     except ValueError:
-        raise DataError(f"{where}: the box {dict(zip(BOX_COLUMNS, texts, strict=True))} is not four numbers") from None
+        raise DataError(
+            f"{where}: the box {dict(zip(BOX_COLUMNS, texts, strict=True))} is not four numbers; write them with a "
+            "decimal point and nothing between the thousands"
+        ) from None
     return checked_box((x, y, width, height), where)
 
 
-def checked_box(box: Box, where: str) -> Box:
-    """The box itself when its numbers are finite and its sides positive.
+def _with_point(extra: dict[str, str]) -> dict[str, str]:
+    """The spacing, which is a number, with a decimal point."""
+    if "spacing_mm" in extra:
+        extra["spacing_mm"] = _plain(extra["spacing_mm"])
+    return extra
 
-    Raises:
-        DataError: they are not.
-    """
-    if not all(map(math.isfinite, box)):
-        raise DataError(f"{where}: the box {box} (x, y, width, height) has a value that is no finite number")
-    if box[2] <= 0 or box[3] <= 0:
-        raise DataError(f"{where}: the box {box} (x, y, width, height) has no area")
-    return box
+
+def _plain(text: str) -> str:
+    """A number's text with a decimal point; any other text as it is."""
+    try:
+        return f"{decimal(text):.15g}" if "," in text else text
+    except ValueError:
+        return text

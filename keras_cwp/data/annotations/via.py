@@ -1,15 +1,34 @@
-"""VGG Image Annotator (VIA 1 and 2) JSON: rectangles and polygons, the class among the region's attributes."""
+"""VGG Image Annotator, versions 1 and 2, JSON and CSV: rectangles and polygons, the class among their attributes."""
 
 from __future__ import annotations
 
-from pathlib import Path
+import json
+from collections.abc import Iterable
+from dataclasses import dataclass
 from typing import Any
 
-from keras_cwp.data.annotations.roi import Box, ImageFolder, Roi
-from keras_cwp.data.annotations.table import checked_box
+from keras_cwp.data.annotations.boxes import bounding_box, checked_box, number_or_none
+from keras_cwp.data.annotations.class_attribute import class_attribute, label_of
+from keras_cwp.data.annotations.delimited import Table
+from keras_cwp.data.annotations.reading import AnnotationFile, Oddity, Reading
+from keras_cwp.data.annotations.roi import Box, Outline, Roi
 from keras_cwp.errors import DataError
 
 _PROJECT_KEY = "_via_img_metadata"  # a saved project; an exported annotation file is the table itself
+_COLUMNS = ("filename", "region_shape_attributes", "region_attributes")
+_OTHER_FILE = Oddity(
+    "region is", "regions are", "on a file of another size in bytes than VIA saw: check that it is the same picture"
+)
+
+
+@dataclass(frozen=True)
+class _Region:
+    filename: str
+    file_size: Any  # bytes, as VIA noted them; -1 or "" where it did not
+    number: int
+    where: str
+    shape: Any
+    attributes: Any
 
 
 def is_via(tree: Any) -> bool:
@@ -21,53 +40,99 @@ def is_via(tree: Any) -> bool:
     return bool(entries) and all(isinstance(item, dict) and {"filename", "regions"} <= item.keys() for item in entries)
 
 
-def read_via_rois(tree: dict[str, Any], path: Path, images: ImageFolder) -> list[Roi]:
-    """Regions in file order. The format knows no patient, so `patient_id` is None.
+def is_via_csv(table: Any) -> bool:
+    """Whether a table has the columns of VIA's CSV export; version 1 writes `#filename`."""
+    return isinstance(table, Table) and set(_COLUMNS) <= {name.lstrip("#") for name in table.header}
 
-    The class is the region attribute `label` or `class`, or the only one there is.
+
+def read_via(file: AnnotationFile, reading: Reading) -> list[Roi]:
+    """Regions of a JSON file, in its order. The format has no patient, so `patient_id` is None.
 
     Raises:
-        DataError: a shape that is neither rect nor polygon, coordinates that are no numbers, no clear class.
+        DataError: an entry without regions, no clear class attribute. What is wrong with one region is gathered: a
+            shape that is neither rect nor polygon, coordinates that are no numbers, no class.
     """
-    rois = []
+    return _read(list(_of_json(file)), file, reading)
+
+
+def read_via_csv(file: AnnotationFile, reading: Reading) -> list[Roi]:
+    """Rows of a CSV file, in its order; rows of pictures without a region are left out. Otherwise as `read_via`."""
+    return _read(list(_of_csv(file, reading)), file, reading)
+
+
+def _of_json(file: AnnotationFile) -> Iterable[_Region]:
+    tree: dict[str, Any] = file.content
     for entry in tree.get(_PROJECT_KEY, tree).values():
-        regions = entry["regions"]
-        if not isinstance(entry["filename"], str) or not isinstance(regions, list | dict):
-            raise DataError(f"{path}: an entry has no filename, or regions that are no list: {entry['filename']!r}")
-        listed = list(regions.values()) if isinstance(regions, dict) else regions
-        for number, region in enumerate(listed, start=1):
-            where = f"{path}, {entry['filename']}, region {number}"
-            image, file = images.find(entry["filename"], where)
-            box, outline = _shape(_part(region, "shape_attributes", where), where)
-            label = _label(_part(region, "region_attributes", where), where)
-            rois.append(Roi(image, file, None, label, box, f"{number}:{image}", where, outline))
+        name, regions = entry["filename"], entry["regions"]
+        if not isinstance(name, str) or not isinstance(regions, list | dict):
+            raise DataError(f"{file.path}: an entry has no filename, or regions that are no list: {name!r}")
+        for number, region in enumerate(regions.values() if isinstance(regions, dict) else regions, start=1):
+            parts = region if isinstance(region, dict) else {}
+            yield _Region(
+                name,
+                entry.get("size"),
+                number,
+                f"{file.path}, {name}, region {number}",
+                parts.get("shape_attributes"),
+                parts.get("region_attributes"),
+            )
+
+
+def _of_csv(file: AnnotationFile, reading: Reading) -> Iterable[_Region]:
+    table: Table = file.content
+    seen: dict[str, int] = {}
+    for line, row in table.rows(reading.faults):
+        named = {name.lstrip("#"): value for name, value in row.items()}
+        where = f"{file.path}, line {line}"
+        with reading.faults.gathered():
+            shape, attributes = (_cell(named[name], name, where) for name in _COLUMNS[1:])
+            if shape == {}:
+                continue
+            name = named["filename"]
+            seen[name] = seen.get(name, 0) + 1
+            yield _Region(name, named.get("file_size"), seen[name], where, shape, attributes)
+
+
+def _cell(text: str, name: str, where: str) -> Any:
+    try:
+        return json.loads(text or "{}")
+    except (ValueError, RecursionError):
+        raise DataError(f'{where}: {name} is {text!r:.80}, expected JSON such as {{"name": "rect", …}}') from None
+
+
+def _read(regions: list[_Region], file: AnnotationFile, reading: Reading) -> list[Roi]:
+    stated = [region.attributes for region in regions if isinstance(region.attributes, dict)]
+    name = class_attribute(stated, reading, file.path) if stated else ""
+    rois = []
+    for region in regions:
+        with reading.faults.gathered():
+            image, radiograph = reading.images.find(region.filename, region.where, file.path.parent)
+            box, outline = _shape(_object(region.shape, "shape_attributes", region.where), region.where)
+            attributes = _object(region.attributes, "region_attributes", region.where)
+            label = label_of(attributes, name, region.where)
+            size = number_or_none(region.file_size)
+            if size is not None and size > 0 and size != radiograph.stat().st_size:
+                reading.oddities[_OTHER_FILE] += 1
+            roi_id = f"{file.prefix}{region.number}:{image}"
+            rois.append(Roi(image, radiograph, None, label, box, roi_id, region.where, outline))
     return rois
 
 
-def _part(region: Any, name: str, where: str) -> dict[str, Any]:
-    part = region.get(name) if isinstance(region, dict) else None
+def _object(part: Any, name: str, where: str) -> dict[str, Any]:
     if not isinstance(part, dict):
         raise DataError(f"{where}: {name} is {part!r}, expected an object")
     return part
 
 
-def _label(attributes: dict[str, Any], where: str) -> str:
-    for name in ("label", "class", *attributes):
-        value = attributes.get(name)
-        if isinstance(value, str) and value.strip() and (name in ("label", "class") or len(attributes) == 1):
-            return value.strip()
-    raise DataError(f"{where}: no class: its attributes are {attributes}; name one of them label")
-
-
-def _shape(shape: dict[str, Any], where: str) -> tuple[Box, tuple[tuple[float, float], ...] | None]:
+def _shape(shape: dict[str, Any], where: str) -> tuple[Box, Outline | None]:
     try:
         if shape.get("name") == "rect":
             x, y, width, height = (float(shape[name]) for name in ("x", "y", "width", "height"))
             return checked_box((x, y, width, height), where), None
-        if shape.get("name") == "polygon":
+        if shape.get("name") in ("polygon", "polyline"):
             xs, ys = ([float(value) for value in shape[f"all_points_{axis}"]] for axis in "xy")
             outline = tuple(zip(xs, ys, strict=True))
-            return checked_box((min(xs), min(ys), max(xs) - min(xs), max(ys) - min(ys)), where), outline
+            return bounding_box(outline, where), outline
     except (KeyError, TypeError, ValueError, OverflowError) as error:
         raise DataError(f"{where}: the coordinates of its {shape['name']} cannot be used: {error!r}") from None
     raise DataError(f"{where}: shape {shape.get('name')!r}; only rect and polygon mark a region")

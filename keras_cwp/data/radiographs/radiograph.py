@@ -10,29 +10,11 @@ import numpy as np
 
 from keras_cwp.config import DataConfig
 from keras_cwp.data.radiographs import dicom, raster
+from keras_cwp.data.radiographs.dicom_file import BEGINNING, is_dicom
+from keras_cwp.data.radiographs.header import Header
 from keras_cwp.errors import DataError
 
 _BYTES_PER_PIXEL = 8  # a file with more bytes than this per allowed pixel is not read at all
-
-
-@dataclass(frozen=True)
-class Header:
-    """What is known before the pixels are decoded.
-
-    Args:
-        width, height: pixels, after the orientation that the file asks for.
-        bits: per pixel as stored, 8 to 16.
-        spacing_mm: distance of pixel centres, None when the file does not say or pixels are not square.
-        patient_id: DICOM's, None elsewhere.
-        metadata: acquisition, by name: file_type, and from DICOM manufacturer, modality, view, photometric.
-    """
-
-    width: int
-    height: int
-    bits: int
-    spacing_mm: float | None = None
-    patient_id: str | None = None
-    metadata: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, eq=False)
@@ -42,6 +24,7 @@ class Radiograph:
     Args:
         pixels: [height, width], uint8, uint16 or float32, bone bright.
         white: the value of `pixels` that is 1.0: 255, 65535 or 1.
+        notes: what the file says in an odd way, and how it was understood; those of the header and further ones.
     """
 
     pixels: np.ndarray
@@ -49,6 +32,7 @@ class Radiograph:
     bits: int
     spacing_mm: float | None = None
     metadata: Mapping[str, str] = field(default_factory=dict)
+    notes: tuple[str, ...] = ()
 
     def to_unit(self) -> np.ndarray:
         """float32 [height, width] in [0, 1]."""
@@ -69,11 +53,11 @@ def read_header(path: Path | str, rules: DataConfig = DEFAULT_RULES) -> Header:
     _check_size(path, rules.max_pixels)
     try:
         with open(path, "rb") as stream:
-            beginning = stream.read(dicom.BEGINNING)
+            beginning = stream.read(BEGINNING)
             stream.seek(0)
-            if dicom.is_dicom(beginning):
-                return Header(*dicom.decode_header(stream, path, rules.max_pixels, rules.lateral))
-            return Header(*raster.decode_header(stream, path, rules.max_pixels))
+            if is_dicom(beginning):
+                return dicom.decode_header(stream, path, rules.max_pixels, rules.lateral)
+            return raster.decode_header(stream, path, rules.max_pixels)
     except OSError as error:
         raise DataError(f"image {path}: cannot be read: {error.strerror}") from None
 
@@ -90,12 +74,14 @@ def read_radiograph(path: Path | str, rules: DataConfig = DEFAULT_RULES) -> Radi
 
 def decode(content: bytes, path: Path, rules: DataConfig = DEFAULT_RULES) -> Radiograph:
     """`read_radiograph` of bytes that were read already; `path` is for messages."""
-    if dicom.is_dicom(content):
+    if is_dicom(content):
         window = rules.window if rules.voi == "apply" else None
-        pixels, head = dicom.decode(content, path, rules.max_pixels, rules.lateral, window)
-        return Radiograph(pixels, 1.0, head.bits, head.spacing_mm, head.metadata)
-    pixels, bits, metadata = raster.decode(content, path, rules.max_pixels)
-    return Radiograph(pixels, float(np.iinfo(pixels.dtype).max), bits, None, metadata)
+        pixels, header = dicom.decode(content, path, rules.max_pixels, rules.lateral, window)
+        white = 1.0
+    else:
+        pixels, header = raster.decode(content, path, rules.max_pixels)
+        white = float(np.iinfo(pixels.dtype).max)
+    return Radiograph(pixels, white, header.bits, header.spacing_mm, header.metadata, header.notes)
 
 
 def read_bytes(path: Path, max_pixels: int) -> bytes:

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import io
+import re
+import struct
 import subprocess
 import sys
 
+import cv2
 import numpy as np
 import pytest
 from PIL import Image
@@ -39,6 +42,63 @@ def test_sixteen_bits(name, tmp_path):
     np.testing.assert_array_equal(radiograph.pixels, pixels)
     assert radiograph.to_unit().max() == pytest.approx(220 / 255)
     assert read_header(path).bits == radiograph.bits == 16
+
+
+@pytest.mark.parametrize(
+    ("bits", "factor"),
+    [(8, "8-bit ones .* 256 times"), (10, "10-bit .* 64"), (12, "12-bit .* 16"), (14, "14-bit .* 4 ")],
+)
+@pytest.mark.parametrize("name", ["a.png", "a.tif"])
+def test_values_of_fewer_bits_are_noted(bits, factor, name, tmp_path):
+    pixels = np.linspace(0, 2**bits - 1, 12).astype(np.uint16).reshape(3, 4)
+    radiograph = read_radiograph(save(tmp_path / name, pixels))
+    np.testing.assert_array_equal(radiograph.pixels, pixels)
+    assert len(radiograph.notes) == 1
+    assert re.search(f"{factor}.*too dark", radiograph.notes[0])
+
+
+def test_black_and_bright_sixteen_bits_have_no_note(tmp_path):
+    for greatest in (0, 2**14, 65535):
+        pixels = np.array([[0, greatest]], dtype=np.uint16)
+        assert not read_radiograph(save(tmp_path / "a.png", pixels)).notes
+
+
+def tiff_of_12_bits(path, pixels, white_is_zero=False):
+    """Twelve bits a pixel, two pixels in three bytes, as scanners write them; Pillow cannot."""
+    first, second = pixels.ravel()[0::2].astype(int), pixels.ravel()[1::2].astype(int)
+    data = np.stack([first >> 4, (first & 15) << 4 | second >> 8, second & 255], axis=-1).astype(np.uint8).tobytes()
+    height, width = pixels.shape
+    tags = [(256, width), (257, height), (258, 12), (259, 1), (262, 0 if white_is_zero else 1), (273, 8), (277, 1),
+            (278, height), (279, len(data))]  # fmt: skip
+    entries = b"".join(struct.pack("<HHII", tag, 4, 1, value) for tag, value in tags)
+    start = 8 + len(data)
+    head = struct.pack("<2sHI", b"II", 42, start)
+    path.write_bytes(head + data + struct.pack("<H", len(tags)) + entries + bytes(4))
+    return path
+
+
+def test_tiff_of_twelve_bits_is_as_bright_as_it_says(tmp_path):
+    pixels = np.arange(0, 4096, 273, dtype=np.uint16).reshape(4, 4)
+    path = tiff_of_12_bits(tmp_path / "a.tif", pixels)
+    radiograph = read_radiograph(path)
+    np.testing.assert_allclose(radiograph.to_unit(), pixels / 4095, atol=1e-5)
+    assert (radiograph.bits, read_header(path).bits, radiograph.notes) == (12, 12, ())
+    with pytest.raises(DataError, match=r"b\.tif: a damaged TIFF, or one of a kind that is not read; save it again"):
+        read_radiograph(tiff_of_12_bits(tmp_path / "b.tif", pixels, white_is_zero=True))
+
+
+@pytest.mark.parametrize("keep", [{}, {"keep_rgb": True}])
+def test_grey_of_a_colour_jpeg(keep, tmp_path):
+    """Stored as luma and colours, or as red, green and blue."""
+    grey = np.tile(np.linspace(20, 230, 64, dtype=np.uint8), (64, 1))
+    path = save(tmp_path / "a.jpg", np.stack([grey] * 3, axis=-1), quality=95, **keep)
+    assert np.abs(read_radiograph(path).pixels.astype(int) - grey).max() <= 2
+
+
+def test_cmyk_jpeg(shared):
+    """As OpenCV shows it: the four inks to luma."""
+    path = shared / "cases" / "serving_14_cmyk_status" / "cmyk.jpg"
+    np.testing.assert_array_equal(read_radiograph(path).pixels, cv2.imread(str(path), cv2.IMREAD_GRAYSCALE))
 
 
 def test_sixteen_bit_tiff_with_white_as_zero(tmp_path):
@@ -177,7 +237,7 @@ def test_truncated(kind, share, tmp_path):
     path = tmp_path / "cut.img"
     content = whole(kind)
     path.write_bytes(content[: int(len(content) * share)])
-    with pytest.raises(DataError, match=r"image .*cut\.img: (cannot be decoded|not a readable)"):
+    with pytest.raises(DataError, match=r"image .*cut\.img: (cannot be decoded|not a readable|a damaged)"):
         read_radiograph(path)
 
 
@@ -192,7 +252,13 @@ def test_spoiled_png_is_noticed(tmp_path):
 BAD_FILES = {
     "empty": (b"", "the file is empty"),
     "text": (b"not an image", "not a readable PNG, JPEG, TIFF or DICOM: unknown format"),
-    "gif": (b"GIF89a" + bytes(50), "not a readable PNG, JPEG, TIFF or DICOM: unknown format"),
+    "gif": (b"GIF89a" + bytes(50), "a GIF picture; PNG, JPEG, TIFF and DICOM are read"),
+    "bmp": (b"BM" + bytes(50), "a BMP picture; PNG, JPEG, TIFF and DICOM are read"),
+    "webp": (b"RIFF\0\0\0\0WEBP" + bytes(50), "a WebP picture; PNG, JPEG, TIFF and DICOM are read"),
+    "jpeg 2000": (b"\0\0\0\x0cjP  \r\n", "a JPEG 2000 picture; PNG, JPEG, TIFF and DICOM are read"),
+    "heic": (b"\0\0\0\x18ftypheic" + bytes(50), "an HEIC, AVIF or video file; PNG, JPEG, TIFF and DICOM are read"),
+    "pdf": (b"%PDF-1.7" + bytes(50), "a PDF document; PNG, JPEG, TIFF and DICOM are read"),
+    "html": (b"<html>not found</html>", "text or HTML, not a picture; PNG, JPEG, TIFF and DICOM are read"),
 }
 
 

@@ -1,0 +1,65 @@
+"""What is wrong with the lines and files of one input, gathered so that one run names all of it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+from keras_cwp.errors import DataError
+
+SHOWN = 20  # faults that a message names; the others are counted
+
+
+def ignore_note(_: str) -> None:
+    """The default of `note`."""
+
+
+class Faults:
+    """Gathers DataErrors.
+
+    Args:
+        skip: leave out what is wrong, with a note, instead of raising.
+        note: gets that note.
+    """
+
+    def __init__(self, skip: bool = False, note: Callable[[str], None] = ignore_note) -> None:
+        self.skip, self.note = skip, note
+        self._messages: list[str] = []
+        self._count = 0
+
+    def __bool__(self) -> bool:
+        return self._count > 0
+
+    @contextmanager
+    def gathered(self) -> Iterator[None]:
+        """Keep a DataError of the block instead of letting it pass."""
+        try:
+            yield
+        except DataError as error:
+            self.add(error)
+
+    def add(self, error: DataError) -> None:
+        """Keep one fault."""
+        self._count += 1
+        if self._count <= SHOWN:
+            self._messages.append(str(error))
+
+    def settle(self, source: str) -> None:
+        """Raise one error that names all faults, or note how many were left out.
+
+        Args:
+            source: the file or folder that was read.
+
+        Raises:
+            DataError: there are faults and they are not to be skipped.
+        """
+        if not self._count:
+            return
+        said = "; ".join(self._messages) + (f"; and {self._count - SHOWN} more" if self._count > SHOWN else "")
+        count, self._count, self._messages = self._count, 0, []
+        if self.skip:
+            self.note(f"{source}: {count} {'entry' if count == 1 else 'entries'} left out: {said}")
+        elif count == 1:
+            raise DataError(said)
+        else:
+            raise DataError(f"{source}: {count} entries cannot be used: {said}; --skip-bad leaves them out")

@@ -1,0 +1,89 @@
+"""A folder of annotations: files of one format in it and below, or class folders. What is found is said."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from pathlib import Path
+
+from keras_cwp.data.annotations.class_tree import read_class_tree
+from keras_cwp.data.annotations.formats import JSON, TEXT, XML, Format, open_annotations
+from keras_cwp.data.annotations.reading import AnnotationFile, Reading
+from keras_cwp.data.annotations.roi import Roi
+from keras_cwp.data.annotations.yolo import YOLO_HINT, yolo_files
+from keras_cwp.data.identity import file_key
+from keras_cwp.data.image_files import is_radiograph, visible_files
+from keras_cwp.errors import DataError
+
+_SIDECARS = (".md", ".html", ".log", ".py", ".ipynb", ".yaml", ".yml", ".ini", ".cfg", ".bib")
+_SHOWN = 5  # names in a note
+
+
+def read_folder(path: Path, reading: Reading) -> list[Roi]:
+    """ROIs of all annotation files in a folder and below, sorted by path; of the class folders where there are none.
+
+    Raises:
+        DataError: several formats, a file of none, YOLO labels, or what `read_class_tree` refuses.
+    """
+    files = sorted(visible_files(path))
+    opened, unknown = _open_all(path, [file for file in files if file.suffix.lower() in JSON + XML], reading)
+    radiographs = [file for file in files if is_radiograph(file)]
+    if opened:
+        for error in unknown.values():
+            reading.faults.add(error)
+        return _read_files(path, opened, radiographs, reading)
+    if yolo := yolo_files(files):
+        raise DataError(f"{path}: {len(yolo)} files such as {yolo[0].name} are {YOLO_HINT}")
+    stems = {file_key(file.stem) for file in radiographs}
+    for file, error in unknown.items():
+        if file_key(file.stem) in stems or not radiographs:
+            raise error
+    if not radiographs and (tables := [file for file in files if file.suffix.lower() in TEXT]):
+        raise DataError(f"{path}: no annotation files in it; give a table itself, such as {tables[0]}")
+    _say_left_out(path, [file for file in files if file not in set(radiographs)], reading)
+    return read_class_tree(path, radiographs, reading)
+
+
+def _open_all(
+    path: Path, files: Sequence[Path], reading: Reading
+) -> tuple[list[tuple[Format, AnnotationFile]], dict[Path, DataError]]:
+    opened, unknown = [], {}
+    for file in files:
+        try:
+            opened.append(open_annotations(file, reading.note, f"{file.relative_to(path).as_posix()}:"))
+        except DataError as error:
+            unknown[file] = error
+    return opened, unknown
+
+
+def _read_files(
+    path: Path, opened: Sequence[tuple[Format, AnnotationFile]], radiographs: Sequence[Path], reading: Reading
+) -> list[Roi]:
+    counts = Counter(kind.name for kind, _ in opened)
+    if len(counts) > 1:
+        said = " and ".join(f"{count} {name}" for name, count in counts.items())
+        raise DataError(f"{path}: annotation files of several formats ({said}); give the file or folder of one")
+    rois, marking = [], 0
+    for kind, file in opened:
+        with reading.faults.gathered():
+            found = kind.read(file, reading)
+            rois += found
+            marking += bool(found)
+    (name,) = counts
+    used = {roi.image for roi in rois}
+    empty = f", {len(opened) - marking} of them without a region" if marking < len(opened) else ""
+    without = sum((own := reading.images.contains(file)) is not None and own not in used for file in radiographs)
+    beside = f"; left out: {without} radiographs in the folder that no file is about" if without else ""
+    reading.note(f"{path}: {len(opened)} {name} files{empty}; {len(rois)} regions on {len(used)} radiographs{beside}")
+    return rois
+
+
+def _say_left_out(path: Path, files: Sequence[Path], reading: Reading) -> None:
+    """Name what lies in a class tree and is no radiograph that can be read."""
+    odd = [file for file in files if file.suffix.lower() not in _SIDECARS]
+    if not odd:
+        return
+    kinds = Counter(file.suffix.lower() or "no suffix" for file in odd)
+    said = ", ".join(f"{count} {kind}" for kind, count in kinds.most_common())
+    shown = ", ".join(file.relative_to(path).as_posix() for file in odd[:_SHOWN]) + (" …" if len(odd) > _SHOWN else "")
+    reading.note(f"{path}: {len(odd)} files of types that are not read are left out ({said}): {shown}")

@@ -1,0 +1,165 @@
+"""Who the patients are: every source that names them is compared, and contradictions are refused.
+
+Sources are the annotation file (`table`), a CSV of images and patients (`patients`), and the DICOM headers (`files`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import NamedTuple
+
+from keras_cwp.data.annotations.options import Trust
+from keras_cwp.data.annotations.roi import Roi
+from keras_cwp.data.identity import is_shortened_number, names_nobody, near_key, near_names, tidy
+from keras_cwp.data.radiographs.radiograph import Header
+from keras_cwp.errors import DataError
+
+PER_IMAGE = "--patient-per-image"
+HEADERS = "the DICOM headers"
+AS_WRITTEN = "--names-as-written states that they are meant"
+
+
+class Statement(NamedTuple):
+    """What one source says.
+
+    Args:
+        source: its name in messages.
+        ids: patient by image.
+    """
+
+    source: str
+    ids: Mapping[str, str]
+
+
+def contradiction(one: Statement, other: Statement) -> str | None:
+    """How two sources contradict each other on the images that both name; None when they agree.
+
+    They agree when the same images belong together, and an id that both use means the same images. Sources may use
+    different ids for one person.
+    """
+    both = [image for image in one.ids if image in other.ids]
+    for first, second in ((one, other), (other, one)):
+        seen: dict[str, str] = {}
+        for image in both:
+            earlier = seen.setdefault(near_key(first.ids[image]), image)
+            if near_key(second.ids[earlier]) != near_key(second.ids[image]):
+                counts = " and ".join(
+                    f"{len({near_key(said.ids[image]) for image in both})} by {said.source}" for said in (one, other)
+                )
+                return (
+                    f"images {earlier!r} and {image!r} are of one patient by {first.source} ({first.ids[image]!r}) and "
+                    f"of two by {second.source} ({second.ids[earlier]!r}, {second.ids[image]!r}); patients of the "
+                    f"{len(both)} images that both name: {counts}"
+                )
+    return _swapped(one, other, both)
+
+
+def _swapped(one: Statement, other: Statement, both: Sequence[str]) -> str | None:
+    shared = {near_key(one.ids[image]) for image in both} & {near_key(other.ids[image]) for image in both}
+    for image in both:
+        first, second = one.ids[image], other.ids[image]
+        if near_key(first) != near_key(second) and {near_key(first), near_key(second)} & shared:
+            return f"image {image!r} is of {first!r} by {one.source} and of {second!r} by {other.source}"
+    return None
+
+
+def settle_patients(
+    rois: Sequence[Roi],
+    headers: Mapping[str, Header],
+    source: str,
+    *,
+    trust: Trust | None = None,
+    names_as_written: bool = False,
+    link_studies: bool = False,
+) -> list[Roi]:
+    """The ROIs with their patient: as stated, else as the DICOM header says.
+
+    Args:
+        headers: by image.
+        source: the annotation file, for messages.
+        trust: which source counts where they contradict; None: ask.
+        names_as_written: ids that differ only in spelling, or look like an empty cell, are meant.
+        link_studies: patients of one DICOM study are going to count as one, so that they need no question.
+
+    Raises:
+        DataError: an image of no known patient; sources that contradict each other; a study under two patients; ids
+            that differ only in spelling or look like an empty cell.
+    """
+    said = Statement(HEADERS, _header_ids(headers))
+    stated = {roi.image: roi.patient_id for roi in rois if roi.patient_id}
+    by = next((roi.patient_by for roi in rois if roi.patient_id), "") or source
+    against = contradiction(Statement(by, stated), said)
+    if against and trust is None:
+        leave = f"leave {PER_IMAGE} out, or " if by == PER_IMAGE else ""
+        raise DataError(
+            f"{source}: {against}; correct one, {leave}state with --trust table or --trust files which counts"
+        )
+    settled = [_with_patient(roi, said.ids, trust, headers_agree=against is None) for roi in rois]
+    if trust is None and not link_studies:
+        _check_studies(settled, headers, source)
+    if not names_as_written:
+        _check_names(settled, source)
+    return settled
+
+
+def _header_ids(headers: Mapping[str, Header]) -> dict[str, str]:
+    """Patient by image; with the issuer where one id was given out by several."""
+    named = {
+        image: (tidy(header.patient_id), tidy(header.issuer or ""))
+        for image, header in headers.items()
+        if header.patient_id and not names_nobody(header.patient_id)
+    }
+    issuers: dict[str, set[str]] = {}
+    for patient, issuer in named.values():
+        issuers.setdefault(patient, set()).add(issuer)
+    return {
+        image: f"{patient} ({issuer})" if issuer and len(issuers[patient] - {""}) > 1 else patient
+        for image, (patient, issuer) in named.items()
+    }
+
+
+def _with_patient(roi: Roi, by_header: Mapping[str, str], trust: Trust | None, headers_agree: bool) -> Roi:
+    own = by_header.get(roi.image)
+    per_image_only = roi.patient_by == PER_IMAGE and headers_agree  # then the header's id says more than a file name
+    if own and (trust == "files" or not roi.patient_id or per_image_only):
+        return replace(roi, patient_id=own, patient_by=HEADERS)
+    if not roi.patient_id:
+        raise DataError(
+            f"{roi.where}: no patient is known of image {roi.image!r}; give --patients FILE.csv (image,patient_id) "
+            "or state --patient-per-image"
+        )
+    return roi
+
+
+def _check_studies(rois: Sequence[Roi], headers: Mapping[str, Header], source: str) -> None:
+    of_study: dict[str, dict[str, Roi]] = {}
+    for roi in rois:
+        study = headers[roi.image].study
+        if study:
+            of_study.setdefault(study, {}).setdefault(near_key(str(roi.patient_id)), roi)
+    split = [list(found.values()) for found in of_study.values() if len(found) > 1]
+    if split:
+        first, second = split[0][:2]
+        raise DataError(
+            f"{source}: {len(split)} DICOM {'study stands' if len(split) == 1 else 'studies stand'} under several "
+            f"patients (first: {first.image!r} of {first.patient_id!r}, {second.image!r} of {second.patient_id!r}); a "
+            "study is of one person, and a split would cut through it: give --patients FILE.csv with one id a person, "
+            "count them as one by --set data.link_duplicates=true, or state by --trust files that the ids are right"
+        )
+
+
+def _check_names(rois: Sequence[Roi], source: str) -> None:
+    named = {str(roi.patient_id): roi for roi in reversed(rois) if roi.patient_by != PER_IMAGE}
+    for patient, roi in named.items():
+        if names_nobody(patient) or is_shortened_number(patient):
+            what = "is a number that Excel shortened" if is_shortened_number(patient) else "names nobody"
+            raise DataError(f"{roi.where}: the patient id {patient!r} {what}; write each person's own id; {AS_WRITTEN}")
+    near = near_names(named)
+    if near:
+        first, second = near[0][0], near[0][1]
+        raise DataError(
+            f"{source}: {len(near)} patient {'id is' if len(near) == 1 else 'ids are'} spelt in several ways (first: "
+            f"{first!r} at {named[first].where}, {second!r} at {named[second].where}); write one person's id in "
+            f"one way; {AS_WRITTEN}"
+        )
