@@ -10,7 +10,10 @@ import re
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
+import jupytext
+import nbclient
 import pytest
 from support.fenced import fenced_blocks
 
@@ -19,6 +22,8 @@ import keras_cwp
 ROOT = Path(__file__).parents[1]
 DOCS = ROOT / "docs"
 STEPS = 10
+NOTEBOOK_BYTES = 60_000
+CELL_S = 1200
 STEPS_RUN = """
 import doctest, json, sys
 flags = doctest.ELLIPSIS | doctest.NORMALIZE_WHITESPACE
@@ -74,3 +79,28 @@ def test_the_documentation_builds_without_a_warning(tmp_path):
     page = (tmp_path / "site" / "api" / "index.html").read_text(encoding="utf-8")
     for name in ("prepare", "fit", "cross_validate", "load"):
         assert re.search(rf'id="keras_cwp\.api\.\w+\.{name}"', page), f"{name} is not on the page"
+
+
+def notebook() -> dict[str, Any]:
+    return json.loads((DOCS / "first_run.ipynb").read_text(encoding="utf-8"))
+
+
+def test_the_notebook_is_small_executed_and_as_its_script():
+    cells = notebook()["cells"]
+    script = jupytext.read(DOCS / "first_run.py")
+    assert ["".join(cell["source"]) for cell in cells] == [cell.source for cell in script.cells], (
+        "docs/first_run.py and .ipynb differ: scripts/notebook"
+    )
+    code = [cell for cell in cells if cell["cell_type"] == "code"]
+    assert all(cell["outputs"] for cell in code), "a cell has no output: scripts/notebook"
+    assert (DOCS / "first_run.ipynb").stat().st_size < NOTEBOOK_BYTES
+
+
+@pytest.mark.slow
+def test_the_notebook_runs(tmp_path, monkeypatch):
+    monkeypatch.setenv("PYTHONPATH", str(ROOT))
+    monkeypatch.setenv("TF_CPP_MIN_LOG_LEVEL", "3")
+    script = jupytext.read(DOCS / "first_run.py")
+    client = nbclient.NotebookClient(script, timeout=CELL_S, resources={"metadata": {"path": str(tmp_path)}})
+    client.execute()  # raises what a cell raises
+    assert (tmp_path / "saved_models" / "cwp" / "1" / "saved_model.pb").is_file()
