@@ -8,8 +8,8 @@
 # %% [markdown]
 # # A first run
 #
-# From radiographs to predictions in one notebook. The radiographs are phantoms, drawn here; with your own, leave out the
-# first cell of code and name your table and folder. It takes about a minute on two CPU cores.
+# From radiographs to predictions in one notebook. The radiographs are phantoms, drawn here. With your own, leave out
+# the first cell of code, and name your table and folder. It takes about a minute on two CPU cores.
 
 # %%
 import keras_cwp as cwp
@@ -42,8 +42,8 @@ print(run.summary)
 run.scores.head()
 
 # %% [markdown]
-# `run.report()` is the whole page, with curves, intervals and examples. A notebook shows it when it is the last line of a
-# cell; here only its path is printed, so that this file stays small.
+# `run.report()` is the whole page, with curves, intervals and examples. A notebook shows the page when this is the last
+# line of a cell. Here only the path is printed, so that this file stays small.
 
 # %%
 print(run.report())
@@ -57,7 +57,8 @@ film = min(table.parent.glob("images/*.png"))
 model.predict(film, boxes=[(75, 90, 40, 40), (150, 100, 40, 40)])
 
 # %% [markdown]
-# `export` writes what TensorFlow Serving loads. `keras-cwp serve saved_models/cwp` answers the same requests without it.
+# `export` writes what TensorFlow Serving loads. Without TensorFlow Serving, `keras-cwp serve saved_models/cwp` answers
+# the same requests.
 
 # %%
 print(model.export("saved_models/cwp"))
