@@ -26,7 +26,9 @@ from keras_cwp.serving.converted import Converted, export_converted
 from keras_cwp.training.run import ModelContract
 from keras_cwp.training.saved import load_network
 
-needs_onnx = pytest.mark.skipif(not onnx_format.is_installed(), reason="the extra `onnx` is not installed")
+needs_onnx = pytest.mark.skipif(
+    not onnx_format.is_installed(), reason="ONNX Runtime is not installed; pip install '.[onnx]'"
+)
 FORMAT_NAMES = [pytest.param("onnx", marks=needs_onnx), "litert"]
 
 

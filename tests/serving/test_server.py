@@ -167,7 +167,7 @@ def test_nothing_is_answered_without_the_token(stub: Path) -> None:
 @pytest.fixture(scope="module")
 def tls(tmp_path_factory: pytest.TempPathFactory) -> Tls:
     if shutil.which("openssl") is None:
-        pytest.skip("the certificate is made by openssl; there is none here")
+        pytest.skip("no openssl, which makes the certificate; apt-get install openssl")
     folder = tmp_path_factory.mktemp("tls")
     pair = Tls(folder / "cert.pem", folder / "key.pem")
     subprocess.run(
