@@ -4,16 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from itertools import islice
-from pathlib import Path
 
 import numpy as np
 
 from keras_cwp.data.annotations.roi import Roi
 from keras_cwp.data.crops import margin_px
 from keras_cwp.errors import DataError
-from keras_cwp.prediction.decided import write_decided
-from keras_cwp.prediction.predictor import Predictor, check_probabilities, open_predictor
-from keras_cwp.prediction.regions import cut_regions, find_regions
+from keras_cwp.prediction.predictor import Predictor, check_probabilities
+from keras_cwp.prediction.regions import cut_regions
 from keras_cwp.prediction.scored import scores_of
 from keras_cwp.prediction.views import mean_of_views
 from keras_cwp.prediction.whole_image import check_whole_images
@@ -68,20 +66,3 @@ def _of_views(predictor: Predictor, crops: np.ndarray, margin: int, views: int) 
     from keras_cwp.augment.tta import VIEWS_POLICY, mean_probabilities
 
     return mean_probabilities(predictor.ask, crops, load_policy(VIEWS_POLICY), size, margin, views)
-
-
-def predict_table(model: Path, table: Path, images: Path, out: Path, *, whole_image: bool = False) -> Scores:
-    """Score a ROI table and write the CSV of `decided.write_decided`.
-
-    Raises:
-        CwpError: a model, table or radiograph that cannot be used; nothing is written then.
-    """
-
-    def stop(error: DataError, _: int) -> None:
-        raise error
-
-    regions = find_regions([table], images=images)
-    predictor = open_predictor(model)
-    scores = predict(predictor, regions, whole_image=whole_image, refuse=stop)
-    write_decided(out, scores, predictor.thresholds)
-    return scores
