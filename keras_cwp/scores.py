@@ -77,7 +77,7 @@ class Scores:
                     self.image[row],
                     int(self.fold[row]),
                     "" if label == UNKNOWN_LABEL else self.classes[label],
-                    *(f"{p:.9g}" for p in self.probabilities[row]),
+                    *(repr(float(p)) for p in self.probabilities[row]),
                 ]
             )
         write_text(path, text.getvalue())

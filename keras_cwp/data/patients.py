@@ -153,7 +153,10 @@ def _check_studies(rois: Sequence[Roi], headers: Mapping[str, Header], source: s
 
 
 def _check_names(rois: Sequence[Roi], source: str) -> None:
-    named = {str(roi.patient_id): roi for roi in reversed(rois) if roi.patient_by != PER_IMAGE}
+    named: dict[str, Roi] = {}
+    for roi in rois:
+        if roi.patient_by != PER_IMAGE:
+            named.setdefault(str(roi.patient_id), roi)
     for patient, roi in named.items():
         if names_nobody(patient) or is_shortened_number(patient):
             what = "is a number that Excel shortened" if is_shortened_number(patient) else "names nobody"

@@ -52,6 +52,8 @@ ALL = np.arange(4)
         ([("x.png", "Q1", 1), ("y.png", "Q1", 11), ("z.png", "Q2", 12)], Overlap(1, 2, 1)),  # and the patient's others
         ([("x.png", "P1", 1), ("y.png", "Q2", 2)], Overlap(2, 2, 2)),
         ([("d.png", "d.png", 11), ("y.png", "Q2", 12)], Overlap(0, 0, 0)),
+        ([("x.png", "p1", 11), ("y.png", "P02", 12)], Overlap(2, 2, 0, respelt=2)),  # by ids spelt otherwise
+        ([("x.png", "p1", 1), ("y.png", "P2", 12)], Overlap(2, 2, 1)),  # of which the picture or the very id is known
     ],
 )
 def test_counts(trained: PreparedData, tmp_path: Path, radiographs: list, expected: Overlap) -> None:

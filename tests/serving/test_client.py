@@ -133,7 +133,7 @@ def test_rows_of_other_kinds() -> None:
     row = row_of(Radiograph(grey, 1.0, 12, spacing_mm=0.2), _roi("r"), takes_spacing=True)
     assert (row.box, row.spacing_mm) == ((0, 0, 64, 64), 0.2)
     np.testing.assert_allclose(decode(row.image, Path("r")).to_unit(), grey, atol=1e-5)
-    with pytest.raises(DataError, match="spacing_mm is 'x', expected millimetres"):
+    with pytest.raises(DataError, match="spacing_mm 'x'; expected millimetres a pixel"):
         row_of(Radiograph(grey, 1.0, 12), _roi("r", extra={"spacing_mm": "x"}), takes_spacing=True)
 
 

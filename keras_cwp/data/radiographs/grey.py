@@ -23,6 +23,7 @@ from keras_cwp.errors import DataError
 
 _ROWS = 32  # of a radiograph looked up at a time: their indices stay in the cache
 _ONE_GREY = 1 / 255  # of an 8-bit display
+_SMALL = 1 / 8  # of all shades; a picture in fewer is dark, washed out or nearly blank
 _BLANK = 1 / 64  # of the range of values; a picture that uses less may be blank
 
 
@@ -54,6 +55,8 @@ def _shades(tags: Attributes, layout: Layout, values: np.ndarray, used: np.ndarr
     modality = _modality(tags, values, used)
     shown = None if window is None else _voi(tags, modality, used, window)
     if shown is not None and not _blanks(shown[used], values[used], layout):
+        if values[used].size > 1 and np.ptp(shown[used]) < _SMALL:
+            tags.note(f"its window or VOI LUT leaves less than 1/{1 / _SMALL:.0f} of the shades; the picture is flat")
         return shown
     if shown is not None:
         tags.note("its window or VOI LUT shows all pixels in one grey; shades go from the least to the greatest value")
