@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -36,6 +36,7 @@ class Predictions:
         lost: how many were left out.
         identity: names the model, for reports.
         engine: what computed them.
+        thresholds: by class, of the run's validation part; empty where they are not known.
     """
 
     regions: list[Roi]
@@ -43,14 +44,20 @@ class Predictions:
     lost: int
     identity: str
     engine: str
+    thresholds: Mapping[str, float] = field(default_factory=dict)
 
     def to_csv(self, path: PathLike) -> None:
-        """Write the scores; the file appears whole or not at all."""
-        self.scores.to_csv(path)
+        """Write the table of `prediction.decided`; the file appears whole or not at all."""
+        from keras_cwp.prediction.decided import write_decided
+
+        write_decided(path, self.scores, self.thresholds)
 
     @property
     def table(self) -> pd.DataFrame:
-        """A row a region that was scored: roi_id, image, x, y, width, height, predicted, probability, prob_CLASS …"""
+        """A row a region that was scored: roi_id, image, x, y, width, height, predicted, probability, prob_CLASS …
+
+        Where thresholds are known, above_threshold after probability has the classes that reach theirs.
+        """
         from keras_cwp.api.run import scores_table
 
         boxes = {(roi.roi_id, roi.image): roi.box for roi in self.regions}
@@ -62,6 +69,11 @@ class Predictions:
             table.insert(place, name, list(values))
         best = self.scores.probabilities.max(axis=1) if len(self.scores) else []
         table.insert(table.columns.get_loc("predicted") + 1, "probability", best)
+        if self.thresholds:
+            from keras_cwp.prediction.decided import decided
+
+            above = decided(self.scores, self.thresholds)["above_threshold"]
+            table.insert(table.columns.get_loc("probability") + 1, "above_threshold", above)
         return table
 
 
@@ -79,11 +91,14 @@ class Model:
 
     @cached_property
     def _predictor(self) -> Predictor:
-        import_tensorflow()
         from keras_cwp.prediction.predictor import open_predictor
+
+        if self.fold is None:
+            return open_predictor(self.path)
+        import_tensorflow()
         from keras_cwp.training.saved import named_model
 
-        return open_predictor(self.path if self.fold is None else named_model(self.path, self.fold))
+        return open_predictor(named_model(self.path, self.fold))
 
     @property
     def contract(self) -> ModelContract:
@@ -183,7 +198,7 @@ class Model:
         if not len(scores):
             raise CwpError(f"none of {len(regions)} regions could be scored")
         identity = f"training data {self.contract.data_hash[:16]}"
-        return Predictions(regions, scores, lost.count, identity, self.engine)
+        return Predictions(regions, scores, lost.count, identity, self.engine, predictor.thresholds)
 
     def explain(
         self,

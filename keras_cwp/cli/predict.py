@@ -103,7 +103,8 @@ def command(
 
 def _show(found: Predictions, out: Path, output: Output) -> None:
     left_out = f", {found.lost} left out" if found.lost else ""
+    regions = "1 region" if len(found.scores) == 1 else f"{len(found.scores)} regions"
     output.result(
-        f"{out}: {len(found.scores)} regions scored{left_out} ({found.engine})",
+        f"{out}: {regions} scored{left_out} ({found.engine})",
         {"out": str(out), "regions": len(found.scores), "left_out": found.lost, "engine": found.engine},
     )

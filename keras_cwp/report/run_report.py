@@ -14,6 +14,7 @@ from keras_cwp.errors import DataError, RunError
 from keras_cwp.evaluation.lock import lock
 from keras_cwp.evaluation.metrics import evaluate
 from keras_cwp.files import updated_folder, write_text
+from keras_cwp.report.beside import beside_probe
 from keras_cwp.report.held_out import how_held_out, scored
 from keras_cwp.report.run_examples import run_examples
 from keras_cwp.report.run_facts import architectures, kept_epochs, parts, run_facts, run_history
@@ -66,6 +67,8 @@ def evaluate_run(
     metrics = {**found, "views": views, **({"shared_with_training": shared} if shared else {})}
     if source and data is None:
         metrics["look_alikes"] = _look_alikes(run, source)
+    if sentence := beside_probe(run) if data is None and own_views else None:
+        metrics["baseline"] = sentence
     report = ReportInput(
         title=_title(run, data),
         scores=scores,

@@ -209,7 +209,8 @@ def test_manufacturer_that_gives_the_label_away(make):
     assert "strongest: manufacturer (AUC 1.000)" in said(data, "warning")["confounds"]
     result = confound_auc(data)
     assert result is not None
-    assert result.low == result.auc == result.high == 1
+    assert result.auc == result.high == 1
+    assert 0.6 < result.low < 1  # an interval of few patients, at a perfect result too
 
 
 def test_side_of_the_chest_that_gives_the_label_away(make):

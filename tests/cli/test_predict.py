@@ -142,7 +142,7 @@ def test_what_cannot_be_used_is_named_and_left_out(fit_run: Path, images: Path, 
     result = run(fit_run, broken, images / "a.png", "--out", tmp_path / "s.csv")
     assert result.exit_code == 1
     assert f"left out: image {broken}: cannot be decoded" in result.output
-    assert "1 regions scored, 1 left out" in result.output
+    assert "1 region scored, 1 left out" in result.output
     assert read(tmp_path / "s.csv").image.tolist() == [str(images / "a.png")]
 
 
