@@ -32,7 +32,7 @@ _LEAST_FOR_PROCESSES = 64  # below so many radiographs starting processes takes 
 
 
 class Source(NamedTuple):
-    """What tells one radiograph from another: its file's hash, and `looks.look_of` its pixels."""
+    """What identifies a radiograph: the hash of its file, and `fingerprints.look_of` its pixels."""
 
     sha256: str
     look: str

@@ -31,6 +31,7 @@ from keras_cwp.data.radiographs.notes import lines_of
 from keras_cwp.data.radiographs.radiograph import read_bytes
 from keras_cwp.errors import DataError
 from keras_cwp.files import cache_folder, file_sha256, locked_folder, replaced_folder
+from keras_cwp.wording import plural, verb
 
 
 def _ignore(*_: object) -> None:
@@ -175,7 +176,8 @@ def _prepare(found: list[Roi], out: Path, config: DataConfig, way: _Way) -> Prep
     if narrow := narrow_range_note(data):
         way.note(f"{way.source}: {narrow}")
     if linked := patients - data.meta["counts"]["patients"]:
-        way.note(f"{way.source}: {linked} patients share a picture or study with another and count as one with them")
+        said_of = f"{plural(linked, 'patient')} {verb(linked, 'shares', 'share')}"
+        way.note(f"{way.source}: {said_of} a picture or study with another and count as one with them")
     return data
 
 

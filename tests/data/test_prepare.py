@@ -304,7 +304,7 @@ def test_every_file_may_meet_a_disk_that_takes_no_more(name, cached, good_table,
     out = tmp_path / "data"
     whole = prepare(good_table, images, tmp_path / "whole", config).path
     sizes = {path.name: path.stat().st_size for path in whole.iterdir()}
-    if name != "crops.npy":  # the crops come first, and shall not be what the limit stops
+    if name != "crops.npy":  # the crops come first, and must not be what the limit stops
         sizes["crops.npy"] = 0
         monkeypatch.setattr(crop_file.CropWriter, "put", lambda *_: None)
     resource = pytest.importorskip("resource")
@@ -329,7 +329,7 @@ def test_scale_of_a_stretched_box(table, images, tmp_path):
     assert [(row.scale_x, row.scale_y) for row in padded] == [(2, 2), (1.6, 1.6)]
 
 
-def test_cache_is_used_and_mended(good_table, images, tmp_path, monkeypatch):
+def test_cache_is_used_and_repaired(good_table, images, tmp_path, monkeypatch):
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
     first = prepare_cached(good_table, images, CONFIG)
     assert first.path.parent == tmp_path / "cache" / "keras_cwp"
