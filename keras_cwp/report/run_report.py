@@ -53,7 +53,8 @@ def evaluate_run(
         DataError: `data` has other classes or crops than the model was trained for, or patients that it was trained on.
         CwpError: the disk refuses.
     """
-    shared = None if data is None else _shared(run, data, allow_shared_patients)
+    data = None if data is None else _as_the_model_has_it(run, data)
+    shared = None if data is None else check_shared(run, _own_data(run), data, allow_shared_patients)
     config = run.config
     source = data or _own_data(run)
     own_views = views in (None, config.evaluate.tta)
@@ -107,11 +108,10 @@ def _look_alikes(run: RunFolder, data: PreparedData) -> dict[str, Any]:
     return {"pairs": len(found), "across_parts": apart, "indistinct": indistinct(found, data)}
 
 
-def _shared(run: RunFolder, data: PreparedData, allow: bool) -> dict[str, Any]:
-    from keras_cwp.training.rescore import check_elsewhere
+def _as_the_model_has_it(run: RunFolder, data: PreparedData) -> PreparedData:
+    from keras_cwp.training.rescore import as_the_model_has_it
 
-    check_elsewhere(run, data)
-    return check_shared(run, _own_data(run), data, allow)
+    return as_the_model_has_it(run, data)
 
 
 def _scores(
