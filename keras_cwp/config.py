@@ -14,33 +14,13 @@ import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from keras_cwp.errors import ConfigError
+from keras_cwp.settings_file import find_settings, parse_yaml, read_yaml
 
 Schema = TypeVar("Schema", bound=BaseModel)
 # Keys of earlier versions, and what to do about them. RUN folders that hold them are still read.
 _RETIRED = {"data.rois_per_shard": "all crops of a data set are in one file now, crops.npy; remove the key"}
 _CANDIDATE_SECTIONS = ("model", "augment", "train")
 _CANDIDATE_NAME = re.compile(r"[A-Za-z0-9_-]+")
-
-
-class TextLoader(yaml.SafeLoader):
-    """Reads every scalar but an unquoted null as text; the schema decides what is a number and what a switch.
-
-    YAML 1.1 turns on, off, yes and no into booleans, 01 into 1 and leaves 3e-3 as text. Settings and class names
-    have such words.
-    """
-
-
-TextLoader.yaml_implicit_resolvers = {}
-TextLoader.add_implicit_resolver("tag:yaml.org,2002:null", re.compile(r"^(?:~|null|Null|NULL|)$"), ["~", "n", "N", ""])
-
-
-def parse_yaml(text: str) -> Any:
-    """The tree of a YAML text, whose scalars stay text.
-
-    Raises:
-        yaml.YAMLError: not YAML.
-    """
-    return yaml.load(text, TextLoader)
 
 
 class Section(BaseModel):
@@ -108,18 +88,25 @@ class SplitConfig(Section):
 class ModelConfig(Section):
     """Which network."""
 
-    arch: str = Field("shufflenet_v2_x0_5", description="a row of models/presets.py")
-    eca: Literal["none", "unit", "every_conv", "stem_head"] = Field("unit", description="where ECA stands")
+    arch: str = Field("shufflenet_v2_x0_5", description="network; keras-cwp summary lists them")
+    eca: Literal["none", "unit", "every_conv", "stem_head"] = Field(
+        "unit", description="where channel attention (ECA) stands: nowhere, at the end of each unit, …"
+    )
     eca_gamma: float = Field(2.0, gt=0, description="gamma of the ECA paper's kernel rule")
     eca_b: float = Field(1.0, description="b of the ECA paper's kernel rule")
-    dropout: float = Field(0.2, ge=0, lt=1, description="before the head")
+    dropout: float = Field(
+        0.2, ge=0, lt=1, description="share of the features set to zero before the head, in training"
+    )
     weights: str | None = Field(None, description="imagenet, or a path to .pth, .safetensors or .weights.h5")
 
 
 class AugmentConfig(Section):
     """What training images go through; never validation, test or export."""
 
-    policy: str = Field("paper", description="a policy of augment/policies.yaml, or a path to a YAML policy")
+    policy: str = Field(
+        "paper",
+        description="none, light, paper, paper_mix, strong, strong_mix, randaugment, or a path to a YAML policy",
+    )
     where: Literal["device", "pipeline"] = Field("device", description="in the training step, or in tf.data")
     ramp_epochs: int = Field(0, ge=0, description="epochs over which the magnitude grows to its full value")
 
@@ -127,24 +114,38 @@ class AugmentConfig(Section):
 class TrainConfig(Section):
     """How the network is trained."""
 
-    epochs: int = Field(32, ge=1)
-    batch_size: int = Field(32, ge=1, le=1024)
-    learning_rate: float = Field(2e-3, gt=0, description="peak of the schedule")
-    warmup_epochs: float = Field(1.0, ge=0, description="linear rise before the cosine descent")
-    weight_decay: float = Field(0.05, ge=0, description="decoupled (AdamW); not on biases, gains and ECA kernels")
-    loss: Literal["cross_entropy", "focal"] = "cross_entropy"
-    focal_gamma: float = Field(2.0, ge=0)
-    label_smoothing: float = Field(0.1, ge=0, lt=1)
-    class_weights: Literal["none", "balanced"] = "none"
+    epochs: int = Field(32, ge=1, description="times that training sees every ROI")
+    batch_size: int = Field(32, ge=1, le=1024, description="ROIs in one training step")
+    learning_rate: float = Field(2e-3, gt=0, description="peak of the schedule, reached after the warm-up")
+    warmup_epochs: float = Field(
+        1.0, ge=0, description="epochs in which the learning rate rises linearly, before it falls as a cosine"
+    )
+    weight_decay: float = Field(
+        0.05, ge=0, description="AdamW's decoupled decay, on all but biases, gains and ECA kernels"
+    )
+    loss: Literal["cross_entropy", "focal"] = Field(
+        "cross_entropy", description="focal: ROIs that are classified well already count less"
+    )
+    focal_gamma: float = Field(2.0, ge=0, description="exponent of the focal loss; 0: cross-entropy")
+    label_smoothing: float = Field(
+        0.1, ge=0, lt=1, description="share of each label that is spread evenly over all classes"
+    )
+    class_weights: Literal["none", "balanced"] = Field(
+        "none", description="balanced: each class weighs the same in the loss, however many ROIs it has"
+    )
     ema_momentum: float | None = Field(0.995, gt=0, lt=1, description="moving average of the weights; none: off")
     early_stopping: int | None = Field(
         None, ge=1, description="epochs without a better validation macro AUC before it ends; none: never"
     )
-    mixed_precision: Literal["auto", "on", "off"] = Field("auto", description="auto: on a GPU only")
-    jit_compile: Literal["auto", "on", "off"] = Field("auto", description="auto: on a GPU only")
+    mixed_precision: Literal["auto", "on", "off"] = Field(
+        "auto", description="compute in 16 bits, keep weights in 32; auto: on a GPU only"
+    )
+    jit_compile: Literal["auto", "on", "off"] = Field("auto", description="compile with XLA; auto: on a GPU only")
     shuffle_buffer: int = Field(4096, ge=1, description="crops that are mixed with each other")
     threads: int | None = Field(
-        None, ge=1, description="that an operation is divided among, which decides the last digits; none: all cores"
+        None,
+        ge=1,
+        description="threads of one operation; the last digits of the weights depend on them; none: all cores",
     )
 
 
@@ -153,13 +154,17 @@ class EvaluateConfig(Section):
 
     bootstraps: int = Field(2000, ge=100, description="resamples of patients behind the intervals")
     interval: Literal["percentile", "bca"] = Field("percentile", description="how resamples become an interval")
-    calibration_bins: int = Field(10, ge=2)
+    calibration_bins: int = Field(10, ge=2, description="points of the calibration curve")
     threshold: Literal["youden", "sensitivity", "specificity", "cost"] = Field(
         "youden", description="rule that picks operating points on validation scores"
     )
-    threshold_target: float = Field(0.9, gt=0, lt=1, description="for the rules sensitivity and specificity")
+    threshold_target: float = Field(
+        0.9, gt=0, lt=1, description="sensitivity or specificity to reach, for the rules of these names"
+    )
     false_negative_cost: float = Field(1.0, gt=0, description="false alarms that a miss is worth, for the rule cost")
-    patient_rule: Literal["max", "mean", "noisy_or"] = "max"
+    patient_rule: Literal["max", "mean", "noisy_or"] = Field(
+        "max", description="how the scores of a patient's ROIs become one score of the patient"
+    )
     tta: int = Field(1, ge=1, le=64, description="views of a crop whose probabilities are averaged; 1: the crop alone")
     examples: int = Field(4, ge=0, le=24, description="ROIs shown per kind of example in the report")
 
@@ -167,7 +172,7 @@ class EvaluateConfig(Section):
 class Config(Section):
     """Everything that a run is decided by."""
 
-    seed: int = Field(0, ge=0, le=2**31 - 1)
+    seed: int = Field(0, ge=0, le=2**31 - 1, description="of the split, the first weights, order and augmentation")
     data: DataConfig = DataConfig()
     split: SplitConfig = SplitConfig()
     model: ModelConfig = ModelConfig()
@@ -186,12 +191,13 @@ def load_config(
     """Read a configuration and lay single keys over it.
 
     Args:
-        source: a YAML file, its tree, or a configuration; None for the defaults alone.
+        source: a YAML file, the name of a packaged one (`default`), a tree, or a configuration; None for the defaults
+            alone.
         overrides: `section.key=value` as on the command line, where the value is read as YAML, or a mapping of
             `section.key` to a value.
 
     Raises:
-        ConfigError: no such file, not YAML, an unknown key, a value of the wrong type or range.
+        ConfigError: no such file or name, not YAML, an unknown key, a value of the wrong type or range.
     """
     where = "configuration"
     if isinstance(source, Config):
@@ -199,7 +205,7 @@ def load_config(
     elif isinstance(source, Mapping):
         tree = copy.deepcopy(dict(source))
     else:
-        tree = {} if source is None else read_yaml(Path(source))
+        tree = {} if source is None else read_yaml(find_settings(source))
         where = f"configuration {source}" if source else where
     if not isinstance(overrides, Mapping):
         overrides = parse_overrides(overrides)
@@ -287,7 +293,7 @@ def read_candidate(path: Path | str) -> dict[str, Any]:
     Raises:
         ConfigError: no such file, or not YAML.
     """
-    return read_yaml(Path(path))
+    return read_yaml(find_settings(path))
 
 
 def candidate_configs(config: Config) -> dict[str, Config]:
@@ -320,26 +326,6 @@ def candidate_configs(config: Config) -> dict[str, Config]:
 def dump_config(config: Config) -> str:
     """The whole configuration as YAML, defaults included: what a RUN folder keeps."""
     return yaml.safe_dump(config.model_dump(mode="json"), sort_keys=False, allow_unicode=True)
-
-
-def read_yaml(path: Path) -> dict[str, Any]:
-    """The sections of a YAML file.
-
-    Raises:
-        ConfigError: no such file, not YAML, or not a mapping.
-    """
-    try:
-        tree = parse_yaml(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise ConfigError(f"configuration {path}: {error.strerror}; name an existing YAML file") from None
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        reason = " ".join(str(error).split())
-        raise ConfigError(f"configuration {path}: not YAML: {reason}") from None
-    if tree is None:
-        return {}
-    if not isinstance(tree, dict):
-        raise ConfigError(f"configuration {path}: expected sections such as 'train:', got {type(tree).__name__}")
-    return tree
 
 
 def _is_none(value: Any) -> bool:

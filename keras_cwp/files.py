@@ -160,6 +160,43 @@ def replaced_folder(path: Path) -> Iterator[Path]:
         shutil.rmtree(beside, ignore_errors=True)
 
 
+@contextlib.contextmanager
+def updated_folder(path: Path) -> Iterator[Path]:
+    """A folder to fill; when the block ends well its files stand in `path` too, in place of files of the same names.
+
+    Other files in `path` stay. When the block does not end well, `path` is as it was, or is not there.
+
+    Raises:
+        CwpError: the disk refuses; the message names the file under `path` that was to be written.
+    """
+    beside = None
+    try:
+        home = path if path.is_dir() else path.parent
+        home.mkdir(parents=True, exist_ok=True)
+        beside = Path(tempfile.mkdtemp(dir=home, prefix=f".{path.name}."))
+        yield beside
+        beside.chmod(0o777 & ~_umask())
+        _move_into(beside, path)
+    except CwpError as error:
+        if beside is None:
+            raise
+        raise type(error)(str(error).replace(str(beside), str(path))) from None
+    except OSError as error:
+        raise CwpError(f"cannot write {path}: {error.strerror or error}") from None
+    finally:
+        if beside is not None:
+            shutil.rmtree(beside, ignore_errors=True)
+
+
+def _move_into(new: Path, path: Path) -> None:
+    """Rename folders that are new as a whole, and files into folders that exist."""
+    if new.is_file() or not path.exists():
+        os.replace(new, path)
+        return
+    for entry in sorted(new.iterdir(), key=lambda entry: (entry.is_file(), entry.name)):
+        _move_into(entry, path / entry.name)
+
+
 def _exchange(new: Path, path: Path) -> None:
     if not path.exists() or not any(path.iterdir()):
         os.replace(new, path)

@@ -12,9 +12,9 @@ import pytest
 import keras_cwp
 
 ROOT = Path(keras_cwp.__file__).parent
-# A part may import those before it in this list and itself. The first six are files.
+# A part may import those before it in this list and itself. The first nine are files.
 ORDER = [
-    "version", "registration", "errors", "config", "files", "runtime", "scores",
+    "version", "wording", "registration", "errors", "settings_file", "config", "files", "runtime", "scores",
     "data", "layers", "augment", "models", "evaluation", "audit", "explain", "training", "report", "prediction",
     "serving", "api", "cli", "__main__",
 ]  # fmt: skip
@@ -51,8 +51,9 @@ def test_every_part_is_in_the_order():
     [
         "keras_cwp.cli.main",
         "keras_cwp.evaluation.metrics",
-        "keras_cwp.report.html",
+        "keras_cwp.report.sections",
         "keras_cwp.data.prepare",
+        "keras_cwp.augment.policy",
         "keras_cwp.serving.client.score",
         "keras_cwp.prediction.regions",
     ],

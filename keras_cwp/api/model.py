@@ -121,6 +121,7 @@ class Model:
         rois: PathLike | None = None,
         images: PathLike | None = None,
         views: int | None = None,
+        whole_image: bool = False,
         refuse: Refuse | None = None,
         console: Console | None = None,
     ) -> pd.DataFrame:
@@ -133,6 +134,7 @@ class Model:
             rois: one more ROI table.
             images: folder of the ROI table's images; None: where the table lies.
             views: of each crop to average; None: as the model's figures were obtained.
+            whole_image: state that images without a box are meant, for a model that was trained on smaller regions.
             refuse: gets the error and the number of regions lost to it; None: the first error is raised.
 
         Returns:
@@ -141,7 +143,16 @@ class Model:
         Raises:
             DataError: something that is not there or cannot be read.
         """
-        return self.score(inputs, boxes, rois=rois, images=images, views=views, refuse=refuse, console=console).table
+        return self.score(
+            inputs,
+            boxes,
+            rois=rois,
+            images=images,
+            views=views,
+            whole_image=whole_image,
+            refuse=refuse,
+            console=console,
+        ).table
 
     def score(
         self,
@@ -151,6 +162,7 @@ class Model:
         rois: PathLike | None = None,
         images: PathLike | None = None,
         views: int | None = None,
+        whole_image: bool = False,
         refuse: Refuse | None = None,
         console: Console | None = None,
     ) -> Predictions:
@@ -159,13 +171,15 @@ class Model:
         Raises:
             CwpError: none of the regions could be scored; or as `predict`.
         """
-        regions = regions_of(inputs, boxes, rois, images)
-        lost = _Lost(refuse)
+        lost, note = _Lost(refuse), notes_to(console)
+        regions = regions_of(inputs, boxes, rois, images, lost, note)
         predictor = self._predictor
         from keras_cwp.prediction.predict import predict
 
         with progress_bar(console, "regions") as progress:
-            scores = predict(predictor, regions, views=views, refuse=lost, progress=progress)
+            scores = predict(
+                predictor, regions, views=views, whole_image=whole_image, note=note, refuse=lost, progress=progress
+            )
         if not len(scores):
             raise CwpError(f"none of {len(regions)} regions could be scored")
         identity = f"training data {self.contract.data_hash[:16]}"
@@ -181,13 +195,14 @@ class Model:
         images: PathLike | None = None,
         method: str = "gradcam",
         class_name: str | None = None,
+        whole_image: bool = False,
         refuse: Refuse | None = None,
         console: Console | None = None,
     ) -> pd.DataFrame:
         """Draw where the network looked: each region beside itself with its heat map.
 
         Args:
-            inputs, boxes, rois, images, refuse: see `predict`.
+            inputs, boxes, rois, images, whole_image, refuse: see `predict`.
             out: a new folder for the pictures and index.csv.
             method: see `keras_cwp.explain.heat_maps.METHODS`.
             class_name: class to explain; None: the most probable one.
@@ -199,7 +214,8 @@ class Model:
             RunError: a run of cross_validate loaded without `fold`.
             CwpError: see `predict`; or the folder exists.
         """
-        regions = regions_of(inputs, boxes, rois, images)
+        lost, note = _Lost(refuse), notes_to(console)
+        regions = regions_of(inputs, boxes, rois, images, lost, note)
         import_tensorflow()
         import pandas as pd
 
@@ -215,7 +231,9 @@ class Model:
                 Path(out),
                 method=method,
                 class_name=class_name,
-                refuse=_Lost(refuse),
+                whole_image=whole_image,
+                note=note,
+                refuse=lost,
                 progress=progress,
             )
         return pd.read_csv(Path(out) / INDEX_FILE)
@@ -290,6 +308,7 @@ class RemoteModel:
         *,
         rois: PathLike | None = None,
         images: PathLike | None = None,
+        whole_image: bool = False,
         refuse: Refuse | None = None,
         console: Console | None = None,
     ) -> Predictions:
@@ -300,15 +319,24 @@ class RemoteModel:
         """
         from keras_cwp.serving.client.score import Pace, open_transport, score
 
-        regions = regions_of(inputs, boxes, rois, images)
-        lost = _Lost(refuse)
+        lost, note = _Lost(refuse), notes_to(console)
+        regions = regions_of(inputs, boxes, rois, images, lost, note)
         pace = Pace(requests=self._requests)
         transport = open_transport(self.address, self._credentials, pace.timeout_s)
         try:
             served = pace.retries.call(transport.describe)
             with progress_bar(console, "regions") as progress:
                 scores = score(
-                    transport, self.address, served, regions, Path(out), pace=pace, refuse=lost, progress=progress
+                    transport,
+                    self.address,
+                    served,
+                    regions,
+                    Path(out),
+                    pace=pace,
+                    whole_image=whole_image,
+                    note=note,
+                    refuse=lost,
+                    progress=progress,
                 )
         finally:
             transport.close()
@@ -336,7 +364,12 @@ def load(path: PathLike, *, fold: int | None = None) -> Model:
 
 
 def regions_of(
-    inputs: Inputs, boxes: Iterable[Box] | None, rois: PathLike | None, images: PathLike | None
+    inputs: Inputs,
+    boxes: Iterable[Box] | None,
+    rois: PathLike | None,
+    images: PathLike | None,
+    refuse: Refuse,
+    note: Callable[[str], None],
 ) -> list[Roi]:
     """The regions that a caller names; see `Model.predict`.
 
@@ -347,7 +380,7 @@ def regions_of(
 
     paths = [Path(inputs)] if isinstance(inputs, str | Path) else [Path(each) for each in inputs]
     if boxes is None:
-        return find_regions(paths, Path(rois) if rois else None, Path(images) if images else None)
+        return find_regions(paths, Path(rois) if rois else None, Path(images) if images else None, refuse, note)
     if len(paths) != 1 or not paths[0].is_file() or rois is not None:
         raise DataError(f"boxes go with one radiograph, got {', '.join(map(str, paths)) or 'none'}")
     name = paths[0].as_posix()

@@ -7,7 +7,7 @@ from typing import Any
 
 import tensorflow as tf
 
-from keras_cwp.augment.operations import OPERATIONS, Operation
+from keras_cwp.augment.operations import OPERATIONS, Field, Operation
 from keras_cwp.augment.policy import Policy
 
 # By operation float32 [batch] or [batch, 2]; and random fields, under the operation's name with "/field".
@@ -15,10 +15,8 @@ Draw = dict[str, tf.Tensor]
 
 # Named, as the default differs between a plain step and one that XLA compiles: the same draw everywhere.
 _ALGORITHM = "philox"
-# Streams folded into the seed, so that one kind of draw does not move another.
-FACTORS, CHOICE, ELASTIC, SHADING, NOISE, ERASE, GRID, MIX = range(8)
-# Control points on a side of the shading field: half a wave or so across the image.
-SHADING_POINTS = 5
+# Streams folded into the seed, so that one kind of draw does not move another; those of fields are in the table.
+FACTORS, CHOICE, MIX = 0, 1, 7
 
 
 def draw_policy(policy: Policy, batch: Any, side_px: int, seed: tf.Tensor, magnitude: Any = 1.0) -> Draw:
@@ -55,23 +53,17 @@ def draw_factors(policy: Policy, batch: Any, seed: tf.Tensor, magnitude: Any = 1
 
 
 def draw_fields(policy: Policy, batch: Any, side_px: int, seed: tf.Tensor) -> Draw:
-    """Random fields: control points of smooth ones (unit variance), bits of noise, places of erasing."""
-    names = set(policy.operations)
-    draw = {}
-    if "elastic" in names:
-        points = policy.elastic_cells + 3
-        draw["elastic/field"] = _centred(uniform([batch, 2, points, points], seed, ELASTIC))
-    if "shading" in names:
-        draw["shading/field"] = _centred(uniform([batch, SHADING_POINTS, SHADING_POINTS], seed, SHADING))
-    if names & {"quantum_noise", "electronic_noise"}:
-        shape = [batch, side_px, (side_px + 1) // 2, 1]  # see intensity.normal_of_bits
-        key = stream(seed, NOISE)
-        draw["noise/field"] = tf.random.stateless_uniform(shape, key, None, None, tf.int32, alg=_ALGORITHM)
-    if "erase" in names:
-        draw["erase/field"] = uniform([batch, 3], seed, ERASE)
-    if "grid_mask" in names:
-        draw["grid_mask/field"] = uniform([batch, 3], seed, GRID)
-    return draw
+    """The fields of the policy's operations; see `operations.Field`."""
+    fields = dict.fromkeys(field for name in policy.operations if (field := OPERATIONS[name].field))
+    return {field.key: _field(field, [batch, *field.shape(policy, side_px)], seed) for field in fields}
+
+
+def _field(field: Field, shape: list[Any], seed: tf.Tensor) -> tf.Tensor:
+    if field.kind == "bits":
+        key = stream(seed, field.stream)
+        return tf.random.stateless_uniform(shape, key, None, None, tf.int32, alg=_ALGORITHM)
+    share = uniform(shape, seed, field.stream)
+    return _centred(share) if field.kind == "centred" else share
 
 
 def uniform(shape: list[Any], seed: tf.Tensor, number: int) -> tf.Tensor:

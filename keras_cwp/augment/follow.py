@@ -6,9 +6,9 @@ import tensorflow as tf
 
 from keras_cwp.augment.apply import apply_geometry
 from keras_cwp.augment.draw import Draw
-from keras_cwp.augment.geometry import matrices
+from keras_cwp.augment.geometry import matrices, motion_of
 from keras_cwp.augment.policy import Policy
-from keras_cwp.augment.sampling import sample, smooth_field
+from keras_cwp.augment.sampling import sample
 
 # Newton-like steps that undo the elastic displacement; it shrinks by its slope each time, 0.3 at the most.
 _STEPS = 12
@@ -29,12 +29,11 @@ def follow_points(points: tf.Tensor, draw: Draw, policy: Policy, side_px: int, m
     Returns:
         float32 [batch, points, 2], view pixels; outside 0 … side − 1 when the draw carried them out.
     """
-    matrix = matrices(draw, tf.shape(points)[0], side_px, margin_px, policy.keep)
-    inverse = tf.linalg.inv(matrix)
-    if "elastic" not in draw:
+    motion = motion_of(draw, tf.shape(points)[0], side_px)
+    inverse = tf.linalg.inv(matrices(motion, margin_px, policy.keep))
+    if motion.away is None:
         return _project(inverse, points)
-    field = smooth_field(draw["elastic/field"], side_px) * (draw["elastic"] * side_px)[:, None, None, None]
-    field = tf.transpose(field, [0, 2, 3, 1])
+    field = tf.transpose(motion.away, [0, 2, 3, 1])
     seen = _project(inverse, points)
     for _ in range(_STEPS):
         place = tf.clip_by_value(seen, 0.0, side_px - 1.0)

@@ -6,29 +6,34 @@ network's view to the place in the crop that it is read from (homogeneous, row-m
 
 from __future__ import annotations
 
-import math
-
 import tensorflow as tf
 
 from keras_cwp.augment.draw import Draw
+from keras_cwp.augment.moves import Motion, square
+from keras_cwp.augment.operations import carry_out
 
 
-def matrices(draw: Draw, batch: tf.Tensor, side_px: int, margin_px: int, keep: float = 0.8) -> tf.Tensor:
-    """View → crop, for each image.
+def motion_of(draw: Draw, batch: tf.Tensor, side_px: int) -> Motion:
+    """What the geometric operations of a draw do together."""
+    motion: Motion = carry_out(Motion.none(batch, side_px), draw, "geometry")
+    return motion
 
-    The content is flipped, stretched and zoomed, sheared, rotated, shifted, in this order about the centre;
-    then perspective. A shift is reduced, along its own direction, where it would carry the centred disc of
-    `keep` × side out of the view, or, if the crop has a margin, the view out of the crop; perspective and
-    elastic displacement are not counted in this.
+
+def matrices(motion: Motion, margin_px: int, keep: float = 0.8) -> tf.Tensor:
+    """View → crop, for each image; displacements (`motion.away`) are left out.
+
+    The content is scaled, moved by the linear part, shifted, in this order about the centre; then perspective. A shift
+    is reduced, along its own direction, where it would carry the centred disc of `keep` × side out of the view, or, if
+    the crop has a margin, the view out of the crop; perspective and elastic displacement are not counted in this.
 
     Returns:
         float32 [batch, 3, 3].
     """
-    forward = _linear(draw, batch)
+    side_px, batch = motion.side_px, tf.shape(motion.across)[0]
+    forward = motion.linear @ tf.linalg.diag(tf.stack([motion.across, motion.down], axis=1))
     inverse = _invert(forward)
-    shift = draw.get("shift", tf.zeros([batch, 2])) * side_px
-    shift *= _allowed(forward, inverse, shift, side_px, margin_px, keep)
-    bend = draw.get("perspective", tf.zeros([batch, 2])) / (side_px / 2)
+    shift = motion.shift * _allowed(forward, inverse, motion.shift, side_px, margin_px, keep)
+    bend = motion.bend
     centre = (side_px - 1) / 2
     # In centred view coordinates p: crop = inverse (p − shift) / (1 + bend·p) + centre of the crop.
     offset = -tf.linalg.matvec(inverse, shift)
@@ -56,27 +61,9 @@ def central_slice(images: tf.Tensor, side_px: int, margin_px: int) -> tf.Tensor:
     return images[:, margin_px : margin_px + side_px, margin_px : margin_px + side_px]
 
 
-def _linear(draw: Draw, batch: tf.Tensor) -> tf.Tensor:
-    """What happens to the content, without the shift: [batch, 2, 2]."""
-    zero, one = tf.zeros([batch]), tf.ones([batch])
-    angle = draw.get("rotation_deg", zero) * (math.pi / 180)
-    shear = tf.tan(draw.get("shear_deg", tf.zeros([batch, 2])) * (math.pi / 180))
-    zoom, stretch = draw.get("zoom", one), tf.sqrt(draw.get("stretch", one))
-    across = zoom * stretch * (1 - 2 * draw.get("flip_x", zero))
-    down = zoom / stretch * (1 - 2 * draw.get("flip_y", zero))
-    scale = tf.linalg.diag(tf.stack([across, down], axis=1))
-    slant = _rows([[one, shear[:, 0]], [shear[:, 1], one]])
-    cos, sin = tf.cos(angle), tf.sin(angle)
-    return _rows([[cos, sin], [-sin, cos]]) @ slant @ scale
-
-
-def _rows(rows: list[list[tf.Tensor]]) -> tf.Tensor:
-    return tf.stack([tf.stack(row, axis=1) for row in rows], axis=1)
-
-
 def _invert(linear: tf.Tensor) -> tf.Tensor:
     a, b, c, d = linear[:, 0, 0], linear[:, 0, 1], linear[:, 1, 0], linear[:, 1, 1]
-    return _rows([[d, -b], [-c, a]]) / (a * d - b * c)[:, None, None]
+    return square([[d, -b], [-c, a]]) / (a * d - b * c)[:, None, None]
 
 
 def _allowed(

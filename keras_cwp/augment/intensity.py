@@ -22,6 +22,8 @@ LOCAL_CELLS = 8
 SCATTER_CELLS = 3
 # The most that local contrast multiplies: CLAHE's limit, so that flat regions do not become noise.
 LOCAL_GAIN_LIMIT = 3.0
+# Radius that holds the widest focal spot of the table: two sigma and a half.
+FOCAL_SPOT_RADIUS_PX = 5
 # Unsharp mask: sigma in pixels and the radius that holds 99 % of it.
 SHARPNESS_SIGMA_PX, SHARPNESS_RADIUS_PX = 1.0, 3
 
@@ -55,6 +57,11 @@ def add_noise(images: tf.Tensor, quantum: tf.Tensor, electronic: tf.Tensor, norm
     return images + normal * (tf.sqrt(variance) / RANGE_NATS)
 
 
+def add_noise_of_bits(images: tf.Tensor, quantum: tf.Tensor, electronic: tf.Tensor, bits: tf.Tensor) -> tf.Tensor:
+    """`add_noise` with the normal numbers that `normal_of_bits` makes."""
+    return add_noise(images, quantum, electronic, normal_of_bits(bits, int(images.shape[2])))
+
+
 def normal_of_bits(bits: tf.Tensor, width_px: int) -> tf.Tensor:
     """Two normal numbers from each random int32: half the generator's work, which dominates noise on a CPU.
 
@@ -81,6 +88,11 @@ def gaussian_blur(images: tf.Tensor, sigma_px: tf.Tensor, radius_px: int) -> tf.
     down = tf.add_n(taps)
     taps = [each(kernel[:, abs(k)]) * down[:, :, radius + k : radius + k + width] for k in range(-radius, radius + 1)]
     return tf.add_n(taps)
+
+
+def blur_focal_spot(images: tf.Tensor, sigma_px: tf.Tensor) -> tf.Tensor:
+    """Gaussian blur for the table's range of sigma."""
+    return gaussian_blur(images, sigma_px, FOCAL_SPOT_RADIUS_PX)
 
 
 def sharpen(images: tf.Tensor, amount: tf.Tensor) -> tf.Tensor:

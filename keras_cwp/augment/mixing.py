@@ -1,4 +1,4 @@
-"""Erasing and mixing: parts of an image are hidden, or two images and their labels become one.
+"""Mixing: two images and their labels become one.
 
 For training only. Soft labels and sample weights stay right: the weighted loss of a mixed example is the
 mixture of the two weighted losses, because cross-entropy is linear in the label.
@@ -14,13 +14,10 @@ import tensorflow as tf
 from scipy import special
 
 from keras_cwp.augment.draw import MIX, uniform
+from keras_cwp.augment.erasing import rectangle
 from keras_cwp.augment.intensity import each
 from keras_cwp.augment.policy import Mixing
 
-# A rectangle's width over its height is drawn log-uniformly between 1/3 and 3. Zhong et al., arXiv 1708.04896.
-_ASPECT = 3.0
-# The grid mask's pitch is drawn between these shares of the side. Chen et al., arXiv 2001.04086.
-_PITCH = (1 / 8, 1 / 3)
 # Nodes of the table that turns a uniform number into a Beta one.
 _QUANTILES = 2049
 
@@ -39,23 +36,6 @@ class MixDraw(NamedTuple):
     share: tf.Tensor
     patch: tf.Tensor
     place: tf.Tensor
-
-
-def erase_rectangle(images: tf.Tensor, area: tf.Tensor, place: tf.Tensor) -> tf.Tensor:
-    """A rectangle becomes the image's mean. area: [batch], share of the image; place: [batch, 3], 0 to 1."""
-    aspect = tf.sqrt(_ASPECT ** (2 * place[:, 2] - 1))
-    width, height = tf.sqrt(area) * aspect, tf.sqrt(area) / aspect
-    inside = _rectangle(images, place[:, :2], width, height)
-    return tf.where(inside, tf.reduce_mean(images, axis=[1, 2, 3], keepdims=True), images)
-
-
-def mask_grid(images: tf.Tensor, ratio: tf.Tensor, place: tf.Tensor) -> tf.Tensor:
-    """Square holes on a grid become the image's mean. ratio: [batch], hole's side over the pitch."""
-    pitch = _PITCH[0] + (_PITCH[1] - _PITCH[0]) * place[:, 2]
-    x, y = _axes(images)
-    in_x = tf.math.floormod(x / each(pitch) + each(place[:, 0]), 1.0) < each(ratio)
-    in_y = tf.math.floormod(y / each(pitch) + each(place[:, 1]), 1.0) < each(ratio)
-    return tf.where(in_x & in_y, tf.reduce_mean(images, axis=[1, 2, 3], keepdims=True), images)
 
 
 def draw_mix(mixing: Mixing, batch: Any, seed: tf.Tensor) -> MixDraw:
@@ -108,23 +88,9 @@ def mix(
 def _stays(images: tf.Tensor, share: tf.Tensor, draw: MixDraw) -> tf.Tensor:
     """How much of each pixel stays: float32 [batch, height, width, 1]."""
     side = tf.sqrt(1 - share)
-    inside = _rectangle(images, draw.place, side, side) & each(draw.patch)
+    inside = rectangle(images, draw.place, side, side) & each(draw.patch)
     outside = tf.where(each(draw.patch), 1.0, each(share))
     return tf.where(inside, 0.0, outside)
-
-
-def _rectangle(images: tf.Tensor, centre: tf.Tensor, width: tf.Tensor, height: tf.Tensor) -> tf.Tensor:
-    x, y = _axes(images)
-    across = tf.abs(x - each(centre[:, 0])) < each(width) / 2
-    return across & (tf.abs(y - each(centre[:, 1])) < each(height) / 2)
-
-
-def _axes(images: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-    """Pixel centres as shares of the sides: [1, 1, width, 1] and [1, height, 1, 1]."""
-    height, width = int(images.shape[1]), int(images.shape[2])
-    x = (tf.range(width, dtype=tf.float32) + 0.5) / width
-    y = (tf.range(height, dtype=tf.float32) + 0.5) / height
-    return x[None, None, :, None], y[None, :, None, None]
 
 
 def _patch_probability(mixing: Mixing) -> float:

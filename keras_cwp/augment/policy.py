@@ -10,7 +10,6 @@ from typing import Any, Literal
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
-from keras_cwp.augment.operations import OPERATIONS
 from keras_cwp.errors import ConfigError
 
 NAMED = Path(__file__).with_name("policies.yaml")
@@ -108,6 +107,8 @@ def _read(path: Path) -> Mapping[str, Any]:
 
 
 def _check_chance(name: str, chance: Chance) -> None:
+    from keras_cwp.augment.operations import OPERATIONS  # imports TensorFlow, which a policy's name does not need
+
     if name not in OPERATIONS:
         raise ValueError(f"unknown operation {name!r}; known: {', '.join(OPERATIONS)}")
     row = OPERATIONS[name]

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import click
 
-from keras_cwp.cli.options import PATH, Output, output_options
+from keras_cwp.cli.options import PATH, Output, output_options, whole_image_option
 
 _METHODS = ("gradcam", "gradcam++", "occlusion")
 
@@ -21,6 +21,7 @@ _METHODS = ("gradcam", "gradcam++", "occlusion")
 @click.option("--fold", type=click.IntRange(min=1), help="Which model of a cv run.")
 @click.option("--method", type=click.Choice(_METHODS), default=_METHODS[0], show_default=True)
 @click.option("--class", "class_name", metavar="NAME", help="Class to explain (default: the most probable one).")
+@whole_image_option
 @output_options
 def command(
     model: Path,
@@ -31,6 +32,7 @@ def command(
     fold: int | None,
     method: str,
     class_name: str | None,
+    whole_image: bool,
     output: Output,
 ) -> None:
     """Show where MODEL, a RUN or .keras file, looked: each region beside itself with its heat map.
@@ -54,6 +56,7 @@ def command(
         images=images,
         method=method,
         class_name=class_name,
+        whole_image=whole_image,
         refuse=refuse,
         console=output.console,
     )

@@ -27,6 +27,9 @@ config_option = click.option("--config", "config", type=str, help="YAML configur
 set_option = click.option("--set", "overrides", multiple=True, metavar="KEY=VALUE", help="Such as train.epochs=5.")
 epochs_option = click.option("--epochs", type=click.IntRange(min=1), help="Short for --set train.epochs=N.")
 images_option = click.option("--images", type=PATH, help="Folder of the radiographs, when --data is a ROI table.")
+whole_image_option = click.option(
+    "--whole-image", is_flag=True, help="State that images without a box are meant whole, as one region each."
+)
 split_option = click.option(
     "--split", type=PATH, help="split.csv of another run on the same data set: divide the patients as it did."
 )

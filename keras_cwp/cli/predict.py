@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from keras_cwp.cli.options import PATH, Output, output_options
+from keras_cwp.cli.options import PATH, Output, output_options, whole_image_option
 from keras_cwp.cli.reports import check_report_options, report_options, write_and_tell
 
 if TYPE_CHECKING:
@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 )
 @click.option("--token-file", type=PATH, help="File with the bearer token that the server asks for.")
 @click.option("--tls-ca", type=PATH, help="Certificates to trust, PEM (default: those of the system).")
+@whole_image_option
 @report_options
 @output_options
 def command(
@@ -41,6 +42,7 @@ def command(
     requests: int,
     token_file: Path | None,
     tls_ca: Path | None,
+    whole_image: bool,
     reports: Path | None,
     sr_settings: Path | None,
     output: Output,
@@ -51,9 +53,10 @@ def command(
     to choose a version. What it scored is kept in OUT.part until all is, so the same command goes on after an
     interruption.
 
-    INPUT is an image (the whole of it is the region), a DICOM file, a folder of them, or a ROI table; its labels and
-    patients may be missing. The CSV has your own names. What cannot be read is named on stderr and left out; the
-    exit code is 1 then.
+    INPUT is an image (a PNG, JPEG, TIFF or DICOM file), a folder of them, or a ROI table; its labels and patients may
+    be missing. An image without a box is one region from edge to edge. A model that was trained on smaller regions
+    refuses it unless --whole-image states that it is meant. The CSV has your own names. What cannot be read is named
+    on stderr and left out; the exit code is 1 then.
 
     A structured report (TID 1500) has a measurement group for every region: its box in pixels, the likeliest class
     as finding, every class's probability, and that it is not for clinical use. It belongs to its radiograph's study
@@ -70,12 +73,26 @@ def command(
         from keras_cwp.api.model import RemoteModel
 
         remote = RemoteModel(model, token_file=token_file, tls_ca=tls_ca, requests=requests)
-        found = remote.score(inputs, out, rois=rois, images=images, refuse=output.left_out, console=output.console)
+        found = remote.score(
+            inputs,
+            out,
+            rois=rois,
+            images=images,
+            whole_image=whole_image,
+            refuse=output.left_out,
+            console=output.console,
+        )
     else:
         from keras_cwp.api.model import Model
 
         found = Model(model).score(
-            inputs, rois=rois, images=images, views=views, refuse=output.left_out, console=output.console
+            inputs,
+            rois=rois,
+            images=images,
+            views=views,
+            whole_image=whole_image,
+            refuse=output.left_out,
+            console=output.console,
         )
         found.to_csv(out)
     _show(found, out, output)

@@ -47,6 +47,10 @@ def write_and_tell(
     """`dicom_sr.write_reports`, and a line of what was written."""
     from keras_cwp.prediction.dicom_sr import write_reports
 
-    written = write_reports(folder, regions, scores, parameters, settings)
-    without = f"; {written.without} regions are of no DICOM file and have none" if written.without else ""
-    click.echo(f"{folder}: {written.reports} structured reports{without}")
+    def note(line: str) -> None:
+        click.echo(f"note: {line}", err=True)
+
+    written = write_reports(folder, regions, scores, parameters, settings, note)
+    count = "1 region is" if written.without == 1 else f"{written.without} regions are"
+    without = f"; {count} of no DICOM file and have no report" if written.without else ""
+    click.echo(f"{folder}: {written.reports} structured report{'s' * (written.reports != 1)}{without}")

@@ -42,6 +42,21 @@ _POSITIVE = click.FloatRange(min=0, min_open=True)
     "--drain", type=_POSITIVE, default=30.0, show_default=True, help="Seconds that a stop waits for requests."
 )
 @click.option("--poll", type=_POSITIVE, default=1.0, show_default=True, help="Seconds between looks for new versions.")
+@click.option(
+    "--cors-origin",
+    "cors_origins",
+    multiple=True,
+    metavar="ORIGIN",
+    help="Web page that may ask over REST, such as https://viewer.example; * for every one. May be repeated.",
+)
+@click.option(
+    "--json-nan",
+    type=click.Choice(["nan", "null"]),
+    default="nan",
+    show_default=True,
+    help="How REST answers write NaN: as TensorFlow Serving does, which strict JSON readers refuse, or as null.",
+)
+@click.option("--grpc-reflection", is_flag=True, help="Tell gRPC clients what can be asked (extra: reflection).")
 def command(
     folders: tuple[Path, ...],
     rest_port: int,
@@ -56,6 +71,9 @@ def command(
     timeout: float,
     drain: float,
     poll: float,
+    cors_origins: tuple[str, ...],
+    json_nan: str,
+    grpc_reflection: bool,
 ) -> None:
     """Serve exported models with TensorFlow Serving's own REST and gRPC API, without TensorFlow Serving.
 
@@ -84,6 +102,9 @@ def command(
         timeout_s=timeout,
         drain_s=drain,
         polling=Polling(every_s=poll),
+        cors_origins=cors_origins,
+        nan_as_null=json_nan == "null",
+        reflection=grpc_reflection,
     )
     if not settings.is_loopback() and not (settings.token and settings.tls):
         click.echo(f"keras-cwp: warning: {host} is open to the network without --token-file and TLS", err=True)
@@ -92,7 +113,7 @@ def command(
         try:
             server.start()
             if not server.ready():
-                raise ServingError("no version of a model could be loaded; the log above says why")
+                raise ServingError("; ".join(server.faults()))
             scheme = "https" if settings.tls else "http"
             click.echo(f"REST {scheme}://{host}:{server.rest_port}/v1/models gRPC {host}:{server.grpc_port}")
             stop.wait()

@@ -88,7 +88,12 @@ def roi_window(box: Box, image_size: int, margin: int, square: str, side: float 
 
 
 def resample(pixels: np.ndarray, window: Window) -> np.ndarray:
-    """float32 [side_px, side_px]: the window, mirrored beyond the edges, through the triangle filter."""
+    """float32 [side_px, side_px]: the window, mirrored beyond the edges, through the triangle filter.
+
+    SciPy's sparse products add term by term in the order of the columns, in this thread and without BLAS, and
+    cv2.transpose only moves values. So the processor does not decide a pixel: tests/data/test_same_everywhere.py gets
+    the same bytes where NumPy, OpenCV and OpenBLAS are denied all instructions beyond the architecture's least.
+    """
     rows, down = _axis(window.y, window.height, window.side_px, pixels.shape[0])
     columns, across = _axis(window.x, window.width, window.side_px, pixels.shape[1])
     part = _picked(_picked(pixels, rows, 0), columns, 1).astype(np.float32, copy=False)

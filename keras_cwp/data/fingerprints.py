@@ -15,6 +15,7 @@ _ROWS = 16  # by as many neighbours in a row: 256 bits
 _ENOUGH_PX = 256  # of the shorter side: of a larger radiograph every second, third, … pixel is looked at
 FLAT = "flat "  # begins the digest of a crop of one shade
 _BATCH = 256
+_STEPS = 65535  # a float radiograph, 0 to 1, is looked at in as many
 _LEVELS = 255  # differences of less than a shade of 255 are noise and give 0
 
 
@@ -30,8 +31,9 @@ def look_of(pixels: np.ndarray) -> str:
 def _cell_means(pixels: np.ndarray) -> np.ndarray:
     """float64 [16, 17] over a grid of whole pixels; in a picture with fewer pixels than that some repeat."""
     tops, lefts = (np.arange(n) * length // n for n, length in zip((_ROWS, _ROWS + 1), pixels.shape, strict=True))
-    kind = np.float64 if pixels.dtype.kind == "f" else np.int64
-    sums = np.add.reduceat(np.add.reduceat(pixels, tops, axis=0, dtype=kind), lefts, axis=1)
+    if pixels.dtype.kind == "f":  # sums of integers do not depend on their order, and so on the processor
+        pixels = np.rint(pixels * _STEPS)
+    sums = np.add.reduceat(np.add.reduceat(pixels.astype(np.int64), tops, axis=0), lefts, axis=1)
     heights, widths = (
         np.maximum(np.diff(edges, append=length), 1) for edges, length in zip((tops, lefts), pixels.shape, strict=True)
     )

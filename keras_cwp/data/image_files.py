@@ -13,8 +13,9 @@ DICOM_SUFFIXES = (".dcm", ".dicom")
 IMAGE_SUFFIXES = (*RASTER_SUFFIXES, *DICOM_SUFFIXES)
 # Pictures and archives in which radiographs may lie, and which are not read.
 UNREAD_SUFFIXES = (
-    ".bmp", ".gif", ".webp", ".heic", ".jp2", ".j2k", ".jfif", ".avif", ".svg", ".pdf", ".nii", ".gz", ".mha", ".mhd",
-    ".nrrd", ".npy", ".npz", ".raw", ".ima", ".img", ".zip", ".rar", ".7z", ".tar",
+    ".bmp", ".gif", ".webp", ".heic", ".heif", ".avif", ".jfif", ".jp2", ".j2k", ".jpx", ".jxl", ".jls", ".psd", ".pgm",
+    ".ppm", ".svg", ".svs", ".pdf", ".nii", ".nrrd", ".nhdr", ".mha", ".mhd", ".npy", ".npz", ".raw", ".ima", ".img",
+    ".zip", ".gz", ".tar", ".tgz", ".rar", ".7z", ".iso",
 )  # fmt: skip
 _HIDDEN_FOLDERS = ("__MACOSX", "@eaDir", "$RECYCLE.BIN", "System Volume Information")
 _SYSTEM_FILES = ("thumbs.db", "desktop.ini", "dicomdir")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -225,6 +226,7 @@ def _notes(clipped: int, pictures: list[Picture], margin: int, config: DataConfi
     if clipped:
         said = "1 box reaches beyond its" if clipped == 1 else f"{clipped} boxes reach beyond their"
         notes.append(f"{source}: {said} radiograph and {'was' if clipped == 1 else 'were'} clipped to it")
+    notes += _odd_headers(pictures, source)
     unknown = sum(picture.spacing_mm is None for picture in pictures)
     if config.spacing_mm and unknown:
         notes.append(
@@ -232,3 +234,17 @@ def _notes(clipped: int, pictures: list[Picture], margin: int, config: DataConfi
             f"scaled to the crop instead of to {config.spacing_mm} mm"
         )
     return notes
+
+
+def _odd_headers(pictures: Sequence[Picture], source: str) -> list[str]:
+    """What files say in an odd way: one line for each, with the number of radiographs."""
+    first: dict[str, str] = {}
+    counts: Counter[str] = Counter()
+    for picture in pictures:
+        for said in picture.header.notes:
+            first.setdefault(said, picture.image)
+            counts[said] += 1
+    return [
+        f"{source}: {count} of {len(pictures)} radiographs (first: {first[said]!r}): {said}"
+        for said, count in counts.items()
+    ]

@@ -7,7 +7,7 @@ import json
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from typing_extensions import Unpack
@@ -21,6 +21,7 @@ from keras_cwp.data.annotations.roi import Roi
 from keras_cwp.data.crop_file import CROPS_FILE, CropWriter
 from keras_cwp.data.cut import Crops, Source, cut_all, geometry
 from keras_cwp.data.fingerprints import crop_digest
+from keras_cwp.data.grey_range import narrow_range_note
 from keras_cwp.data.manifest import write_manifest
 from keras_cwp.data.plan import Picture, Plan
 from keras_cwp.data.prepared import DATASET_FILE, FORMAT_VERSION, MANIFEST_FILE, PreparedData, hash_of, is_prepared
@@ -172,6 +173,8 @@ def _prepare(found: list[Roi], out: Path, config: DataConfig, way: _Way) -> Prep
     patients = _counts(plan)["patients"]
     del found, plan  # before as many rows of the manifest take their place
     data = PreparedData.open(out, verify=False)
+    if narrow := narrow_range_note(data):
+        way.note(f"{way.source}: {narrow}")
     if linked := patients - data.meta["counts"]["patients"]:
         way.note(f"{way.source}: {linked} patients share a picture or study with another and count as one with them")
     return data
@@ -253,11 +256,14 @@ def _meta(plan: Plan, config: DataConfig) -> dict[str, object]:
     }
 
 
-def _counts(plan: Plan) -> dict[str, int]:
+def _counts(plan: Plan) -> dict[str, Any]:
+    """ROIs, images and patients in all; ROIs and patients of each class, in the order of the classes."""
+    by_class = {name: [roi.patient_id for roi in plan.rois if roi.label == name] for name in plan.classes}
     return {
         "rois": len(plan.rois),
         "images": len(plan.pictures),
         "patients": len({roi.patient_id for roi in plan.rois}),
+        "classes": {name: {"rois": len(own), "patients": len(set(own))} for name, own in by_class.items()},
     }
 
 

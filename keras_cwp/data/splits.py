@@ -117,7 +117,11 @@ def _check_all_present(part: np.ndarray, counts: np.ndarray, classes: np.ndarray
 
 
 def _greedy(counts: np.ndarray, shares: np.ndarray) -> np.ndarray:
-    """Part of each patient, int64 [patients], for ROI counts [patients, classes] in the order of placing."""
+    """Part of each patient, int64 [patients], for ROI counts [patients, classes] in the order of placing.
+
+    Each cost is a sum over a few classes in their order, without BLAS: the processor does not decide a part
+    (tests/data/test_same_everywhere.py).
+    """
     load = np.column_stack([counts / counts.sum(axis=0), np.full(len(counts), 1 / len(counts))])
     part = np.full(len(counts), -1)
     filled = np.zeros((len(shares), load.shape[1]))

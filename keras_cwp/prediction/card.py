@@ -52,13 +52,15 @@ def contract_of(card: Mapping[str, Any]) -> ModelContract:
     """
     given = card["input"]
     return ModelContract(
-        tuple(card["classes"]),
-        given["image_size"],
-        given["context"],
-        given["square"],
-        given["spacing_mm"],
-        card["data_hash"],
-        given.get("views", 1),
+        classes=tuple(card["classes"]),
+        image_size=given["image_size"],
+        context=given["context"],
+        square=given["square"],
+        spacing_mm=given["spacing_mm"],
+        data_hash=card["data_hash"],
+        views=given.get("views", 1),
+        region_share=tuple(share) if (share := given.get("region_share")) else None,
+        film_px=given.get("film_px"),
     )
 
 
@@ -73,6 +75,8 @@ def _input(contract: ModelContract) -> dict[str, Any]:
         "range": [0.0, 1.0],
         "bone": "bright",
         "views": contract.views,
+        "region_share": contract.region_share,
+        "film_px": contract.film_px,
     }
 
 

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import contextlib
+import datetime as dt
 import importlib.util
 import io
-import re
 import warnings
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -22,39 +23,11 @@ from keras_cwp.data.radiographs.radiograph import Header
 from keras_cwp.errors import DataError, ServingError
 from keras_cwp.files import new_folder, write_bytes
 from keras_cwp.prediction.sr_content import ALGORITHM, Finding, report_content
+from keras_cwp.prediction.sr_identity import BLANK, Identity
 from keras_cwp.prediction.sr_settings import SrConfig
 from keras_cwp.scores import Scores
 from keras_cwp.version import VERSION
 
-# What ties a report to its patient and study; copied as the radiograph has it, shown nowhere else.
-_IDENTITY = (
-    "PatientID",
-    "IssuerOfPatientID",
-    "PatientName",
-    "PatientBirthDate",
-    "PatientSex",
-    "StudyInstanceUID",
-    "StudyID",
-    "StudyDate",
-    "StudyTime",
-    "StudyDescription",
-    "AccessionNumber",
-    "ReferringPhysicianName",
-)
-_BLANK = (
-    "PatientID",
-    "PatientName",
-    "PatientBirthDate",
-    "PatientSex",
-    "AccessionNumber",
-    "StudyID",
-)  # type 2: may be empty
-_FORMS = {
-    "PatientBirthDate": r"\d{8}",
-    "StudyDate": r"\d{8}",
-    "StudyTime": r"\d{2}(\d{2}(\d{2}(\.\d{1,6})?)?)?",
-    "PatientSex": r"[MFO]",
-}
 _REFERENCE = ("SOPClassUID", "SOPInstanceUID", "SeriesInstanceUID", "StudyInstanceUID")
 _LONG_STRING = 64  # characters of VR LO
 
@@ -80,7 +53,12 @@ def check_reports(folder: Path) -> None:
 
 
 def write_reports(
-    folder: Path, regions: Sequence[Roi], scores: Scores, parameters: Sequence[str], settings: SrConfig
+    folder: Path,
+    regions: Sequence[Roi],
+    scores: Scores,
+    parameters: Sequence[str],
+    settings: SrConfig,
+    note: Callable[[str], None] = lambda _: None,
 ) -> Written:
     """Write one Comprehensive SR (TID 1500) for every study that the scored DICOM radiographs are of.
 
@@ -88,6 +66,7 @@ def write_reports(
         folder: a new folder; its files are named by their SOP Instance UIDs.
         regions: those that were asked for; those that `scores` lacks are not reported.
         parameters: texts that identify the model, such as its data set's hash.
+        note: gets a line for each attribute of patient or study that could not be taken over as it is.
 
     Raises:
         DataError: a radiograph without the UIDs that a report refers to or with those of another, or a study of two
@@ -99,7 +78,7 @@ def write_reports(
             raise DataError(f"--dicom-sr {folder}: none of {without} regions is of a DICOM file; leave --dicom-sr out")
         with new_folder(folder) as beside:
             for findings in studies.values():
-                name, content = _report(findings, scores.classes, parameters, settings)
+                name, content = _report(findings, scores.classes, parameters, settings, note)
                 write_bytes(beside / f"{name}.dcm", content)
     return Written(len(studies), without)
 
@@ -150,17 +129,21 @@ def _finding(header: Any, roi: Roi, number: int, probabilities: np.ndarray) -> F
 
 
 def _report(
-    findings: list[Finding], classes: Sequence[str], parameters: Sequence[str], settings: SrConfig
+    findings: list[Finding],
+    classes: Sequence[str],
+    parameters: Sequence[str],
+    settings: SrConfig,
+    note: Callable[[str], None],
 ) -> tuple[str, bytes]:
     """SOP Instance UID of a study's report, and the bytes of its file."""
     images = list({finding.image.filename: finding.image for finding in findings}.values())
     _check_distinct(images)
-    identity = _identity(images)
+    identity = Identity(images, note)
     try:
         content = report_content(findings, classes, parameters, settings)
         report = _document([_nameless(image) for image in images], content, settings)
-        for keyword, value in identity.items():
-            setattr(report, keyword, value)
+        _date(report, identity.timezone)
+        identity.put_into(report)
         file = io.BytesIO()
         report.save_as(file, enforce_file_format=True)
     except Exception as error:  # of many kinds, and their texts may quote the patient
@@ -194,6 +177,18 @@ def _document(evidence: Sequence[Any], content: Any, settings: SrConfig) -> Any:
     )
 
 
+def _date(report: Any, timezone: str) -> None:
+    """The moment of writing, in the zone that the study's dates are in, if the radiographs state one."""
+    now = datetime.now()
+    if timezone:
+        minutes = int(timezone[1:3]) * 60 + int(timezone[3:])
+        zone = dt.timezone(timedelta(minutes=-minutes if timezone[0] == "-" else minutes))
+        now = datetime.now(zone)
+    for event in ("InstanceCreation", "Series", "Content"):
+        setattr(report, f"{event}Date", now.strftime("%Y%m%d"))
+        setattr(report, f"{event}Time", now.strftime("%H%M%S.%f"))
+
+
 def _check_distinct(images: Sequence[Any]) -> None:
     """Two files of one UID are one image to an archive, and a region of it could be on either.
 
@@ -210,28 +205,11 @@ def _check_distinct(images: Sequence[Any]) -> None:
             )
 
 
-def _identity(images: Sequence[Any]) -> dict[str, str]:
-    """Patient and study as the first image has them; a value that breaks its form is left empty.
-
-    Raises:
-        DataError: another image of the study is of another patient.
-    """
-    if len({str(image.get("PatientID", "") or "").strip() for image in images}) > 1:
-        raise DataError(
-            f"the study of image {images[0].filename}: its images name more than one PatientID; mend their headers"
-        )
-    found = {keyword: str(images[0].get(keyword, "") or "").strip() for keyword in _IDENTITY}
-    formed = {key: value if re.fullmatch(_FORMS.get(key, r"(?s).*"), value) else "" for key, value in found.items()}
-    return {
-        key: value for key, value in formed.items() if value or key not in ("IssuerOfPatientID", "StudyDescription")
-    }
-
-
 def _nameless(image: Any) -> pydicom.Dataset:
     """What highdicom is given of an image: it writes names that it doubts to its log."""
     header = pydicom.Dataset()
     for keyword in _REFERENCE:
         setattr(header, keyword, image[keyword].value)
-    for keyword in (*_BLANK, "StudyDate", "StudyTime"):
+    for keyword in BLANK:
         setattr(header, keyword, None)
     return header

@@ -21,6 +21,7 @@ from keras_cwp.explain.heat_maps import heat_maps
 from keras_cwp.explain.overlay import side_by_side
 from keras_cwp.files import new_folder, write_bytes, write_text
 from keras_cwp.prediction.regions import cut_regions
+from keras_cwp.prediction.whole_image import check_whole_images
 from keras_cwp.training.run import ModelContract
 
 INDEX_FILE = "index.csv"
@@ -46,6 +47,8 @@ def explain(
     *,
     method: str,
     class_name: str | None,
+    whole_image: bool = False,
+    note: Callable[[str], None] = lambda _: None,
     refuse: Callable[[DataError, int], None],
     progress: Callable[[int, int], None] = lambda *_: None,
 ) -> int:
@@ -54,8 +57,10 @@ def explain(
     Args:
         network: images [B, image_size, image_size, 1] → logits [B, classes].
         out: a new folder.
-        method: see `gradcam.METHODS`.
+        method: see `heat_maps.METHODS`.
         class_name: the class to explain; None: for each region the most probable one.
+        whole_image: see `whole_image.check_whole_images`.
+        note: gets a line on whole images, and one for each oddity of the radiographs.
         refuse, progress: see `regions.cut_regions`.
 
     Returns:
@@ -63,16 +68,18 @@ def explain(
 
     Raises:
         ModelError: an unknown class or method.
+        DataError: images without a box for a model of regions.
         CwpError: `out` exists and is not empty.
     """
     if class_name is not None and class_name not in contract.classes:
         raise ModelError(f"--class {class_name!r} is not of the model; it has {', '.join(contract.classes)}")
+    check_whole_images(regions, contract, whole_image, note)
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow(_COLUMNS)
     number = 0
     with new_folder(out) as folder:
-        crops = cut_regions(regions, contract, refuse, progress)
+        crops = cut_regions(regions, contract, refuse, progress, note)
         while some := list(islice(crops, _BATCH)):
             for found in _explain_batch(network, contract, some, method, class_name):
                 number += 1

@@ -16,6 +16,7 @@ from keras_cwp.errors import DataError
 from keras_cwp.prediction.predictor import Predictor, check_probabilities, open_predictor
 from keras_cwp.prediction.regions import cut_regions, find_regions
 from keras_cwp.prediction.scored import scores_of
+from keras_cwp.prediction.whole_image import check_whole_images
 from keras_cwp.scores import Scores
 
 _BATCH = 32
@@ -26,6 +27,8 @@ def predict(
     regions: list[Roi],
     *,
     views: int | None = None,
+    whole_image: bool = False,
+    note: Callable[[str], None] = lambda _: None,
     refuse: Callable[[DataError, int], None],
     progress: Callable[[int, int], None] = lambda *_: None,
 ) -> Scores:
@@ -33,18 +36,22 @@ def predict(
 
     Args:
         views: of test-time augmentation; 1: the crop as it is; None: as the model's figures were obtained.
+        whole_image: see `whole_image.check_whole_images`.
+        note: gets a line on whole images, and one for each oddity of the radiographs.
         refuse, progress: see `regions.cut_regions`.
 
     Returns:
         One row a region that could be used. A label that is not the model's is UNKNOWN_LABEL.
 
     Raises:
+        DataError: images without a box for a model of regions; see `whole_image`.
         CwpError: the model's answer is not finite.
     """
     contract = predictor.contract
+    check_whole_images(regions, contract, whole_image, note)
     margin = margin_px(contract.image_size, contract.context)
     policy = load_policy(VIEWS_POLICY)
-    crops = cut_regions(regions, contract, refuse, progress)
+    crops = cut_regions(regions, contract, refuse, progress, note)
     kept: list[Roi] = []
     answers = [np.zeros((0, len(contract.classes)))]
     while some := list(islice(crops, _BATCH)):
@@ -55,7 +62,7 @@ def predict(
     return scores_of(kept, contract.classes, np.concatenate(answers))
 
 
-def predict_table(model: Path, table: Path, images: Path, out: Path) -> Scores:
+def predict_table(model: Path, table: Path, images: Path, out: Path, *, whole_image: bool = False) -> Scores:
     """Score a ROI table and write the Scores CSV.
 
     Raises:
@@ -65,6 +72,7 @@ def predict_table(model: Path, table: Path, images: Path, out: Path) -> Scores:
     def stop(error: DataError, _: int) -> None:
         raise error
 
-    scores = predict(open_predictor(model), find_regions([table], images=images), refuse=stop)
+    regions = find_regions([table], images=images)
+    scores = predict(open_predictor(model), regions, whole_image=whole_image, refuse=stop)
     scores.to_csv(out)
     return scores

@@ -10,25 +10,37 @@ import numpy as np
 from keras_cwp.data.annotations.read import read_rois
 from keras_cwp.data.annotations.roi import Roi
 from keras_cwp.data.crops import crop_roi, margin_px
+from keras_cwp.data.image_files import IMAGE_SUFFIXES
 from keras_cwp.data.plan import place_box
-from keras_cwp.data.radiographs.dicom_file import is_dicom_file
 from keras_cwp.data.radiographs.notes import lines_of
 from keras_cwp.data.radiographs.radiograph import Header, Radiograph, read_radiograph
 from keras_cwp.data.radiographs.spacing import spacing_from
 from keras_cwp.errors import DataError
+from keras_cwp.prediction.folders import image_files
 from keras_cwp.training.run import ModelContract
 
-IMAGE_SUFFIXES = (".png", ".jpg", ".jpeg", ".tif", ".tiff", ".dcm", ".dicom")
 TABLE_SUFFIXES = (".csv", ".tsv", ".json", ".xml")
 
 
-def find_regions(inputs: list[Path], rois: Path | None = None, images: Path | None = None) -> list[Roi]:
+def _stop(error: DataError, _: int) -> None:
+    raise error
+
+
+def find_regions(
+    inputs: list[Path],
+    rois: Path | None = None,
+    images: Path | None = None,
+    refuse: Callable[[DataError, int], None] = _stop,
+    note: Callable[[str], None] = lambda _: None,
+) -> list[Roi]:
     """What to score, each once, in the order named.
 
     Args:
         inputs: images (the whole image is the region), folders (every radiograph in them and below), ROI tables.
         rois: one more ROI table.
         images: folder of the tables' images; None: where the table lies.
+        refuse: gets an error for each image in a folder whose type is not read, and 1; by default it is raised.
+        note: gets a line where a folder holds files that are no images.
 
     Returns:
         Regions; label "" and patient None where nobody stated them.
@@ -42,7 +54,7 @@ def find_regions(inputs: list[Path], rois: Path | None = None, images: Path | No
         if path in tables:
             found += read_rois(path, images or path.parent, to_predict=True)
         else:
-            found += [_whole(file) for file in _image_files(path)]
+            found += [_whole(file) for file in image_files(path, refuse, note)]
     unique = {(roi.roi_id, roi.path): roi for roi in found}
     if not unique:
         raise DataError(f"nothing to score in {', '.join(map(str, inputs))}; looked for {', '.join(IMAGE_SUFFIXES)}")
@@ -131,21 +143,3 @@ def _whole(path: Path) -> Roi:
 
 def _is_table(path: Path) -> bool:
     return path.suffix.lower() in TABLE_SUFFIXES and path.is_file()
-
-
-def _image_files(path: Path) -> list[Path]:
-    if path.is_file():
-        return [path]
-    if not path.is_dir():
-        raise DataError(f"INPUT {path}: no such file or folder")
-    return sorted(file for file in path.rglob("*") if _is_radiograph(file))
-
-
-def _is_radiograph(path: Path) -> bool:
-    if path.name.startswith(".") or not path.is_file():
-        return False
-    if path.suffix.lower() in IMAGE_SUFFIXES:
-        return True
-    if path.suffix and not path.suffix[1:].isdigit():  # PACS exports often have no suffix, or part of a UID as one
-        return False
-    return is_dicom_file(path)

@@ -111,6 +111,9 @@ def _region(finding: Finding) -> Any:
     right, bottom = x + width, y + height
     corners = np.array([[x, y], [right, y], [right, bottom], [x, bottom], [x, y]])
     source = sr.SourceImageForRegion(finding.image.SOPClassUID, finding.image.SOPInstanceUID)
+    # TID 1410 names no code for this item. CID 7551, from which TID 1500 takes the purpose of a group's images, has
+    # this one; highdicom writes it for groups since 0.28, and readers know it.
+    source.ConceptNameCodeSequence = [sr.CodedConcept("121112", "DCM", "Source of Measurement")]
     return sr.ImageRegion(sr.GraphicTypeValues.POLYLINE, corners, source)
 
 

@@ -8,7 +8,6 @@ from string import Template
 from keras_cwp.errors import ServingError
 from keras_cwp.files import write_text
 from keras_cwp.prediction.card import versions
-from keras_cwp.serving.warmup import BATCH_SIZES
 
 _TEMPLATES = Path(__file__).with_name("bundle_files")
 FILES = (
@@ -20,6 +19,7 @@ FILES = (
     "README.md",
 )
 _TEMPLATE_SUFFIX = ".in"
+BATCH_SIZES = (1, 2, 4, 8, 16, 32)  # the allowed batch sizes of batching_parameters.txt
 
 
 def write_bundle_files(folder: Path) -> list[Path]:

@@ -18,7 +18,7 @@ from keras_cwp.prediction.card import model_card
 from keras_cwp.prediction.formats import CARD_FILE, FORMATS, Kind
 from keras_cwp.serving.bundle import check_same_format, free_version
 from keras_cwp.serving.export import negative_class
-from keras_cwp.serving.verify import check_crops
+from keras_cwp.serving.samples import check_crops
 from keras_cwp.training.saved import load_with_contract, one_model_folder
 
 

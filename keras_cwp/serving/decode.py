@@ -9,6 +9,8 @@ import tensorflow as tf
 
 OK = "ok"
 UNREADABLE = "the bytes are not a readable PNG or JPEG image"
+CMYK = "the JPEG has the colours of print (CMYK), which are not read; send it in grey or RGB"
+_CMYK_CHANNELS = 4
 _PNG_HEAD = b"\x89PNG\r\n\x1a\n"
 _PNG_SIDES = 16  # byte offset of IHDR's width and height, big-endian 32 bits each; PNG specification, 11.2.2
 # Pixels that a byte of a file can hold at most, so that a small file cannot claim a large image and keep the
@@ -42,7 +44,25 @@ def decode_grey(image_bytes: Any, max_pixels: int) -> Any:
     )
 
 
-def map_rows(function: Callable[..., Any], rows: tuple[Any, ...], fallback: tuple[Any, ...]) -> tuple[Any, ...]:
+def is_cmyk(image_bytes: Any) -> Any:
+    """Whether a file is a JPEG of four channels, which `decode_grey` refuses: bool [].
+
+    Raises:
+        tf.errors.InvalidArgumentError: a JPEG that is cut short, when the graph runs.
+    """
+    return tf.cond(
+        tf.io.is_jpeg(image_bytes),
+        lambda: tf.equal(tf.io.extract_jpeg_shape(image_bytes)[2], _CMYK_CHANNELS),
+        lambda: tf.constant(False),
+    )
+
+
+def map_rows(
+    function: Callable[..., Any],
+    rows: tuple[Any, ...],
+    fallback: tuple[Any, ...],
+    others: tuple[Callable[..., Any], ...] = (),
+) -> tuple[Any, ...]:
     """Apply a function that may fail to each row; a row that fails gets the fallback, its neighbours their result.
 
     A graph has no `try`; a tf.data pipeline does (ignore_errors), and it may be part of a graph.
@@ -51,6 +71,7 @@ def map_rows(function: Callable[..., Any], rows: tuple[Any, ...], fallback: tupl
         function: one row of each of `rows` → tensors shaped as `fallback`.
         rows: tensors [B, ...]; B may be 0.
         fallback: tensors, the result of a row that fails.
+        others: functions that are tried, in turn, where the ones before failed.
 
     Returns:
         Tensors [B, ...] in the order of the rows.
@@ -60,8 +81,11 @@ def map_rows(function: Callable[..., Any], rows: tuple[Any, ...], fallback: tupl
     failed = tf.data.Dataset.from_tensors(fallback)
 
     def attempt(*row: Any) -> tf.data.Dataset:
-        one = tf.data.Dataset.from_tensors(row).map(function)
-        return one.ignore_errors(log_warning=False).concatenate(failed).take(1)
+        one = tf.data.Dataset.from_tensors(row)
+        result = one.map(function).ignore_errors(log_warning=False)
+        for other in others:
+            result = result.concatenate(one.map(other).ignore_errors(log_warning=False))
+        return result.concatenate(failed).take(1)
 
     results = tf.data.Dataset.from_tensor_slices(filled).interleave(
         attempt, cycle_length=_PARALLEL_ROWS, num_parallel_calls=_PARALLEL_ROWS, deterministic=True

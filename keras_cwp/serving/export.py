@@ -17,14 +17,14 @@ from keras_cwp.files import new_folder, write_text
 from keras_cwp.models.deploy import deploy
 from keras_cwp.prediction.card import CARD_FILE, model_card
 from keras_cwp.serving.bundle import check_same_format, free_version, write_bundle_files
+from keras_cwp.serving.endpoints import ENDPOINTS
 from keras_cwp.serving.signatures import Signatures
 from keras_cwp.serving.verify import verify
-from keras_cwp.serving.warmup import write_warmup
+from keras_cwp.serving.warmup import write_warmup, written_by_tensorflow
 from keras_cwp.training.run import ModelContract
 from keras_cwp.training.saved import load_with_contract, one_model_folder
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]*")
-_METHODS = {"classify": "tensorflow/serving/classify", "regress": "tensorflow/serving/regress"}
 _NEGATIVE_NAMES = ("normal", "negative", "none", "no_finding", "healthy")
 
 
@@ -108,16 +108,19 @@ def negative_class(contract: ModelContract, wanted: str | None) -> str:
 def write_saved_model(network: Any, contract: ModelContract, negative: str, folder: Path) -> None:
     """Write saved_model.pb and variables with all signatures."""
     archive = keras.export.ExportArchive()
-    for name, (function, inputs) in Signatures(network, contract, negative).endpoints().items():
-        archive.add_endpoint(name, function, inputs)
-    archive.write_out(str(folder), verbose=False)
-    _name_methods(folder / "saved_model.pb")
+    signatures = Signatures(network, contract, negative)
+    for endpoint in ENDPOINTS:
+        archive.add_endpoint(endpoint.name, endpoint.answer(signatures), endpoint.inputs(contract))
+    with written_by_tensorflow(folder):
+        archive.write_out(str(folder), verbose=False)
+    name_methods(folder / "saved_model.pb")
 
 
-def _name_methods(path: Path) -> None:
-    """State the classify and regress methods, which Keras calls predict and strict servers ask for."""
+def name_methods(path: Path) -> None:
+    """State the method of each signature: Keras calls all of them predict, and strict servers want the right one."""
     model = saved_model_pb2.SavedModel.FromString(path.read_bytes())
-    for name, method in _METHODS.items():
-        model.meta_graphs[0].signature_def[name].method_name = method
+    for endpoint in ENDPOINTS:
+        if endpoint.name in model.meta_graphs[0].signature_def:
+            model.meta_graphs[0].signature_def[endpoint.name].method_name = f"tensorflow/serving/{endpoint.method}"
     path.write_bytes(model.SerializeToString(deterministic=True))
     (path.parent / "fingerprint.pb").unlink(missing_ok=True)  # of the file as it was before; optional

@@ -11,13 +11,19 @@ from keras_cwp.augment.layer import load_policy
 from keras_cwp.augment.tta import VIEWS_POLICY, mean_probabilities
 from keras_cwp.data.crops import margin_px
 from keras_cwp.data.radiographs.radiograph import DEFAULT_RULES
-from keras_cwp.serving.decode import OK, UNREADABLE, decode_grey, map_rows
-from keras_cwp.serving.resample import Geometry, crop_box, whole_image
+from keras_cwp.serving.decode import CMYK, OK, UNREADABLE, decode_grey, is_cmyk, map_rows
+from keras_cwp.serving.resample import BAD_BOX, Geometry, crop_box, whole_image
 from keras_cwp.training.run import ModelContract
 
 BAD_PIXELS = "a pixel is outside [0, 1] or no number"
+WHOLE_IMAGE = (
+    "the image has no box and is a whole radiograph, but the model was trained on regions; send the region's box to "
+    "roi_bytes (the box of the whole image states that it is meant)"
+)
 _TOLERANCE = 1e-3  # of pixels outside [0, 1]: a client's resampling may overshoot a little
 _NAN = float("nan")
+_NUMBERS = (tf.float32, tf.int64)  # types of tf.Example that numbers come in
+_MISSING = tf.int64.min  # stands for no number among whole ones
 
 Answer = dict[str, Any]
 
@@ -45,27 +51,9 @@ class Signatures:
         numbers = tf.TensorSpec([None], tf.float32)
         crops = tf.TensorSpec([None, self.geometry.side, self.geometry.side, 1], tf.float32)
         images = tf.TensorSpec([None, size, size, 1], tf.float32)
-        self._score = _traced(
-            lambda pixels: tf.nn.softmax(tf.cast(network(pixels, training=False), tf.float32)), images
-        )
+        self._score = _traced(lambda pixels: _softmax(network, pixels), images)
         self._answer = _traced(self._of_views, crops, texts)
         self._read = _traced(self._crop_rows, texts, tf.TensorSpec([None, 4], tf.float32), numbers)
-
-    def endpoints(self) -> dict[str, tuple[Callable[..., Answer], list[tf.TensorSpec]]]:
-        """Name: (function, its inputs); serving_default comes first."""
-        side = self.contract.image_size
-        images = tf.TensorSpec([None], tf.string, name="image_bytes")
-        boxes = tf.TensorSpec([None, 4], tf.float32, name="box")
-        spacing = [tf.TensorSpec([None], tf.float32, name="spacing_mm")] if self.contract.spacing_mm else []
-        pixels = tf.TensorSpec([None, side, side, 1], tf.float32, name="pixels")
-        examples = tf.TensorSpec([None], tf.string, name="inputs")
-        return {
-            "serving_default": (self.from_bytes, [images]),
-            "roi_bytes": (self.from_roi, [images, boxes, *spacing]),
-            "pixels": (self.from_pixels, [pixels]),
-            "classify": (self.classify, [examples]),
-            "regress": (self.regress, [examples]),
-        }
 
     def from_bytes(self, image_bytes: Any) -> Answer:
         """PNG or JPEG files string [B], each of them one ROI from edge to edge."""
@@ -76,13 +64,19 @@ class Signatures:
         """PNG or JPEG radiographs string [B] and the ROI in each.
 
         Args:
-            box: float32 [B, 4]; x, y, width, height in pixels, 0-based, end-exclusive.
+            box: float32 [B, 4]; x, y, width, height in pixels, 0-based, end-exclusive. Four NaN are no box: the whole
+                image, which a model that was trained on regions refuses.
             spacing_mm: float32 [B]; pixel spacing of each radiograph, 0 or NaN where it is unknown. Only a model
                 that was trained at one spacing takes it: then the box says where the region is, not how large.
         """
-        stated = tf.where(tf.math.is_nan(box), float("inf"), box)  # NaN would mean the whole image below
+        unstated = tf.reduce_all(tf.math.is_nan(box), axis=1)
+        # A box of NaN means the whole image below; infinite numbers are no box.
+        whole = unstated & (not self.contract.of_regions)
+        stated = tf.where(tf.math.is_nan(box) & ~whole[:, None], float("inf"), box)
         spacing = tf.fill(tf.shape(image_bytes), _NAN) if spacing_mm is None else spacing_mm
-        return self._answer(*self._read(image_bytes, stated, spacing))
+        crops, status = self._read(image_bytes, stated, spacing)
+        refused = unstated & ~whole & tf.equal(status, BAD_BOX)
+        return self._answer(crops, tf.where(refused, WHOLE_IMAGE, status))
 
     def from_pixels(self, pixels: Any) -> Answer:
         """Crops float32 [B, image_size, image_size, 1] in [0, 1], bone bright; each in this one view."""
@@ -101,25 +95,31 @@ class Signatures:
         return {"outputs": 1 - probabilities[:, self.negative]}
 
     def _from_examples(self, inputs: Any) -> Answer:
-        features = {
-            "image_bytes": tf.io.FixedLenFeature([], tf.string, ""),
-            "box": tf.io.FixedLenFeature([4], tf.float32, [_NAN] * 4),
-            "spacing_mm": tf.io.FixedLenFeature([], tf.float32, _NAN),
-        }
-        parsed = tf.io.parse_example(inputs, features)
-        return self._answer(*self._read(parsed["image_bytes"], parsed["box"], parsed["spacing_mm"]))
+        parsers = [_parser(box, spacing) for box in _NUMBERS for spacing in _NUMBERS]
+        nothing = (tf.constant(""), tf.fill([4], _NAN), tf.constant(_NAN))
+        images, box, spacing = map_rows(parsers[0], (inputs,), nothing, tuple(parsers[1:]))
+        without = tf.reduce_all(tf.math.is_nan(box), axis=1)
+        return self._answer(*self._read(images, box, tf.where(without, _NAN, spacing)))
 
     def _crop_rows(self, image_bytes: Any, box: Any, spacing_mm: Any) -> tuple[Any, Any]:
         """Crops float32 [B, side, side, 1], context kept, and status string [B]; a box of NaN is the whole image."""
         field_mm = self.geometry.image_size * (self.contract.spacing_mm or _NAN)
 
-        def read(content: Any, region: Any, spacing: Any) -> tuple[Any, Any]:
+        blank = tf.zeros([self.geometry.side, self.geometry.side, 1])
+
+        def crop(content: Any, region: Any, spacing: Any) -> tuple[Any, Any]:
             grey = decode_grey(content, DEFAULT_RULES.max_pixels)
             whole = tf.reduce_all(tf.math.is_nan(region))
-            side = tf.where(~whole & (spacing > 0), field_mm / spacing, _NAN)
-            return crop_box(grey, tf.where(whole, whole_image(grey), region), self.geometry, side)
+            side = tf.where(spacing > 0, field_mm / spacing, _NAN)
+            pixels, status = crop_box(grey, tf.where(whole, whole_image(grey), region), self.geometry, side)
+            too_large = whole & (tf.size(grey, tf.int64) >= film_pixels(self.contract))
+            return pixels, tf.where(too_large, WHOLE_IMAGE, status)
 
-        fallback = (tf.zeros([self.geometry.side, self.geometry.side, 1]), tf.constant(UNREADABLE))
+        def read(content: Any, region: Any, spacing: Any) -> tuple[Any, Any]:
+            refused = blank, tf.constant(CMYK)
+            return tf.cond(is_cmyk(content), lambda: refused, lambda: crop(content, region, spacing))
+
+        fallback = (blank, tf.constant(UNREADABLE))
         return map_rows(read, (image_bytes, box, spacing_mm), fallback)
 
     def _of_views(self, crops: Any, status: Any) -> Answer:
@@ -137,6 +137,48 @@ class Signatures:
             "classes": tf.tile(names[None], [tf.shape(status)[0], 1]),
             "status": status,
         }
+
+
+def film_pixels(contract: ModelContract) -> int:
+    """Pixels from which on an image without a box is taken for a whole radiograph, half of a small training one."""
+    if not contract.of_regions or contract.film_px is None:
+        return DEFAULT_RULES.max_pixels + 1
+    return max(1, contract.film_px // 2)
+
+
+def _parser(box: Any, spacing: Any) -> Callable[..., Any]:
+    """What reads one tf.Example whose box and spacing are of these types; it fails on others."""
+    features = {
+        "image_bytes": tf.io.FixedLenFeature([], tf.string, ""),
+        "box": _optional([4], box),
+        "spacing_mm": _optional([1], spacing),
+    }
+
+    def parse(content: Any) -> tuple[Any, Any, Any]:
+        found = tf.io.parse_single_example(content, features)
+        region, side = (_of_optional(found[name], length) for name, length in (("box", 4), ("spacing_mm", 1)))
+        return found["image_bytes"], region, side[0]
+
+    return parse
+
+
+def _optional(shape: list[int], dtype: Any) -> Any:
+    missing = _NAN if dtype == tf.float32 else _MISSING
+    return tf.io.FixedLenFeature(shape, dtype, [missing] * shape[0])
+
+
+def _of_optional(value: Any, length: int) -> Any:
+    """float32 [length]; NaN where nothing was stated."""
+    if value.dtype == tf.float32:
+        return value
+    return tf.where(tf.equal(value, _MISSING), tf.fill([length], _NAN), tf.cast(value, tf.float32))
+
+
+def _softmax(network: Any, pixels: Any) -> Any:
+    """Probabilities float32 [B, classes]; B may be 0, which convolutions do not take."""
+    rows = tf.shape(pixels)[0]
+    filled = tf.pad(pixels, [[0, tf.cast(rows == 0, tf.int32)], [0, 0], [0, 0], [0, 0]])
+    return tf.nn.softmax(tf.cast(network(filled, training=False), tf.float32))[:rows]
 
 
 def _blanked(pixels: Any, status: Any) -> Any:

@@ -88,7 +88,7 @@ def train_network(
         )
     epoch_end.set_model(trainee)
     epoch_end.restore_best()
-    _save(network, data, config.evaluate.tta, folder)
+    _save(network, data, train, config.evaluate.tta, folder)
     return network
 
 
@@ -149,7 +149,18 @@ def class_weights(labels: np.ndarray, classes: int, rule: str) -> np.ndarray:
     return np.divide(len(labels) / np.count_nonzero(counts), counts, out=np.zeros(classes), where=counts > 0)
 
 
-def _save(network: keras.Model, data: PreparedData, views: int, folder: Path) -> None:
+def seen_of_radiographs(data: PreparedData, rows: np.ndarray) -> tuple[tuple[float, float, float], int]:
+    """`region_share` and `film_px` of `ModelContract`, over the regions `rows`."""
+    regions, films = (
+        data.manifest.numbers(prefix + "width")[rows] * data.manifest.numbers(prefix + "height")[rows]
+        for prefix in ("", "image_")
+    )
+    low, middle, high = np.quantile(regions / films, (0.05, 0.5, 0.95)).tolist()
+    return (low, middle, high), int(np.quantile(films, 0.05))
+
+
+def _save(network: keras.Model, data: PreparedData, train: np.ndarray, views: int, folder: Path) -> None:
+    share, film_px = seen_of_radiographs(data, train)
     contract = ModelContract(
         classes=data.classes,
         image_size=data.image_size,
@@ -158,6 +169,8 @@ def _save(network: keras.Model, data: PreparedData, views: int, folder: Path) ->
         spacing_mm=data.meta["spacing_mm"],
         data_hash=data.content_hash,
         views=views,
+        region_share=share,
+        film_px=film_px,
     )
     contract.write(folder)
     save_network(network, folder)

@@ -13,6 +13,7 @@ from keras_cwp.files import write_text
 from keras_cwp.scores import Scores
 
 _FOLD = "fold_"  # begins the name of a fold's folder
+WHOLE_SHARE = 0.8  # of a radiograph's area: a region that covers as much counts as the whole of it
 
 
 @dataclass(frozen=True)
@@ -27,6 +28,9 @@ class ModelContract:
         spacing_mm: pixel spacing that radiographs were resampled to before cropping; None: their own.
         data_hash: content hash of the data set that the model was trained on.
         views: of test-time augmentation that the run's figures were obtained with; 1: the crop alone.
+        region_share: share of a radiograph's area that a training region covered, its 5 %, 50 % and 95 % quantiles;
+            None in runs of versions that did not keep it.
+        film_px: pixels of a training radiograph, the 5 % quantile; None as above.
     """
 
     classes: tuple[str, ...]
@@ -36,6 +40,13 @@ class ModelContract:
     spacing_mm: float | None
     data_hash: str
     views: int = 1
+    region_share: tuple[float, float, float] | None = None
+    film_px: int | None = None
+
+    @property
+    def of_regions(self) -> bool:
+        """Whether training saw regions alone: nearly none of them was a whole radiograph."""
+        return self.region_share is not None and self.region_share[-1] < WHOLE_SHARE
 
     def write(self, folder: Path) -> None:
         """Write model.json into `folder`."""
@@ -51,7 +62,8 @@ class ModelContract:
         path = folder / "model.json"
         try:
             tree = json.loads(path.read_text(encoding="utf-8"))
-            return cls(**tree | {"classes": tuple(tree["classes"])})
+            share = tree.get("region_share")
+            return cls(**tree | {"classes": tuple(tree["classes"]), "region_share": share and tuple(share)})
         except OSError as error:
             raise RunError(f"{path}: {error.strerror}; it stands beside every model that fit or cv wrote") from None
         except (ValueError, TypeError, KeyError) as error:

@@ -9,7 +9,7 @@ from scipy import ndimage
 
 from keras_cwp.augment.apply import apply_geometry
 from keras_cwp.augment.draw import draw_factors
-from keras_cwp.augment.geometry import central_slice, matrices, skipped_sigma
+from keras_cwp.augment.geometry import central_slice, matrices, motion_of, skipped_sigma
 from keras_cwp.augment.policy import load_policy
 from keras_cwp.augment.sampling import sample, smooth_field, view_places
 
@@ -27,7 +27,7 @@ def draw_of(**factors: object) -> dict[str, tf.Tensor]:
 
 
 def view(crops: np.ndarray, **factors: object) -> np.ndarray:
-    matrix = matrices(draw_of(**factors), tf.constant(len(crops)), SIDE, MARGIN, keep=0)
+    matrix = matrices(motion_of(draw_of(**factors), tf.constant(len(crops)), SIDE), MARGIN, keep=0)
     return sample(tf.constant(crops), *view_places(matrix, SIDE, SIDE)).numpy()
 
 
@@ -109,7 +109,7 @@ def test_within_the_margin_no_border_is_invented() -> None:
     for name in ("light", "paper"):
         policy = load_policy(name)
         draw = draw_factors(policy, 3000, tf.constant([1, 1], tf.int64))
-        x, y = view_places(matrices(draw, tf.constant(3000), side, margin, policy.keep), side, side)
+        x, y = view_places(matrices(motion_of(draw, tf.constant(3000), side), margin, policy.keep), side, side)
         for place in (x, y):
             assert float(tf.reduce_min(place)) > -0.51
             assert float(tf.reduce_max(place)) < side + 2 * margin - 0.49
@@ -121,7 +121,7 @@ def test_the_disc_of_the_roi_stays_in_view(margin: int) -> None:
     ranges = {"rotation_deg": [-180, 180], "zoom": [0.8, 1.25], "shift": [-0.5, 0.5], "flip_x": None}
     policy = load_policy({"operations": {name: {"range": r} if r else {} for name, r in ranges.items()}, "keep": keep})
     draw = draw_factors(policy, 2000, tf.constant([1, 2], tf.int64))
-    forward = np.linalg.inv(matrices(draw, tf.constant(2000), side, margin, keep).numpy())
+    forward = np.linalg.inv(matrices(motion_of(draw, tf.constant(2000), side), margin, keep).numpy())
     angle = np.linspace(0, 2 * np.pi, 64)
     radius = keep * side / 2
     circle = np.stack([np.cos(angle) * radius, np.sin(angle) * radius, np.zeros(64)]) + np.array(
@@ -134,7 +134,7 @@ def test_the_disc_of_the_roi_stays_in_view(margin: int) -> None:
 
 def test_a_shift_that_fits_is_not_reduced() -> None:
     draw = draw_of(shift=[[0.1, -0.05]])
-    matrix = matrices(draw, tf.constant(1), 100, 25, keep=0.8).numpy()
+    matrix = matrices(motion_of(draw, tf.constant(1), 100), 25, keep=0.8).numpy()
     np.testing.assert_allclose(matrix[0], [[1, 0, 15], [0, 1, 30], [0, 0, 1]], atol=1e-4)
 
 
@@ -144,7 +144,7 @@ def test_one_resampling_keeps_more_detail_than_a_chain(crops: np.ndarray) -> Non
     at_once = view(noise, rotation_deg=[10.0] * 3, zoom=[1.1] * 3, shift=[[0.03, 0.02]] * 3)
     chain = noise
     for factors in ({"rotation_deg": [10.0] * 3}, {"zoom": [1.1] * 3}, {"shift": [[0.03, 0.02]] * 3}):
-        matrix = matrices(draw_of(**factors), tf.constant(3), noise.shape[1], 0, keep=0)
+        matrix = matrices(motion_of(draw_of(**factors), tf.constant(3), noise.shape[1]), 0, keep=0)
         chain = sample(tf.constant(chain), *view_places(matrix, noise.shape[1], noise.shape[1])).numpy()
     chain = central_slice(chain, SIDE, MARGIN)
     energy = [np.mean(np.diff(images, axis=1) ** 2) for images in (at_once, np.asarray(chain))]
@@ -165,5 +165,5 @@ def test_antialiasing_takes_out_what_a_smaller_view_cannot_show() -> None:
 
 
 def test_antialiasing_leaves_what_is_magnified() -> None:
-    matrix = matrices(draw_of(zoom=[1.0, 1.3, 0.5], rotation_deg=[30.0] * 3), tf.constant(3), SIDE, MARGIN)
+    matrix = matrices(motion_of(draw_of(zoom=[1.0, 1.3, 0.5], rotation_deg=[30.0] * 3), tf.constant(3), SIDE), MARGIN)
     np.testing.assert_allclose(skipped_sigma(matrix), [0, 0, np.sqrt(3) / 2], atol=2e-3)

@@ -8,7 +8,7 @@ import keras
 import numpy as np
 import pytest
 import tensorflow as tf
-from tests.contract import check_layer
+from support.layer_contract import check_layer
 
 from keras_cwp.augment.layer import Augment, MagnitudeRamp, load_policy, ramp
 from keras_cwp.augment.policy import policy_names

@@ -7,6 +7,7 @@ import hashlib
 import json
 import pathlib
 import shutil
+import sys
 from concurrent.futures import ThreadPoolExecutor
 from concurrent.futures import TimeoutError as NotYet
 from pathlib import Path
@@ -46,7 +47,12 @@ def test_dataset_json(good_table, images, tmp_path):
     meta = json.loads((tmp_path / "data" / "dataset.json").read_text())
     assert meta["classes"] == ["normal", "sick"]
     assert (meta["image_size"], meta["crop_size"], meta["context"], meta["dtype"]) == (32, 48, 0.25, "uint8")
-    assert meta["counts"] == {"rois": 6, "images": 5, "patients": 4}
+    assert meta["counts"] == {
+        "rois": 6,
+        "images": 5,
+        "patients": 4,
+        "classes": {"normal": {"rois": 3, "patients": 3}, "sick": {"rois": 3, "patients": 2}},
+    }
     assert meta["crops_sha256"] == hashlib.sha256((tmp_path / "data" / "crops.npy").read_bytes()).hexdigest()
 
 
@@ -288,6 +294,33 @@ def test_disk_that_is_full_under_the_crops(good_table, images, tmp_path, monkeyp
     assert {entry.name for entry in tmp_path.iterdir()} == before
 
 
+@pytest.mark.skipif(sys.platform == "win32", reason="limits of a process are of POSIX")
+@pytest.mark.parametrize("name", ["crops.npy", "manifest.csv", "dataset.json"])
+@pytest.mark.parametrize("cached", [False, True])
+def test_every_file_may_meet_a_disk_that_takes_no_more(name, cached, good_table, images, tmp_path, monkeypatch):
+    """The system refuses to write beyond the middle of the file, as a quota or a full disk would."""
+    monkeypatch.setenv("KERAS_CWP_CACHE", str(tmp_path / "cache"))
+    config = CONFIG if name == "crops.npy" else DataConfig(image_size=32, context=0)
+    out = tmp_path / "data"
+    whole = prepare(good_table, images, tmp_path / "whole", config).path
+    sizes = {path.name: path.stat().st_size for path in whole.iterdir()}
+    if name != "crops.npy":  # the crops come first, and shall not be what the limit stops
+        sizes["crops.npy"] = 0
+        monkeypatch.setattr(crop_file.CropWriter, "put", lambda *_: None)
+    resource = pytest.importorskip("resource")
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    allowed = max([size for other, size in sizes.items() if size < sizes[name]], default=0)
+    resource.setrlimit(resource.RLIMIT_FSIZE, ((allowed + sizes[name]) // 2, limits[1]))
+    try:
+        with pytest.raises(CwpError, match=r"cannot write .*: File too large$"):
+            prepare_cached(good_table, images, config) if cached else prepare(good_table, images, out, config)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+    assert not out.exists()
+    assert not [entry for entry in tmp_path.rglob("*") if "preparing" in entry.name or ".lock" in entry.name]
+    assert not cached or list((tmp_path / "cache").iterdir()) == []
+
+
 def test_scale_of_a_stretched_box(table, images, tmp_path):
     path = table("a.png,P1,x,0,0,16,8", "b.png,P2,y,2,2,10,20")
     stretched = prepare(path, images, tmp_path / "data", DataConfig(image_size=32, square="stretch")).manifest
@@ -320,7 +353,11 @@ def test_cache_knows_other_pixels_and_other_settings(good_table, images, tmp_pat
 def test_real_radiographs(shared, tmp_path):
     folder = shared / "data" / "cwp_sim"
     data = prepare(folder / "rois.csv", folder / "images", tmp_path / "data", DataConfig(image_size=64))
-    assert data.meta["counts"] == {"rois": 187, "images": 69, "patients": 52}
+    counts = data.meta["counts"]
+    assert (counts["rois"], counts["images"], counts["patients"]) == (187, 69, 52)
+    assert {name: n["rois"] for name, n in counts["classes"].items()} == {
+        "large_opacity": 33, "normal": 53, "small_opacities": 101
+    }  # fmt: skip
     assert np.bincount(data.labels).tolist() == [33, 53, 101]  # large_opacity, normal, small_opacities
 
 

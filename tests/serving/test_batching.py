@@ -14,11 +14,10 @@ import numpy as np
 import pytest
 
 from keras_cwp.errors import ServingError
-from keras_cwp.serving.bundle import write_bundle_files
+from keras_cwp.serving.bundle import BATCH_SIZES, write_bundle_files
 from keras_cwp.serving.server.batching import Arrays, Batcher, overdue, result_within
 from keras_cwp.serving.server.parameters import UNSTATED, BatchingParameters, read_parameters
 from keras_cwp.serving.server.status import Code, Refused
-from keras_cwp.serving.warmup import BATCH_SIZES
 
 SMALL = BatchingParameters(8, 20_000, 4, 1, (1, 2, 4, 8))
 

@@ -22,13 +22,13 @@ from keras_cwp.config import Config
 from keras_cwp.data.crops import crop_roi
 from keras_cwp.errors import CwpError, RunError, ServingError
 from keras_cwp.serving import export as exporting
-from keras_cwp.serving.bundle import FILES, write_bundle_files
+from keras_cwp.serving.bundle import BATCH_SIZES, FILES, write_bundle_files
 from keras_cwp.serving.decode import OK, UNREADABLE
 from keras_cwp.serving.export import Exported, export
 from keras_cwp.serving.resample import BAD_BOX
 from keras_cwp.serving.signatures import BAD_PIXELS
 from keras_cwp.serving.verify import verify
-from keras_cwp.serving.warmup import BATCH_SIZES, WARMUP_FILE
+from keras_cwp.serving.warmup import WARMUP_FILE
 from keras_cwp.training.run import ModelContract
 from keras_cwp.training.saved import load_network, load_with_contract
 

@@ -13,6 +13,7 @@ from keras_cwp.augment.layer import load_policy
 from keras_cwp.augment.tta import VIEWS_POLICY, mean_probabilities
 from keras_cwp.data.crops import crop_roi
 from keras_cwp.serving.decode import OK
+from keras_cwp.serving.endpoints import ENDPOINTS
 from keras_cwp.serving.signatures import Signatures
 from keras_cwp.training.run import ModelContract
 
@@ -111,11 +112,10 @@ def test_without_a_spacing_the_box_counts(unknown: float) -> None:
 
 
 def test_only_a_model_of_one_spacing_asks_for_it() -> None:
-    names = {key: [spec.name for spec in inputs] for key, (_, inputs) in signatures(0.4).endpoints().items()}
-    assert names["roi_bytes"] == ["image_bytes", "box", "spacing_mm"]
-    plain = signatures().endpoints()
-    assert [spec.name for spec in plain["roi_bytes"][1]] == ["image_bytes", "box"]
-    assert next(iter(plain)) == "serving_default"
+    assert ENDPOINTS[0].name == "serving_default"
+    (roi,) = [endpoint for endpoint in ENDPOINTS if endpoint.name == "roi_bytes"]
+    names = {spacing: [spec.name for spec in roi.inputs(signatures(spacing).contract)] for spacing in (None, 0.4)}
+    assert names == {None: ["image_bytes", "box"], 0.4: ["image_bytes", "box", "spacing_mm"]}
 
 
 def test_stretch_and_pad_are_different_crops_of_an_oblong_box() -> None:

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
-from keras_cwp.serving.export import _name_methods
+from keras_cwp.serving.export import name_methods
 from keras_cwp.serving.warmup import WARMUP_FILE
 
 CLASSES = ("normal", "opacity")
@@ -34,7 +34,7 @@ def write_stub(folder: Path, version: int, warmup: bytes | None = None) -> Path:
     module = tf.Module()
     module.offset = tf.Variable(version * PER_VERSION)
     tf.saved_model.save(module, str(beside), signatures=_signatures(module))
-    _name_methods(beside / "saved_model.pb")
+    name_methods(beside / "saved_model.pb")
     if warmup is not None:
         (beside / WARMUP_FILE).parent.mkdir()
         with tf.io.TFRecordWriter(str(beside / WARMUP_FILE)) as writer:

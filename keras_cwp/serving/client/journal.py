@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 from collections.abc import Iterable
 from pathlib import Path
@@ -35,31 +36,42 @@ class Journal:
         try:
             self.path.parent.mkdir(parents=True, exist_ok=True)
             self._file = open(self.path, "w", encoding="utf-8")  # noqa: SIM115 - open as long as the journal is
-            self._file.write("".join(json.dumps(line) + "\n" for line in [model, *kept]))
-            self._file.flush()
         except OSError as error:
-            raise CwpError(f"cannot write {self.path}: {error.strerror}") from None
+            raise self._cannot(error) from None
+        self._write([model, *kept])
 
     def add(self, rows: Iterable[tuple[Roi, np.ndarray]], classes: tuple[str, ...]) -> None:
         """Note regions that were scored.
 
         Raises:
             ServingError: other classes than before.
+            CwpError: they cannot be written.
         """
         if self.classes not in ((), classes):
             raise ServingError(f"the server's classes were {list(self.classes)}, now they are {list(classes)}")
         self.classes = classes
+        lines = []
         for roi, probabilities in rows:
             self.found[key_of(roi)] = probabilities
-            line = {"key": key_of(roi), "classes": classes, "probabilities": probabilities.tolist()}
-            self._file.write(json.dumps(line) + "\n")
-        self._file.flush()
+            lines.append({"key": key_of(roi), "classes": classes, "probabilities": probabilities.tolist()})
+        self._write(lines)
 
     def close(self, done: bool) -> None:
         """Close the file, and remove it when the table is written."""
-        self._file.close()
+        with contextlib.suppress(OSError):  # of a full disk, which was said when it was written to
+            self._file.close()
         if done:
             self.path.unlink(missing_ok=True)
+
+    def _write(self, lines: list[Any]) -> None:
+        try:
+            self._file.write("".join(json.dumps(line) + "\n" for line in lines))
+            self._file.flush()
+        except OSError as error:
+            raise self._cannot(error) from None
+
+    def _cannot(self, error: OSError) -> CwpError:
+        return CwpError(f"cannot write {self.path}: {error.strerror}")
 
     def _read(self, model: dict[str, Any]) -> list[dict[str, Any]]:
         """The rows that an earlier run left; a last line that it did not finish is left out."""

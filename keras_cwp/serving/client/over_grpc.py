@@ -10,6 +10,7 @@ import numpy as np
 
 from keras_cwp.errors import ServingError
 from keras_cwp.serving.client.address import Address, Credentials
+from keras_cwp.serving.client.tls import hint
 from keras_cwp.serving.client.transport import SIGNATURE, Reply, Row, Served, UnavailableError
 from keras_cwp.serving.wire import message
 
@@ -89,6 +90,8 @@ class GrpcTransport:
         except grpc.RpcError as error:
             code, details = error.code(), (error.details() or "")[:300]
             said = f"{self._address}: {code.name}: {details}"
+            if code is grpc.StatusCode.UNAVAILABLE and (advice := hint(self._address)):
+                raise ServingError(f"{self._address}: {advice}") from None
             raise (UnavailableError if code is grpc.StatusCode.UNAVAILABLE else ServingError)(said) from None
 
 

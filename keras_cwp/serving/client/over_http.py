@@ -13,6 +13,7 @@ import numpy as np
 
 from keras_cwp.errors import ServingError
 from keras_cwp.serving.client.address import Address, Credentials
+from keras_cwp.serving.client.tls import hint
 from keras_cwp.serving.client.transport import SIGNATURE, Reply, Row, Served, UnavailableError
 
 _MAX_REPLY = 64 * 2**20  # bytes
@@ -90,9 +91,13 @@ class HttpTransport:
             raise ServingError(f"{self._address}: no answer within {self._timeout_s:g} s") from None
         except ssl.SSLError as error:
             connection.close()
-            raise ServingError(f"{self._address}: TLS: {error.reason or error}; see --tls-ca") from None
+            raise ServingError(
+                f"{self._address}: TLS: {hint(self._address) or f'{error.reason}; see --tls-ca'}"
+            ) from None
         except (OSError, http.client.HTTPException) as error:
             connection.close()
+            if not isinstance(error, ConnectionRefusedError) and (advice := hint(self._address)):
+                raise ServingError(f"{self._address}: {advice}") from None
             raise UnavailableError(f"{self._address}: {_said(error)}") from None
 
     def _connection(self) -> http.client.HTTPConnection:

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import islice
 from pathlib import Path
 
 import numpy as np
 
 from keras_cwp.data.annotations.roi import Roi
+from keras_cwp.data.radiographs.notes import lines_of
 from keras_cwp.data.radiographs.radiograph import read_radiograph
 from keras_cwp.errors import CwpError, DataError, ServingError
 from keras_cwp.prediction.scored import scores_of
@@ -20,7 +21,7 @@ from keras_cwp.serving.client.journal import Journal, key_of
 from keras_cwp.serving.client.over_grpc import GrpcTransport
 from keras_cwp.serving.client.over_http import HttpTransport
 from keras_cwp.serving.client.rows import row_of
-from keras_cwp.serving.client.transport import OK, Reply, Retries, Row, Served, Transport
+from keras_cwp.serving.client.transport import BAD_BOX, NO_BOX, OK, Reply, Retries, Row, Served, Transport
 
 _ROWS = 8  # of a request
 _BYTES = 8 * 2**20  # of a request, unless one row has more
@@ -48,6 +49,38 @@ class _Outcome:
     rows: list[tuple[Roi, Reply]] = field(default_factory=list)
     lost: list[tuple[DataError, int]] = field(default_factory=list)
     regions: int = 0
+    scored_whole: int = 0
+    said: dict[str, tuple[str, ...]] = field(default_factory=dict)  # notes on radiographs, by image
+
+
+@dataclass(frozen=True)
+class _Asked:
+    """A server, and how it is asked; see `score`."""
+
+    transport: Transport
+    served: Served
+    pace: Pace
+    whole_image: bool
+
+    def replies(self, rows: list[Row]) -> list[Reply]:
+        """One a row, after retries."""
+        return self.pace.retries.call(lambda: self.transport.ask(rows, self.served))
+
+    def replies_of(self, request: list[tuple[Roi, Row]], outcome: _Outcome) -> list[Reply]:
+        """The same; a region without a box is sent without one, so that the server can refuse it.
+
+        Bundles of older versions know no missing box. They call it bad and are asked again for the whole image.
+        """
+        unstated = [roi.box is None and not self.whole_image for roi, _ in request]
+        sent = [replace(row, box=NO_BOX) if bare else row for (_, row), bare in zip(request, unstated, strict=True)]
+        replies = self.replies(sent)
+        old = [place for place, bare in enumerate(unstated) if bare and replies[place].status == BAD_BOX]
+        if old:
+            again = self.replies([request[place][1] for place in old])
+            for place, reply in zip(old, again, strict=True):
+                replies[place] = reply
+            outcome.scored_whole += len(old)
+        return replies
 
 
 def open_transport(address: Address, credentials: Credentials, timeout_s: float) -> Transport:
@@ -64,6 +97,8 @@ def score(
     out: Path,
     *,
     pace: Pace,
+    whole_image: bool = False,
+    note: Callable[[str], None] = lambda _: None,
     refuse: Callable[[DataError, int], None],
     progress: Callable[[int, int], None] = lambda *_: None,
 ) -> Scores:
@@ -72,6 +107,9 @@ def score(
     Args:
         served: what the transport described; all rows come from its version.
         out: the CSV; out.part holds what is scored until all is.
+        whole_image: regions without a box are meant to be whole images; else a server whose model was trained on
+            regions refuses them, one by one.
+        note: gets a line where an older bundle scored images without a box, and one for each oddity of the radiographs.
         refuse: gets the error and the number of regions lost to it.
         progress: gets regions done and in all.
 
@@ -89,12 +127,20 @@ def score(
         left = [roi for roi in regions if key_of(roi) not in journal.found]
         finished = len(regions) - len(left)
         progress(finished, len(regions))
-        for outcome in _outcomes(transport, served, left, pace):
+        scored_whole = 0
+        said: dict[str, tuple[str, ...]] = {}
+        for outcome in _outcomes(_Asked(transport, served, pace, whole_image), left):
             _note(outcome, journal, refuse)
+            scored_whole += outcome.scored_whole
+            said |= outcome.said
             finished += outcome.regions
             progress(finished, len(regions))
         if not journal.found:
             raise CwpError(f"none of {len(regions)} regions could be scored; {out} was not written")
+        for line in lines_of(said):
+            note(line)
+        if scored_whole:
+            note(f"images without a box: {scored_whole}; the bundle is of an older version, which scores them whole")
         table = _table(regions, journal)
         table.to_csv(out)
         done = True
@@ -103,15 +149,15 @@ def score(
         journal.close(done)
 
 
-def _outcomes(transport: Transport, served: Served, regions: list[Roi], pace: Pace) -> Iterator[_Outcome]:
+def _outcomes(asked: _Asked, regions: list[Roi]) -> Iterator[_Outcome]:
     """Outcomes as they come; no more pieces are read ahead than are asked at once."""
     pieces = iter(_pieces(regions))
-    with ThreadPoolExecutor(pace.requests, "client") as pool:
+    with ThreadPoolExecutor(asked.pace.requests, "client") as pool:
 
         def start(count: int) -> set[Future[_Outcome]]:
-            return {pool.submit(_do, transport, served, piece, pace) for piece in islice(pieces, count)}
+            return {pool.submit(_do, asked, piece) for piece in islice(pieces, count)}
 
-        running = start(pace.requests)
+        running = start(asked.pace.requests)
         try:
             while running:
                 ended, running = wait(running, return_when=FIRST_COMPLETED)
@@ -138,11 +184,10 @@ def _pieces(regions: list[Roi]) -> Iterator[list[tuple[Path, list[Roi]]]]:
         yield piece
 
 
-def _do(transport: Transport, served: Served, piece: list[tuple[Path, list[Roi]]], pace: Pace) -> _Outcome:
+def _do(asked: _Asked, piece: list[tuple[Path, list[Roi]]]) -> _Outcome:
     outcome = _Outcome(regions=sum(len(rois) for _, rois in piece))
-    for request in _requests(_rows(piece, "spacing_mm" in served.inputs, outcome)):
-        rows = [row for _, row in request]
-        replies = pace.retries.call(lambda rows=rows: transport.ask(rows, served))  # type: ignore[misc]
+    for request in _requests(_rows(piece, "spacing_mm" in asked.served.inputs, outcome)):
+        replies = asked.replies_of(request, outcome)
         outcome.rows += [(roi, reply) for (roi, _), reply in zip(request, replies, strict=True)]
     return outcome
 
@@ -151,6 +196,7 @@ def _rows(piece: list[tuple[Path, list[Roi]]], takes_spacing: bool, outcome: _Ou
     for path, rois in piece:
         try:
             radiograph = read_radiograph(path)
+            outcome.said[rois[0].image] = radiograph.notes
         except DataError as error:
             outcome.lost.append((error, len(rois)))
             continue

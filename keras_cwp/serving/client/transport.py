@@ -9,11 +9,14 @@ from dataclasses import dataclass
 from typing import Protocol, TypeVar
 
 import numpy as np
+from tenacity import Retrying, retry_if_exception_type, stop_after_attempt, wait_exponential
 
 from keras_cwp.errors import ServingError
 
 SIGNATURE = "roi_bytes"
 OK = "ok"  # as serving/decode.py has it, which imports TensorFlow
+BAD_BOX = "the box has no area on the image"  # as serving/resample.py
+NO_BOX = (float("nan"),) * 4
 _T = TypeVar("_T")
 
 
@@ -23,7 +26,7 @@ class UnavailableError(ServingError):
 
 @dataclass(frozen=True)
 class Row:
-    """One region: PNG bytes, and x, y, width, height in its pixels; their spacing, 0 where it is unknown."""
+    """One region: PNG bytes, and x, y, width, height in its pixels or NO_BOX; their spacing, 0 where it is unknown."""
 
     image: bytes
     box: tuple[float, float, float, float]
@@ -87,10 +90,12 @@ class Retries:
         Raises:
             UnavailableError: it was so every time; whatever else it raises at once.
         """
-        for tried in range(self.times):
-            try:
-                return function()
-            except UnavailableError:
-                wait = min(self.first_s * 2**tried, self.most_s)
-                sleep(wait * random.uniform(1, 1.5))
-        return function()
+        doubled = wait_exponential(multiplier=self.first_s, max=self.most_s)
+        retrying = Retrying(
+            stop=stop_after_attempt(self.times + 1),
+            wait=lambda state: doubled(state) * random.uniform(1, 1.5),
+            retry=retry_if_exception_type(UnavailableError),
+            sleep=sleep,
+            reraise=True,
+        )
+        return retrying(function)

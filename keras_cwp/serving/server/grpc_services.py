@@ -11,15 +11,19 @@ from typing import Any, NoReturn
 
 import grpc
 from google.protobuf.message import DecodeError
+from grpc_health.v1.health import SERVICE_NAME
 from tensorflow_serving.apis import (
     classification_pb2,
     get_model_metadata_pb2,
     get_model_status_pb2,
     model_management_pb2,
+    model_service_pb2,
     predict_pb2,
+    prediction_service_pb2,
     regression_pb2,
 )
 
+from keras_cwp.errors import ServingError
 from keras_cwp.serving.server import proto_answers as answers
 from keras_cwp.serving.server.health import MOST_WATCHERS, Health
 from keras_cwp.serving.server.model_configs import configs_of_proto
@@ -71,8 +75,20 @@ def grpc_server(
             health.handlers(),
         )
     )
+    if settings.reflection:
+        _reflect(server)
     address = f"[{settings.host}]" if ":" in settings.host else settings.host
     return server, health, _bind(server, f"{address}:{settings.grpc_port}", settings)
+
+
+def _reflect(server: grpc.Server) -> None:
+    try:
+        from grpc_reflection.v1alpha import reflection
+    except ImportError:
+        raise ServingError("--grpc-reflection needs grpcio-reflection: pip install '.[reflection]'") from None
+    services = [each.DESCRIPTOR.services_by_name.values() for each in (prediction_service_pb2, model_service_pb2)]
+    names = [service.full_name for some in services for service in some]
+    reflection.enable_server_reflection([*names, SERVICE_NAME, reflection.SERVICE_NAME], server)
 
 
 class _Calls:

@@ -42,6 +42,8 @@ def _example(row: dict[str, Any]) -> bytes:
         feature = example.features.feature[encoded(name).decode()]
         values = content if isinstance(content, list) else [content]
         kinds = {_feature_kind(name, value) for value in values}
+        if kinds == {"int64", "float"}:  # [10, 20.5, …] are numbers like [10.0, 20.5, …]
+            kinds = {"float"}
         if len(kinds) > 1:
             raise invalid(f"Unexpected element type in feature: {name[:SHOWN]} expecting type: {sorted(kinds)[0]}")
         for found in kinds:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
+import math
 from typing import Any
 
 import numpy as np
@@ -15,7 +16,7 @@ from keras_cwp.serving.server.status import invalid
 _BYTES_SUFFIX = "_bytes"  # an output so named is written as base64
 
 
-def rows(outputs: Arrays) -> bytes:
+def rows(outputs: Arrays) -> dict[str, Any]:
     """`predictions`: one value a row, or one object a row where there are several outputs.
 
     Raises:
@@ -31,33 +32,40 @@ def rows(outputs: Arrays) -> bytes:
             raise invalid(f"Tensor name: {name} has inconsistent batch size: {sizes[name]} expecting: {first}")
     columns = {name: _plain(name, value) for name, value in sorted(outputs.items())}
     if len(columns) == 1:
-        return to_json({"predictions": next(iter(columns.values()))})
-    return to_json(
-        {"predictions": [dict(zip(columns, row, strict=True)) for row in zip(*columns.values(), strict=True)]}
-    )
+        return {"predictions": next(iter(columns.values()))}
+    return {"predictions": [dict(zip(columns, row, strict=True)) for row in zip(*columns.values(), strict=True)]}
 
 
-def columns(outputs: Arrays) -> bytes:
+def columns(outputs: Arrays) -> dict[str, Any]:
     """`outputs`: the one output's value, or an object of all.
 
     Raises:
         Refused: an output of a type that JSON does not have.
     """
     found = {name: _plain(name, value) for name, value in sorted(outputs.items())}
-    return to_json({"outputs": next(iter(found.values())) if len(found) == 1 else found})
+    return {"outputs": next(iter(found.values())) if len(found) == 1 else found}
 
 
-def classifications(classes: np.ndarray | None, scores: np.ndarray | None, count: int) -> bytes:
+def classifications(classes: np.ndarray | None, scores: np.ndarray | None, count: int) -> dict[str, Any]:
     """`results`: pairs of class and score a row."""
     labels = _plain("classes", classes) if classes is not None else [[""] * len(row) for row in _known(scores)]
     values = _plain("scores", scores) if scores is not None else [[0.0] * len(row) for row in labels]
     pairs = [list(map(list, zip(labels[row], values[row], strict=True))) for row in range(count)]
-    return to_json({"results": pairs})
+    return {"results": pairs}
 
 
-def regressions(values: np.ndarray) -> bytes:
+def regressions(values: np.ndarray) -> dict[str, Any]:
     """`results`: one number a row."""
-    return to_json({"results": _plain("outputs", values)})
+    return {"results": _plain("outputs", values)}
+
+
+def without_nan(value: Any) -> Any:
+    """The same with null for NaN and infinite numbers, which JSON does not have."""
+    if isinstance(value, dict):
+        return {key: without_nan(each) for key, each in value.items()}
+    if isinstance(value, list):
+        return [without_nan(each) for each in value]
+    return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
 def proto(message: Any) -> dict[str, Any]:

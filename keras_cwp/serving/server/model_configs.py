@@ -57,6 +57,20 @@ def version_folders(base_path: Path) -> dict[int, Path]:
     return {int(path.name): path for path in sorted(found, key=lambda path: int(path.name)) if _is_int64(path.name)}
 
 
+def why_nothing(config: ModelConfig) -> str:
+    """Why a model's folder has no version to load."""
+    folder = config.base_path
+    try:
+        found = version_folders(folder)
+    except OSError as error:
+        return f"{folder} cannot be read: {error.strerror}"
+    if found:
+        return f"{folder} holds the versions {', '.join(map(str, found))}, and none of them is asked for"
+    if (folder / "saved_model.pb").is_file():
+        return f"{folder} is itself a version; name the folder that it lies in, {folder.parent}"
+    return f"no version folder, whose name is a whole number, lies in {folder}; keras-cwp export writes one"
+
+
 def config_of_folder(folder: Path) -> ModelConfig:
     """The model of saved_models/NAME: policy and labels of its models.config, if one stands there.
 

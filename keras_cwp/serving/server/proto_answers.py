@@ -17,7 +17,8 @@ from tensorflow_serving.apis import (
 from keras_cwp.serving.server.service import Answer, Target
 from keras_cwp.serving.server.status import Code
 from keras_cwp.serving.server.tensors import to_proto
-from keras_cwp.serving.server.versions import Version, Versions
+from keras_cwp.serving.server.version import Version
+from keras_cwp.serving.server.versions import Versions
 
 SIGNATURES = "signature_def"  # the only metadata that there is
 

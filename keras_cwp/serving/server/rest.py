@@ -8,6 +8,7 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
+from starlette.middleware.cors import CORSMiddleware
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 from starlette.types import ASGIApp, Receive, Scope, Send
@@ -24,6 +25,7 @@ _MODEL = r"/v1/models/([^/:]+)(?:/versions/(\d+)|/labels/([^/:]+))?"
 _ASK = re.compile(rf"{_MODEL}:(classify|regress|predict)", re.IGNORECASE)
 _LOOK = re.compile(rf"{_MODEL}(/metadata)?", re.IGNORECASE)
 _NO_NAME = re.compile(r"/v1/models/?", re.IGNORECASE)
+_ORIGIN = re.compile(r"^https?://[^/]*(?=/|$)", re.IGNORECASE)
 _JSON = "application/json"
 _SHOWN = 200  # characters of a path in a message
 _LARGEST_INT64 = 2**63 - 1
@@ -41,7 +43,10 @@ def rest_app(service: Service, settings: Settings, workers: ThreadPoolExecutor) 
         response = await rest.answer(Request(scope, receive))
         await response(scope, receive, send)
 
-    return app
+    if not settings.cors_origins:
+        return app
+    methods = ("GET", "POST")
+    return CORSMiddleware(app, settings.cors_origins, allow_methods=methods, allow_headers=("*",))
 
 
 class _Rest:
@@ -61,7 +66,8 @@ class _Rest:
             return Response(status_code=Code.CANCELLED.http)
 
     async def _routed(self, request: Request) -> Response:
-        path, method = request.scope["path"], request.method
+        # A proxy's client sends the whole URL, RFC 9112 3.2.2.
+        path, method = _ORIGIN.sub("", request.scope["path"]), request.method
         if path == metrics.PATH and method == "GET":
             return Response(self._service.metrics.text(), headers={"Content-Type": metrics.CONTENT_TYPE})
         if method == "POST" and (match := _ASK.fullmatch(path)):
@@ -94,9 +100,12 @@ class _Rest:
             ask = self._service.classify if method == "classify" else self._service.regress
             outputs = ask(target, lambda: json_examples.examples(given), seconds).outputs
             if method == "regress":
-                return json_output.regressions(outputs["outputs"].reshape(-1))
+                return self._json(json_output.regressions(outputs["outputs"].reshape(-1)))
             classes, scores = outputs.get("classes"), outputs.get("scores")
-            return json_output.classifications(classes, scores, len(given["examples"]))
+            return self._json(json_output.classifications(classes, scores, len(given["examples"])))
+
+    def _json(self, tree: dict[str, Any]) -> bytes:
+        return json_output.to_json(json_output.without_nan(tree) if self._settings.nan_as_null else tree)
 
     def _predict(self, target: Target, given: dict[str, Any], seconds: float) -> bytes:
         as_rows = json_input.is_row_format(given)
@@ -106,7 +115,7 @@ class _Rest:
             lambda name: invalid(f'Serving signature name: "{name[:_SHOWN]}" not found in signature def'),
             seconds,
         )
-        return json_output.rows(answer.outputs) if as_rows else json_output.columns(answer.outputs)
+        return self._json(json_output.rows(answer.outputs) if as_rows else json_output.columns(answer.outputs))
 
     def _look(self, match: re.Match[str]) -> bytes:
         target = _target(match)

@@ -89,6 +89,10 @@ class Server:
         """Whether every model has a version that answers."""
         return self._versions.available()
 
+    def faults(self) -> list[str]:
+        """Why models have no version that answers; a line each."""
+        return self._versions.faults()
+
     def stop(self) -> None:
         """Take no more requests, answer those that are here, let go of the models."""
         event("stopping")

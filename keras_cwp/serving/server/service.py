@@ -16,7 +16,8 @@ from keras_cwp.serving.server.metrics import Metrics
 from keras_cwp.serving.server.slots import Slots
 from keras_cwp.serving.server.status import Code, Refused, invalid
 from keras_cwp.serving.server.tensors import check_inputs
-from keras_cwp.serving.server.versions import Version, Versions
+from keras_cwp.serving.server.version import Version
+from keras_cwp.serving.server.versions import Versions
 
 DEFAULT_SIGNATURE = "serving_default"
 _OTHER_MODEL = "unknown"  # in metrics and logs: a client could write anything in its place
@@ -139,8 +140,13 @@ class Service:
         check_inputs(inputs, servable.signatures[target.signature_key].inputs)
         start = time.perf_counter()
         future = servable.submit(target.signature_key, inputs, seconds)
-        outputs = result_within(future, seconds)
         rows = next((len(value) for value in inputs.values() if value.ndim), 1)
+        try:
+            outputs = result_within(future, seconds)
+        except Refused as refusal:
+            if rows == 0 and refusal.code is Code.INVALID_ARGUMENT:
+                raise invalid("no rows in the request, and the model cannot answer none") from None
+            raise
         self.metrics.run(target.model, rows, time.perf_counter() - start)
         return Answer(outputs, version.number)
 

@@ -7,7 +7,7 @@ import ipaddress
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from keras_cwp.serving.server.versions import Polling
+from keras_cwp.serving.server.version import Polling
 
 LOOPBACK = "127.0.0.1"
 
@@ -35,6 +35,9 @@ class Settings:
         timeout_s: the longest that a request may take.
         drain_s: the longest that a stop waits for requests.
         polling: how versions are looked for.
+        cors_origins: web pages that may ask over REST, "*" for every one.
+        nan_as_null: REST answers have null for a number that is none.
+        reflection: gRPC clients may ask what can be asked.
     """
 
     host: str = LOOPBACK
@@ -47,6 +50,9 @@ class Settings:
     timeout_s: float = 30.0
     drain_s: float = 30.0
     polling: Polling = field(default_factory=Polling)
+    cors_origins: tuple[str, ...] = ()
+    nan_as_null: bool = False
+    reflection: bool = False
 
     def is_loopback(self) -> bool:
         """Whether only this machine can reach the server."""

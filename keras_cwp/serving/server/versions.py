@@ -6,63 +6,15 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
-from enum import IntEnum
 from pathlib import Path
 from typing import Any
 
 from keras_cwp.serving.server.log import event
-from keras_cwp.serving.server.model_configs import ModelConfig
+from keras_cwp.serving.server.model_configs import ModelConfig, why_nothing
 from keras_cwp.serving.server.status import Code, Refused
+from keras_cwp.serving.server.version import Polling, State, Version
 
 MAX_LABEL_CHARS = 200
-
-
-class State(IntEnum):
-    """As in get_model_status.proto."""
-
-    UNKNOWN = 0
-    START = 10
-    LOADING = 20
-    AVAILABLE = 30
-    UNLOADING = 40
-    END = 50
-
-
-@dataclass(eq=False)
-class Version:
-    """One version of one model; changed under the manager's lock only.
-
-    Args:
-        error: why it could not be loaded.
-        users: requests that hold it.
-        tries, next_try: loads that failed, and time.monotonic() of the next one.
-    """
-
-    model: str
-    number: int
-    path: Path
-    state: State = State.START
-    error: str = ""
-    servable: Any = None
-    users: int = 0
-    tries: int = 0
-    next_try: float = 0.0
-
-
-@dataclass(frozen=True)
-class Polling:
-    """How versions are looked for.
-
-    Args:
-        every_s: seconds between two looks at the base paths.
-        retries: of a load that failed.
-        retry_wait_s: seconds between them.
-    """
-
-    every_s: float = 1.0
-    retries: int = 5
-    retry_wait_s: float = 60.0
 
 
 class Versions:
@@ -78,6 +30,7 @@ class Versions:
         self._configs = {config.name: config for config in configs}
         self._load_servable, self._polling = load, polling
         self._known: dict[str, dict[int, Version]] = {name: {} for name in self._configs}
+        self._replaced: list[Version] = []  # whose number stands for another folder by now
         self._lock = threading.Lock()
         self._sync_lock = threading.Lock()  # held while versions are loaded and unloaded
         self._wake = threading.Event()
@@ -156,25 +109,33 @@ class Versions:
         """Serve these models instead; models that stay go on without a gap.
 
         Raises:
-            Refused: a model has no version that can be loaded, or a label names one that is not loaded; the models
-                are replaced all the same, the labels of that model are left out.
+            Refused: a base path does not exist; nothing is changed then. Or a model has no version that can be loaded,
+                or a label names one that is not loaded; the models are replaced all the same, the labels of that
+                model are left out.
         """
+        missing = [config for config in configs if not config.base_path.is_dir()]
+        if missing:
+            where = f"model {missing[0].name}: base_path {missing[0].base_path}"
+            raise Refused(Code.NOT_FOUND, f"{where}: no such folder; the models are served as before")
         with self._lock:
             self._configs = {config.name: config for config in configs}
             for name in self._configs:
                 self._known.setdefault(name, {})
         self._sync()
-        with self._lock:
-            faults = [fault for config in configs if (fault := self._fault(config))]
-        if faults:
+        if faults := self.faults():
             raise Refused(Code.FAILED_PRECONDITION, "; ".join(faults))
+
+    def faults(self) -> list[str]:
+        """Why models have no version that answers, or lack the version of a label; a line each."""
+        with self._lock:
+            return [fault for config in list(self._configs.values()) if (fault := self._fault(config))]
 
     def _fault(self, config: ModelConfig) -> str | None:
         known = self._known[config.name]
         loaded = {number for number, version in known.items() if version.state is State.AVAILABLE}
         if not loaded:
-            reasons = [version.error for version in known.values() if version.error]
-            return f"model {config.name}: no version could be loaded" + (f": {reasons[0]}" if reasons else "")
+            reasons = [version.error for version in known.values() if version.error] or [why_nothing(config)]
+            return f"model {config.name}: no version could be loaded: {reasons[0]}"
         for label, number in config.labels.items():
             if number not in loaded:
                 self._configs[config.name] = ModelConfig(**{**vars(config), "labels": {}})
@@ -204,7 +165,7 @@ class Versions:
 
     def _all(self) -> list[Version]:
         with self._lock:
-            return [version for known in self._known.values() for version in known.values()]
+            return [*self._replaced, *(version for known in self._known.values() for version in known.values())]
 
     def _poll(self) -> None:
         while not self._stopping:
@@ -231,7 +192,9 @@ class Versions:
         for number, path in wanted.items():
             with self._lock:
                 version = self._known[config.name].setdefault(number, Version(config.name, number, path))
-            if self._should_load(version):
+            if version.path != path:
+                self._move(version, Version(config.name, number, path), config)
+            elif self._should_load(version):
                 self._load(version, config)
         with self._lock:
             known = list(self._known[config.name].values())
@@ -239,6 +202,14 @@ class Versions:
         for version in known if ready or not wanted else []:
             if version.number not in wanted:
                 self._retire(version)
+
+    def _move(self, old: Version, new: Version, config: ModelConfig) -> None:
+        """A number that stands for another folder since a reload: the old one answers until the new one can."""
+        self._load(new, config)
+        with self._lock:
+            self._known[config.name][new.number] = new
+            self._replaced.append(old)
+        self._retire(old)
 
     def _should_load(self, version: Version) -> bool:
         if self._stopping or version.state not in (State.START, State.END):
@@ -273,6 +244,8 @@ class Versions:
                 version.servable.close()
                 version.tries, version.next_try = 0, 0.0
                 self._set(version, State.END)
+        with self._lock:
+            self._replaced = [version for version in self._replaced if version.state is not State.END]
 
     def _forget(self, gone: list[str]) -> None:
         with self._lock:

@@ -1,4 +1,4 @@
-"""Loss and accuracy over epochs, as the paper shows them: training and validation, fold by fold."""
+"""Loss, accuracy and AUC over epochs: training and validation, fold by fold, with the epoch that was kept."""
 
 from __future__ import annotations
 
@@ -9,34 +9,38 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.ticker import MaxNLocator
 
-from keras_cwp.report.plotting import INK, SERIES, Drawn, blank, grid
+from keras_cwp.report.plotting import INK, SERIES, Plot, blank, grid, legend_below
+from keras_cwp.wording import plural
 
 History = Sequence[Mapping[str, Any]]
 _PANELS = (("loss", "Loss"), ("accuracy", "Accuracy"), ("auc", "Macro AUC"))
 
 
-def draw_training(history: History) -> Drawn | None:
-    """Panels of loss, accuracy and, where it was recorded, validation macro AUC; None without a history.
+def draw_training(history: History, kept: Mapping[str, int] | None = None) -> Plot:
+    """Panels of loss, accuracy and, where it was recorded, validation macro AUC.
 
     Args:
-        history: a row an epoch: `epoch`, then `loss`, `val_loss`, `accuracy` … and `fold` where there are several.
+        history: a row an epoch, at least one: `epoch`, then `loss`, `val_loss`, `accuracy` … and `fold` where there
+            are several.
+        kept: fold as `fold_names` gives it → epoch whose weights the model has, counted from 1.
     """
+    kept = kept or {}
     panels = [(key, title) for key, title in _PANELS if any(f"val_{key}" in row or key in row for row in history)]
-    if not history or not panels:
-        return None
     figure, axes = blank(3.5 * len(panels), 3.2, len(panels))
     folds = fold_names(history)
     for area, (key, title) in zip(axes, panels, strict=True):
         _panel(area, history, folds, key)
+        _mark_kept(area, [kept[fold] for fold in folds if fold in kept])
         area.set_title(title)
-    axes[0].legend()
-    several = f" Thin: each of {len(folds)} folds; thick: their mean." if len(folds) > 1 else ""
-    caption = "Training figures are of augmented crops, validation figures of crops as they are." + several
-    return Drawn("training", "Training", caption, _alt(history, panels), figure)
+    legend_below(figure, axes[0])
+    several = f" Thin lines: each of {len(folds)} folds. Thick lines: their mean." if len(folds) > 1 else ""
+    mark = " Dotted: the epoch whose weights the model has." if kept else ""
+    caption = f"Training values are of augmented crops, validation values of crops without augmentation.{several}{mark}"
+    return Plot("training", "Training", caption, _alt(history, panels), figure, wide=True)
 
 
 def fold_names(history: History) -> list[str]:
-    """The folds that a history is of, in order."""
+    """The folds of a history, in order."""
     return sorted({str(row.get("fold", 0)) for row in history}, key=_numeric)
 
 
@@ -65,6 +69,14 @@ def _panel(axes: Axes, history: History, folds: list[str], key: str) -> None:
     grid(axes)
 
 
+def _mark_kept(axes: Axes, epochs: list[int]) -> None:
+    """A dotted line at each epoch that was kept, with the epoch's number in the legend where there is one."""
+    distinct = sorted(set(epochs))
+    for number, epoch in enumerate(distinct):
+        label = f"kept: epoch {epoch}" if len(distinct) == 1 else "kept epochs"
+        axes.axvline(epoch, color=INK, linewidth=1, linestyle=(0, (1, 1.5)), label="_" if number else label)
+
+
 def mean_over_folds(lines: list[tuple[np.ndarray, np.ndarray]]) -> tuple[np.ndarray, np.ndarray]:
     """Mean over the folds that reached an epoch with a value that is a number."""
     epochs = np.concatenate([own for own, _ in lines])
@@ -77,7 +89,8 @@ def mean_over_folds(lines: list[tuple[np.ndarray, np.ndarray]]) -> tuple[np.ndar
 def _alt(history: History, panels: list[tuple[str, str]]) -> str:
     last = history[-1]
     ends = [f"{name} {float(last[name]):.3f}" for key, _ in panels for name in (key, f"val_{key}") if last.get(name)]
-    return f"Curves over {len({row['epoch'] for row in history})} epochs; the last row ends at " + ", ".join(ends) + "."
+    epochs = plural(len({row["epoch"] for row in history}), "epoch")
+    return f"Curves over {epochs}; the last row ends at " + ", ".join(ends) + "."
 
 
 def _numeric(text: str) -> tuple[float, str]:

@@ -1,4 +1,4 @@
-"""Figures of decisions and probabilities: confusion matrix, reliability, folds."""
+"""Plots of decisions and probabilities: confusion matrix, calibration, folds."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ from matplotlib.patches import Rectangle
 
 from keras_cwp.evaluation.reliability import ReliabilityBin, reliability
 from keras_cwp.evaluation.roc import one_vs_rest
-from keras_cwp.report.plotting import INK, QUIET, SERIES, Drawn, blank, grid, hide, panel_grid, unit_square
+from keras_cwp.report.plotting import INK, QUIET, SERIES, Plot, blank, grid, hide, panel_grid, unit_square
 from keras_cwp.scores import Scores
 
 _STRONGEST_FILL = 0.6  # so that ink stays readable on it in both themes
 
 
-def draw_confusion(metrics: Mapping[str, Any]) -> Drawn:
+def draw_confusion(metrics: Mapping[str, Any]) -> Plot:
     """Counts, shaded by their share of the true class."""
     classes, matrix = metrics["classes"], np.array(metrics["confusion"])
     side = 2.2 + 1.05 * len(classes)
@@ -31,18 +31,18 @@ def draw_confusion(metrics: Mapping[str, Any]) -> Drawn:
     axes.set(xlabel="Decision (class of highest probability)", ylabel="Truth (reference label)")
     axes.tick_params(length=0)
     axes.spines[:].set_visible(False)
-    caption = "ROIs of each true class (rows) by decision (columns); percentages are of the row."
+    caption = "ROIs of each true class (rows) by decision (columns). Percentages add up to 100 % in a row."
     alt = "Confusion matrix. " + " ".join(
         f"Of {matrix[row].sum()} {name}: "
         + ", ".join(f"{n} as {other}" for n, other in zip(matrix[row], classes, strict=True))
         + "."
         for row, name in enumerate(classes)
     )
-    return Drawn("confusion", "Confusion matrix", caption, alt, figure)
+    return Plot("confusion", "Confusion matrix", caption, alt, figure)
 
 
-def draw_reliability(scores: Scores, bins: int) -> Drawn:
-    """A panel a class: promised probability against what came true."""
+def draw_reliability(scores: Scores, bins: int) -> Plot:
+    """A panel a class: predicted probability against the observed share."""
     classes = scores.classes
     columns, rows = panel_grid(len(classes))
     figure, panels = blank(3.2 * columns, 3.5 * rows, columns, rows)
@@ -55,14 +55,15 @@ def draw_reliability(scores: Scores, bins: int) -> Drawn:
             panels[number].set_ylabel("Observed share")
     hide(panels[len(classes) :])
     caption = (
-        f"{bins} equally wide bins; points: mean probability and observed share of a bin, with Wilson's 95 % interval "
-        "clustered by patient. On the diagonal, a probability means what it says. Bars: share of ROIs in the bin."
+        f"{bins} bins of equal width. Points: mean predicted probability and observed share in a bin, with Wilson's "
+        "95 % interval clustered by patient. Well calibrated probabilities lie on the diagonal. Bars: share of ROIs in "
+        "the bin."
     )
     alt = "Reliability diagram of each class: " + "; ".join(classes) + "."
-    return Drawn("reliability", "Calibration", caption, alt, figure)
+    return Plot("reliability", "Calibration", caption, alt, figure, wide=True)
 
 
-def draw_folds(metrics: Mapping[str, Any]) -> Drawn | None:
+def draw_folds(metrics: Mapping[str, Any]) -> Plot | None:
     """Each fold's AUC as a point, by class and macro; None where there is one fold."""
     if metrics["folds"] is None:
         return None
@@ -80,11 +81,11 @@ def draw_folds(metrics: Mapping[str, Any]) -> Drawn | None:
     axes.tick_params(axis="y", length=0)
     grid(axes)
     caption = (
-        "Points: each fold's model on its own held-out ROIs. Bar: all held-out ROIs pooled, with the 95 % interval "
-        "over patients. Points far apart mean that the figure hangs on which patients are held out."
+        "Points: the model of each fold on the ROIs that it held out. Bar: all held-out ROIs pooled, with the 95 % "
+        "interval over patients. Points far apart mean that the AUC depends on which patients are held out."
     )
     alt = "AUC of each fold: " + "; ".join(f"{name} {_range(metrics, name)}" for name in names) + "."
-    return Drawn("folds", "Fold by fold", caption, alt, figure)
+    return Plot("folds", "Fold by fold", caption, alt, figure)
 
 
 def _cell(axes: Axes, row: int, column: int, count: int, share: float) -> None:
