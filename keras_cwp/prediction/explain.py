@@ -60,7 +60,8 @@ def explain(
         out: a new folder.
         method: see `heat_maps.METHODS`.
         class_name: the class to explain; None: for each region the most probable one.
-        whole_image, note: see `whole_image.check_whole_images`.
+        whole_image: see `whole_image.check_whole_images`.
+        note: gets a line on whole images, and one for each oddity of the radiographs.
         refuse, progress: see `regions.cut_regions`.
 
     Returns:
@@ -79,7 +80,7 @@ def explain(
     writer.writerow(_COLUMNS)
     number = 0
     with new_folder(out) as folder:
-        crops = cut_regions(regions, contract, refuse, progress)
+        crops = cut_regions(regions, contract, refuse, progress, note)
         while some := list(islice(crops, _BATCH)):
             for found in _explain_batch(network, contract, some, method, class_name):
                 number += 1

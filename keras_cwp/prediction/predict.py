@@ -34,7 +34,8 @@ def predict(
 
     Args:
         views: of test-time augmentation; 1: the crop as it is; None: as the model's figures were obtained.
-        whole_image, note: see `whole_image.check_whole_images`.
+        whole_image: see `whole_image.check_whole_images`.
+        note: gets a line on whole images, and one for each oddity of the radiographs.
         refuse, progress: see `regions.cut_regions`.
 
     Returns:
@@ -47,7 +48,7 @@ def predict(
     contract = predictor.contract
     check_whole_images(regions, contract, whole_image, note)
     margin = margin_px(contract.image_size, contract.context)
-    crops = cut_regions(regions, contract, refuse, progress)
+    crops = cut_regions(regions, contract, refuse, progress, note)
     kept: list[Roi] = []
     answers = [np.zeros((0, len(contract.classes)))]
     while some := list(islice(crops, _BATCH)):
