@@ -13,7 +13,7 @@ from __future__ import annotations
 import argparse
 import os
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -28,11 +28,13 @@ from keras_cwp.config import EvaluateConfig
 from keras_cwp.evaluation.aggregation import aggregate
 from keras_cwp.evaluation.calibration_error import calibration_test
 from keras_cwp.evaluation.comparison import compare
-from keras_cwp.evaluation.metrics import evaluate
+from keras_cwp.evaluation.delong import delong_figures
+from keras_cwp.evaluation.folds import fold_figures
 from keras_cwp.evaluation.ranking import auc_statistic
 from keras_cwp.evaluation.roc import macro_auc
-from keras_cwp.evaluation.roi_metrics import roi_statistic
-from keras_cwp.evaluation.statistic import on_table
+from keras_cwp.evaluation.roi_metrics import roi_figures, roi_statistic
+from keras_cwp.evaluation.statistic import nested, on_table
+from keras_cwp.evaluation.unit_metrics import unit_figures
 from keras_cwp.scores import Scores
 
 CLASSES = ("normal", "small", "large")
@@ -147,11 +149,20 @@ def coverage(world: World, patients: int, replicates: int, config: EvaluateConfi
     rows: dict[str, list[tuple[float, float]]] = {name: [] for name in WATCHED}
     for number in range(replicates):
         rng = np.random.default_rng([7, patients, number])
-        found = evaluate(draw_study(rng, patients, separation, world.alike), config, number)
+        found = figures_of(draw_study(rng, patients, separation, world.alike), config, number)
         for name, path in WATCHED.items():
             limits = _at(found, path)
             rows[name].append((np.nan, np.nan) if limits is None else (limits[0], limits[1]))
     return {name: _summary(np.array(rows[name]), truth[path]) for name, path in WATCHED.items()}
+
+
+def figures_of(scores: Scores, config: EvaluateConfig, seed: int) -> dict[str, Any]:
+    """The parts of metrics.json that are watched, by the functions that make it."""
+    return nested(roi_figures(scores, config, seed)) | {
+        "delong": delong_figures(scores),
+        "folds": fold_figures(scores, config, seed),
+        "patient_level": unit_figures(scores, "patient", config, seed),
+    }
 
 
 def _at(tree: Any, path: tuple[str, ...]) -> list[float] | None:
@@ -206,12 +217,18 @@ def uninformed(patients: int, replicates: int, config: EvaluateConfig) -> float:
     return float(np.nanmean(found))
 
 
-def coverage_lines(replicates: int, config: EvaluateConfig, quick: bool) -> Iterator[str]:
-    """The coverage table, row by row, as Markdown."""
+def coverage_lines(
+    replicates: int, config: EvaluateConfig, quick: bool, sizes: Sequence[int] = (30, 60, 120)
+) -> Iterator[str]:
+    """The coverage table, row by row, as Markdown.
+
+    Args:
+        sizes: patients of the studies.
+    """
     yield "| patients | AUC | alike | " + " | ".join(WATCHED) + " |"
     yield "|---" * (3 + len(WATCHED)) + "|"
     cells = [(n, auc, alike) for n in (30, 60, 120) for auc in (0.8, 0.9, 0.98) for alike in (0.2, 0.6)]
-    for patients, auc, alike in cells[4:5] if quick else cells:
+    for patients, auc, alike in cells[4:5] if quick else [cell for cell in cells if cell[0] in sizes]:
         found = coverage(World(auc, alike), patients, replicates, config)
         yield f"| {patients} | {auc} | {alike} | " + " | ".join(_cell(own) for own in found.values()) + " |"
 

@@ -52,7 +52,7 @@ class Estimate:
         squares = self.arms**2
         sums, fourth = squares.sum(axis=1), (squares**2).sum(axis=1)
         effective = np.divide(sums**2, fourth, out=np.zeros_like(sums), where=fourth > 0)
-        return float(np.min(effective * ((self.sizes - self.means) / self.sizes) ** 2))  # less what the mean took away
+        return float(np.min(effective * ((self.sizes - 1) / self.sizes) ** 2))  # less what the mean took away
 
 
 def placements(positive: np.ndarray, score: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
