@@ -21,7 +21,7 @@ from keras_cwp.evaluation.roc import one_vs_rest, roc_curve
 from keras_cwp.explain.heat_maps import heat_maps
 from keras_cwp.explain.overlay import side_by_side
 from keras_cwp.report.plotting import DASHES, PAPER, SERIES, style, unit_square
-from keras_cwp.report.tables import figure_text
+from keras_cwp.report.tables import metric_text
 
 CROPS = 4
 WIDTH, HEIGHT, DPI = 9.0, 4.2, 110  # inches; about 100 KB as PNG
@@ -43,7 +43,7 @@ def draw_curves(axes: Axes, run: Run) -> None:
     positive = one_vs_rest(scores.label, len(scores.classes))
     for number, name in enumerate(scores.classes):
         curve = roc_curve(positive[:, number], scores.probabilities[:, number])
-        label = f"{name}  {figure_text(auc['per_class'][name], 2)}"
+        label = f"{name}  {metric_text(auc['per_class'][name], 2)}"
         axes.plot(
             curve.false_positive_rate,
             curve.true_positive_rate,
@@ -52,7 +52,7 @@ def draw_curves(axes: Axes, run: Run) -> None:
             label=label,
         )
     unit_square(axes, "False positive rate", "True positive rate")
-    axes.set_title(f"Held-out phantom patients: macro AUC {figure_text(auc['macro'], 2)}", fontsize=9)
+    axes.set_title(f"Held-out phantom patients: macro AUC {metric_text(auc['macro'], 2)}", fontsize=9)
     axes.legend(loc="lower right", title="AUC [95 % interval]", alignment="left")
 
 
