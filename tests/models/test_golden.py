@@ -64,7 +64,8 @@ def float64():
     keras.config.set_dtype_policy(before)
 
 
-def test_authors_attention_network(golden, float64) -> None:
+@pytest.mark.usefixtures("float64")
+def test_authors_attention_network(golden) -> None:
     # The published variances are so small that float32 itself moves these logits by 1e-4 of the largest, by how much
     # depends on the processor. In float64 the network is the same everywhere: what is left, 1.09e-4, is the error of
     # the golden file, which PyTorch computed in float32.
