@@ -241,7 +241,8 @@ def test_no_patient_known(images, tmp_path):
 def test_bad_spacing(values, table, images, tmp_path):
     header = "image,patient_id,label,spacing_mm"
     path = table(*(f"a.png,P,{label},{value}" for label, value in zip("xy", values, strict=True)), header=header)
-    with pytest.raises(DataError, match=r"line \d: spacing_mm '.*'; expected one number"):
+    expected = "expected millimetres a pixel, from 0.001 to 10|another row"
+    with pytest.raises(DataError, match=rf"line \d: spacing_mm '.*'; ({expected})"):
         prepare(path, images, tmp_path / "data", CONFIG)
 
 
@@ -303,7 +304,7 @@ def test_every_file_may_meet_a_disk_that_takes_no_more(name, cached, good_table,
     out = tmp_path / "data"
     whole = prepare(good_table, images, tmp_path / "whole", config).path
     sizes = {path.name: path.stat().st_size for path in whole.iterdir()}
-    if name != "crops.npy":  # the crops come first, and shall not be what the limit stops
+    if name != "crops.npy":  # the crops come first, and must not be what the limit stops
         sizes["crops.npy"] = 0
         monkeypatch.setattr(crop_file.CropWriter, "put", lambda *_: None)
     resource = pytest.importorskip("resource")
@@ -328,7 +329,7 @@ def test_scale_of_a_stretched_box(table, images, tmp_path):
     assert [(row.scale_x, row.scale_y) for row in padded] == [(2, 2), (1.6, 1.6)]
 
 
-def test_cache_is_used_and_mended(good_table, images, tmp_path, monkeypatch):
+def test_cache_is_used_and_repaired(good_table, images, tmp_path, monkeypatch):
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
     first = prepare_cached(good_table, images, CONFIG)
     assert first.path.parent == tmp_path / "cache" / "keras_cwp"

@@ -9,12 +9,12 @@ from pathlib import Path
 
 import yaml
 
-from keras_cwp.config import parse_yaml
 from keras_cwp.data.annotations.reading import Reading
 from keras_cwp.data.annotations.roi import Roi
 from keras_cwp.data.identity import looks_empty, near_key, near_names, tidy
 from keras_cwp.data.patients import AS_WRITTEN
 from keras_cwp.errors import DataError
+from keras_cwp.settings_file import parse_yaml
 
 _NULL = "null"  # the word that YAML reads as nothing, as a key too
 
