@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pydicom
 import pytest
+from pydicom.dataelem import DataElement
 from pydicom.dataset import Dataset
 from pydicom.filewriter import dcmwrite
 from pydicom.uid import ExplicitVRBigEndian, ImplicitVRLittleEndian, JPEG2000Lossless
@@ -114,19 +115,18 @@ WHOLE_NUMBERS = {
     "Rows": (0, 1, 32, 63, 65, 128, 65535),
     "Columns": (0, 1, 32, 63, 65, 128, 65535),
 }
-CUT_OR_SHEARED = ("Rows", "Columns", "BitsStored", "PixelRepresentation", "BitsAllocated")
 
 
-def drawn(random: np.random.Generator) -> tuple[dict[str, str], dict[str, int]]:
+def drawn(random: np.random.Generator) -> tuple[dict[str, str], dict[str, DataElement]]:
     """One to three odd attributes."""
     texts: dict[str, str] = {}
-    numbers: dict[str, int] = {}
+    numbers: dict[str, DataElement] = {}
     for _ in range(random.integers(1, 4)):
         if random.random() < 0.6:
             texts[str(random.choice(ATTRIBUTES))] = str(random.choice(TEXTS))
         else:
             name = str(random.choice(list(WHOLE_NUMBERS)))
-            numbers[name] = int(random.choice(WHOLE_NUMBERS[name]))
+            numbers[name] = DataElement(name, "US", int(random.choice(WHOLE_NUMBERS[name])))
     return texts, numbers
 
 
