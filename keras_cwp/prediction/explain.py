@@ -12,6 +12,7 @@ from typing import Any
 
 import cv2
 import numpy as np
+from scipy import special
 
 from keras_cwp.augment.geometry import central_slice
 from keras_cwp.data.annotations.roi import Roi
@@ -97,8 +98,7 @@ def _explain_batch(
     size = contract.image_size
     images = central_slice(np.stack([crop for _, crop in some]), size, margin_px(size, contract.context))
     logits = np.asarray(network(images, training=False), dtype=np.float64)
-    powers = np.exp(logits - logits.max(axis=1, keepdims=True))
-    probabilities = powers / powers.sum(axis=1, keepdims=True)
+    probabilities = special.softmax(logits, axis=1)
     wanted = None if class_name is None else contract.classes.index(class_name)
     chosen = probabilities.argmax(axis=1) if wanted is None else np.full(len(some), wanted)
     maps = heat_maps(network, images, chosen, method)

@@ -52,7 +52,7 @@ def find_regions(
     found: list[Roi] = []
     for path in [*inputs, *([rois] if rois else [])]:
         if path in tables:
-            found += read_rois(path, images or path.parent, to_predict=True)
+            found += read_rois(path, images or path.parent, to_predict=True, note=note)
         else:
             found += [_whole(file) for file in image_files(path, refuse, note)]
     unique = {(roi.roi_id, roi.path): roi for roi in found}

