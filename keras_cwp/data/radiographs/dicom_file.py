@@ -59,15 +59,24 @@ def is_dicom_file(path: Path) -> bool:
         return is_dicom(file.read(BEGINNING))
 
 
+def has_preamble(path: Path) -> bool:
+    """Whether a file begins with 128 bytes, then DICM: DICOM beyond doubt, whatever its name.
+
+    Raises:
+        OSError: the file cannot be read.
+    """
+    with open(path, "rb") as file:
+        return file.read(BEGINNING)[_PREAMBLE:] == b"DICM"
+
+
 def is_dicomdir(path: Path) -> bool:
     """Whether a file is the index of a CD or of another DICOM medium (PS3.3, F), which holds no picture.
 
     Raises:
         OSError: the file cannot be read.
     """
-    with open(path, "rb") as file:
-        if file.read(BEGINNING)[_PREAMBLE:] != b"DICM":
-            return False
+    if not has_preamble(path):
+        return False
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
