@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from keras_cwp.api.data import Audit, audit_data, draw_phantoms, open_data, prepare
     from keras_cwp.api.model import Model, Predictions, RemoteModel, load
     from keras_cwp.api.networks import architectures, import_weights, preview_augmentation
+    from keras_cwp.api.pretraining import Pretraining, pretrain
     from keras_cwp.api.run import Evaluation, Report, Run
     from keras_cwp.api.training import Comparison, Folds, compare, cross_validate, fit
     from keras_cwp.config import Config, load_config
@@ -25,6 +26,7 @@ _HOMES = {
     "keras_cwp.api.data": ("Audit", "audit_data", "draw_phantoms", "open_data", "prepare"),
     "keras_cwp.api.model": ("Model", "Predictions", "RemoteModel", "load"),
     "keras_cwp.api.networks": ("architectures", "import_weights", "preview_augmentation"),
+    "keras_cwp.api.pretraining": ("Pretraining", "pretrain"),
     "keras_cwp.api.run": ("Evaluation", "Report", "Run"),
     "keras_cwp.api.training": ("Comparison", "Folds", "compare", "cross_validate", "fit"),
     "keras_cwp.config": ("Config", "load_config"),
@@ -41,6 +43,7 @@ __all__ = [
     "Folds",
     "Model",
     "Predictions",
+    "Pretraining",
     "RemoteModel",
     "Report",
     "Run",
@@ -56,6 +59,7 @@ __all__ = [
     "load_config",
     "open_data",
     "prepare",
+    "pretrain",
     "preview_augmentation",
 ]
 
