@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import ctypes
+import errno
 import glob
 import hashlib
 import os
@@ -23,6 +24,7 @@ except ImportError:  # Windows has no flock(2): nothing is locked there
 _HERE = -100  # AT_FDCWD of fcntl.h
 _EXCHANGE = 2  # RENAME_EXCHANGE of renameat2(2), Linux 3.15
 _CHUNK_BYTES = 1 << 20
+_NO_LOCKS = (errno.ENOSYS, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOLCK)  # some network disks: nothing is locked there
 
 
 def cache_folder() -> Path:
@@ -160,6 +162,43 @@ def replaced_folder(path: Path) -> Iterator[Path]:
         shutil.rmtree(beside, ignore_errors=True)
 
 
+@contextlib.contextmanager
+def updated_folder(path: Path) -> Iterator[Path]:
+    """A folder to fill; when the block ends well its files stand in `path` too, in place of files of the same names.
+
+    Other files in `path` stay. When the block does not end well, `path` is as it was, or is not there.
+
+    Raises:
+        CwpError: the disk refuses; the message names the file under `path` that was to be written.
+    """
+    beside = None
+    try:
+        home = path if path.is_dir() else path.parent
+        home.mkdir(parents=True, exist_ok=True)
+        beside = Path(tempfile.mkdtemp(dir=home, prefix=f".{path.name}."))
+        yield beside
+        beside.chmod(0o777 & ~_umask())
+        _move_into(beside, path)
+    except CwpError as error:
+        if beside is None:
+            raise
+        raise type(error)(str(error).replace(str(beside), str(path))) from None
+    except OSError as error:
+        raise CwpError(f"cannot write {path}: {error.strerror or error}") from None
+    finally:
+        if beside is not None:
+            shutil.rmtree(beside, ignore_errors=True)
+
+
+def _move_into(new: Path, path: Path) -> None:
+    """Rename folders that are new as a whole, and files into folders that exist."""
+    if new.is_file() or not path.exists():
+        os.replace(new, path)
+        return
+    for entry in sorted(new.iterdir(), key=lambda entry: (entry.is_file(), entry.name)):
+        _move_into(entry, path / entry.name)
+
+
 def _exchange(new: Path, path: Path) -> None:
     if not path.exists() or not any(path.iterdir()):
         os.replace(new, path)
@@ -190,8 +229,7 @@ def _lock(file: Path, wait: bool) -> TextIO:
     while True:
         lock = open(file, "a")  # noqa: SIM115 - closed by _unlock
         try:
-            if fcntl is not None:
-                fcntl.flock(lock, fcntl.LOCK_EX if wait else fcntl.LOCK_EX | fcntl.LOCK_NB)
+            _flock(lock, wait)
             with contextlib.suppress(FileNotFoundError):
                 if os.path.samestat(os.stat(file), os.fstat(lock.fileno())):
                     return lock
@@ -199,6 +237,16 @@ def _lock(file: Path, wait: bool) -> TextIO:
             lock.close()
             raise
         lock.close()  # the process that had the lock removed the file in between
+
+
+def _flock(lock: TextIO, wait: bool) -> None:
+    if fcntl is None:
+        return
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX if wait else fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError as error:
+        if error.errno not in _NO_LOCKS:
+            raise
 
 
 def _unlock(lock: TextIO) -> None:

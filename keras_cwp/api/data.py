@@ -15,7 +15,7 @@ from keras_cwp.errors import CwpError, DataError
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from keras_cwp.audit.checks import Finding
+    from keras_cwp.audit.findings import Finding
 
 PathLike = Path | str
 Source = PathLike | PreparedData
@@ -151,10 +151,12 @@ class Audit:
 
     Args:
         findings: errors first, then warnings, then notes.
+        verdict: the result in a sentence.
         page: audit.html; audit.json lies beside it.
     """
 
     findings: tuple[Finding, ...]
+    verdict: str
     page: Path
 
     @property
@@ -176,11 +178,11 @@ def audit_data(data: Source, against: Source | None = None, *, folds: int = 5, o
         CwpError: the disk refuses.
     """
     from keras_cwp.audit.checks import audit
-    from keras_cwp.audit.page import write_audit
+    from keras_cwp.report.audit_page import verdict, write_audit
 
     opened = open_data(data)
     findings = audit(opened, None if against is None else open_data(against), folds)
     home = opened.path.resolve()
     folder = Path(out) if out else home.with_name(f"{home.name}_audit")
-    write_audit(findings, opened, folder)
-    return Audit(tuple(findings), folder / "audit.html")
+    write_audit(findings, opened, folder, against is not None)
+    return Audit(tuple(findings), verdict(findings), folder / "audit.html")

@@ -7,8 +7,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from keras_cwp.api.data import PathLike, Source, open_data
-from keras_cwp.config import ModelConfig, validated
+from keras_cwp.config import ModelConfig
 from keras_cwp.runtime import import_tensorflow
+from keras_cwp.schema import validated
 
 if TYPE_CHECKING:
     import pandas as pd

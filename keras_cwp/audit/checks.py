@@ -1,54 +1,56 @@
-"""What in a prepared data set would spoil a result: leaks, duplicates, confounds, bad crops, imbalance.
-
-An error-level finding makes figures untrustworthy and has to be mended; a warning has to be looked at.
-"""
+"""What in a prepared data set would spoil a result: leaks, duplicates, confounds, bad crops, imbalance."""
 
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Literal
 
 import numpy as np
 
 from keras_cwp.audit.confounds import confound_auc
+from keras_cwp.audit.crops import box_findings, crop_findings
+from keras_cwp.audit.findings import Finding, Level, found, groups_of
+from keras_cwp.audit.lookalike_patients import ALL_ALIKE, indistinct, look_alikes
 from keras_cwp.audit.lookalikes import alike, near_duplicates, thumbnails
 from keras_cwp.audit.overlap import shared_ids
 from keras_cwp.data.fingerprints import FLAT, crop_digests
 from keras_cwp.data.identity import near_key, near_names
 from keras_cwp.data.prepared import PreparedData
 from keras_cwp.errors import DataError
+from keras_cwp.wording import plural, verb
 
 _SAME_BOX_IOU = 0.9
+_LOOK_ALIKE = "look-alike radiographs, two patients"
+_SPELT_ALIKE = "patients spelt alike"
+_RESPELT = "whose id the other data set spells differently (0001 and 1, P1 and p1): the same person?"
 _IMBALANCE = 10  # patients of the largest class for each of the smallest
-_BLANK_SD = 0.5 / 255
-_EXTREME_MEAN = (0.02, 0.98)
-_ODD_BOX_SHARE = (0.0005, 0.6)  # of the radiograph's area: less is hardly a region, more is hardly one of the lung
-_LUNG_EDGE, _BELOW_LUNGS = 0.04, 0.1  # outer shares of a frontal radiograph in which no lung lies
-_CHANCE_BOUND = 0.6  # a lower bound of the AUC above this says that acquisition gives the label away
+_CHANCE_BOUND = 0.6  # a lower bound of the AUC above this says that acquisition predicts the label
 
-
-Level = Literal["error", "warning", "note"]
-
-
-@dataclass(frozen=True)
-class Finding:
-    """One thing that the audit has to say.
-
-    Args:
-        rows: rows of the manifest that it is about, at most a few; for pairs, pairs.
-        count: of rows or pairs in all.
-    """
-
-    level: Level
-    check: str
-    message: str
-    count: int = 0
-    rows: tuple[tuple[int, ...], ...] = ()
-
-
-_SHOWN = 12  # examples kept with a finding
+CHECKS = {
+    "same file, two patients": "no radiograph file belongs to two patients",
+    "same crop, two patients": "no crop belongs to two patients",
+    "same region, two labels": "no region has two labels",
+    "patients spelt alike": "no patient id is spelt in several ways",
+    "near-duplicate, two patients": "no crops of different patients look alike",
+    _LOOK_ALIKE: "no radiographs of different patients look alike",
+    "near-duplicate, one patient": "no crops of one patient look alike",
+    _SPELT_ALIKE: "no patient ids differ only in case, blanks or leading zeros",
+    "too few patients": "every class has at least as many patients as there are folds",
+    "blank crop": "no crop is of one shade",
+    "extreme shade": "no crop is nearly black or white",
+    "odd box": "no box is unusually small or large",
+    "box beside the lungs": "no box has its centre where no lung is",
+}
+"""Name of a check that may find nothing → what it means that it found nothing."""
+CHECKS_AGAINST = {
+    "same file in both sets": "no radiograph file is in both data sets",
+    "same crop in both sets": "no crop is in both data sets",
+    "same patient in both sets": "no patient is in both data sets",
+    "patient spelt differently": "no patient id of one data set is spelt differently in the other",
+    "near-duplicate in both sets": "no crop looks like one of the other data set",
+    "look-alike in both sets": "no radiograph looks like one of the other data set",
+}
+"""The same for checks of two data sets."""
+_FOR_BOXES = ("odd box", "box beside the lungs", _LOOK_ALIKE)  # not for whole images
 
 
 def audit(data: PreparedData, against: PreparedData | None = None, folds: int = 5, seed: int = 0) -> list[Finding]:
@@ -66,29 +68,47 @@ def audit(data: PreparedData, against: PreparedData | None = None, folds: int = 
         *_alike(data),
         *_spelt_alike(data),
         *_patients_and_classes(data, folds),
-        *_confound(data, seed),
-        *_pixels(images),
-        *_boxes(data),
+        *_confounds(data, seed),
+        *crop_findings(images),
+        *box_findings(data),
     ]
     order = ("error", "warning", "note")
     return sorted(findings, key=lambda finding: order.index(finding.level))
 
 
+def passed(findings: list[Finding], data: PreparedData, against: bool = False) -> list[str]:
+    """What the checks that found nothing say about the data set.
+
+    Args:
+        against: a second data set was compared.
+    """
+    skipped = {finding.check for finding in findings} | set(() if data.margin else _FOR_BOXES)
+    checks = CHECKS | (CHECKS_AGAINST if against else {})
+    return [meaning for check, meaning in checks.items() if check not in skipped]
+
+
 def leaks(data: PreparedData) -> list[Finding]:
     """The quick part: the same file or crop under two patients, the same region under two labels."""
     patients = data.patients
-    files = _groups(data.manifest.texts("file_sha256").tolist())
-    crops = _groups(crop_digests(data))
+    files = groups_of(data.manifest.texts("file_sha256").tolist())
+    crops = groups_of(crop_digests(data))
     crossing_files = [group for group in files if len({patients[i] for i in group}) > 1]
     crossing_crops = [group for group in crops if len({patients[i] for i in group}) > 1]
     two_labels = {group for group in crops if len({int(data.labels[i]) for i in group}) > 1} | _relabelled(data)
     return [
-        *_found("error", "same file, two patients", crossing_files, "radiograph files stand under several patients"),
-        *_found("error", "same crop, two patients", crossing_crops, "identical crops stand under several patients"),
-        *_found(
-            "error", "same region, two labels", sorted(two_labels), "regions are marked twice, with different labels"
+        *found(
+            "error", "same file, two patients", crossing_files,
+            "radiograph file belongs to several patients", "radiograph files belong to several patients",
         ),
-    ]
+        *found(
+            "error", "same crop, two patients", crossing_crops,
+            "crop belongs to several patients", "crops belong to several patients",
+        ),
+        *found(
+            "error", "same region, two labels", sorted(two_labels),
+            "region is marked twice, with different labels", "regions are marked twice, with different labels",
+        ),
+    ]  # fmt: skip
 
 
 def refuse_leaks(data: PreparedData) -> None:
@@ -104,31 +124,17 @@ def refuse_leaks(data: PreparedData) -> None:
             f"data set {data.path}: no ROI of the class {absent[0]!r}; a network cannot learn it here: prepare without "
             "it in data.classes, or add ROIs"
         )
-    found = leaks(data)
-    if not found:
+    findings = leaks(data)
+    if not findings:
         return
     said = []
-    for finding in found:
+    for finding in findings:
         lines = ", ".join(str(row + 2) for row in finding.rows[0])
         said.append(f"{finding.message} (first: lines {lines} of manifest.csv)")
     raise DataError(
-        f"data set {data.path}: {'; '.join(said)}; mend the ROI table, or where two ids are one patient prepare again "
-        "with --set data.link_duplicates=true; keras-cwp audit shows them all"
+        f"data set {data.path}: {'; '.join(said)}; correct the ROI table, or, where two ids are one patient, prepare "
+        "again with --set data.link_duplicates=true; keras-cwp audit shows all of them"
     )
-
-
-def _groups(keys: list[str]) -> list[tuple[int, ...]]:
-    """Rows that share a key, where there are at least two."""
-    rows: dict[str, list[int]] = defaultdict(list)
-    for row, key in enumerate(keys):
-        rows[key].append(row)
-    return [tuple(group) for group in rows.values() if len(group) > 1]
-
-
-def _found(level: Level, check: str, groups: Sequence[tuple[int, ...]], what: str) -> list[Finding]:
-    if not groups:
-        return []
-    return [Finding(level, check, f"{len(groups)} {what}", len(groups), tuple(groups[:_SHOWN]))]
 
 
 def _relabelled(data: PreparedData) -> set[tuple[int, ...]]:
@@ -136,7 +142,7 @@ def _relabelled(data: PreparedData) -> set[tuple[int, ...]]:
     x, y, width, height = (data.manifest.numbers(name) for name in ("x", "y", "width", "height"))
     corners = np.column_stack([x, y, x + width, y + height])
     pairs: set[tuple[int, ...]] = set()
-    for group in _groups(data.manifest.texts("image").tolist()):
+    for group in groups_of(data.manifest.texts("image").tolist()):
         rows = np.array(group)
         for place, first in enumerate(group):
             rest = rows[place + 1 :]
@@ -156,8 +162,8 @@ def _shared(data: PreparedData, against: PreparedData, images: np.ndarray) -> li
     """What two data sets have in common; rows are those of the first."""
     same_id = shared_ids(data.patients, against.patients)
     files, crops, patients, respelt = (
-        [(int(i),) for i in np.flatnonzero(found)]
-        for found in (
+        [(int(i),) for i in np.flatnonzero(chosen)]
+        for chosen in (
             np.isin(data.manifest.texts("file_sha256"), against.manifest.texts("file_sha256")),
             np.isin(crop_digests(data), [code for code in crop_digests(against) if not code.startswith(FLAT)]),
             same_id,
@@ -168,57 +174,77 @@ def _shared(data: PreparedData, against: PreparedData, images: np.ndarray) -> li
     looks, first = np.unique(data.manifest.texts("look"), return_index=True)
     like = [(int(first[i]),) for i, _ in alike(looks.tolist(), np.unique(against.manifest.texts("look")).tolist())]
     return [
-        *_found("error", "same file in both sets", files, "ROIs lie on radiographs that the other set holds too"),
-        *_found("error", "same crop in both sets", crops, "crops are in the other set too"),
-        *_found("error", "same patient in both sets", patients, "ROIs are of patients that the other set holds too"),
-        *_found(
-            "warning",
-            "patient spelt otherwise",
-            respelt,
-            "ROIs are of patients whose id the other set has in another spelling (0001 and 1, P1 and p1): the same "
-            "people?",
+        *found(
+            "error", "same file in both sets", files,
+            "ROI lies on a radiograph of the other data set", "ROIs lie on radiographs of the other data set",
         ),
-        *_found("warning", "near-duplicate in both sets", near, "crops look like one of the other set"),
-        *_found("warning", "look-alike in both sets", like, "radiographs look like one of the other set"),
-    ]
+        *found(
+            "error", "same crop in both sets", crops,
+            "crop is in the other data set too", "crops are in the other data set too",
+        ),
+        *found(
+            "error", "same patient in both sets", patients,
+            "ROI is of a patient of the other data set", "ROIs are of patients of the other data set",
+        ),
+        *found(
+            "warning", "patient spelt differently", respelt,
+            f"ROI is of a patient {_RESPELT}", f"ROIs are of patients {_RESPELT}",
+        ),
+        *found(
+            "warning", "near-duplicate in both sets", near,
+            "crop looks like one of the other data set", "crops look like one of the other data set",
+        ),
+        *found(
+            "warning", "look-alike in both sets", like,
+            "radiograph looks like one of the other data set", "radiographs look like one of the other data set",
+        ),
+    ]  # fmt: skip
 
 
 def _alike(data: PreparedData) -> list[Finding]:
     """Whole radiographs of different patients that look the same: a second export, with other boxes on it."""
-    if data.margin == 0:  # then the crops are the radiographs, and were compared
-        return []
-    _, first = np.unique(data.manifest.texts("image"), return_index=True)
-    looks = data.manifest.texts("look")[first].tolist()
-    rows = [(int(first[i]), int(first[j])) for i, j in alike(looks, looks) if i < j]
-    apart = [pair for pair in rows if data.patients[pair[0]] != data.patients[pair[1]]]
-    what = "pairs of radiographs of different patients look alike"
-    return _found("warning", "look-alike radiographs, two patients", apart, what)
+    pairs = look_alikes(data) if data.margin else ()  # without a margin crops are radiographs, and were compared
+    if indistinct(pairs, data):
+        return [Finding("note", _LOOK_ALIKE, ALL_ALIKE)]
+    return found(
+        "warning", _LOOK_ALIKE, pairs,
+        "pair of radiographs of different patients looks alike",
+        "pairs of radiographs of different patients look alike",
+    )  # fmt: skip
 
 
 def _near(data: PreparedData, images: np.ndarray) -> list[Finding]:
-    """Look-alikes, and the same pictures twice of one patient, which count for more than they show."""
+    """Crops that look alike: of different patients, or of one patient, whose ROIs then count twice."""
     pairs = near_duplicates(images)
     apart = [pair for pair in pairs if data.patients[pair[0]] != data.patients[pair[1]]]
     within = [pair for pair in pairs if data.patients[pair[0]] == data.patients[pair[1]]]
     return [
-        *_found("warning", "near-duplicate, two patients", apart, "pairs of crops of different patients look alike"),
-        *_found("note", "near-duplicate, one patient", within, "pairs of crops of one patient look alike"),
-    ]
+        *found(
+            "warning", "near-duplicate, two patients", apart,
+            "pair of crops of different patients looks alike", "pairs of crops of different patients look alike",
+        ),
+        *found(
+            "note", "near-duplicate, one patient", within,
+            "pair of crops of one patient looks alike", "pairs of crops of one patient look alike",
+        ),
+    ]  # fmt: skip
 
 
 def _spelt_alike(data: PreparedData) -> list[Finding]:
     """Patients whose ids differ only in spelling, which `prepare` lets pass with --names-as-written."""
-    named = data.patients[data.patients != data.manifest.texts("image")]  # an image's name is no person's id
+    named = data.patients[data.patients != data.manifest.texts("image")]  # the name of an image is no id of a person
     groups = near_names(named.tolist())
     rows = [tuple(int(np.flatnonzero(data.patients == name)[0]) for name in group) for group in groups]
-    what = "patient ids are spelt in several ways that differ in case, blanks or leading zeros: the same person?"
-    return _found("warning", "patients spelt alike", rows, what)
+    what = "in several ways that differ in case, blanks or leading zeros: the same person?"
+    return found("warning", _SPELT_ALIKE, rows, f"patient id is spelt {what}", f"patient ids are spelt {what}")
 
 
 def _patients_and_classes(data: PreparedData, folds: int) -> list[Finding]:
     patients = {name: len(set(data.patients[data.labels == i].tolist())) for i, name in enumerate(data.classes)}
     findings = [
-        Finding("error", "too few patients", f"class {name} has {count} patients, fewer than {folds} folds", count)
+        Finding(
+            "error", "too few patients", f"class {name} has {plural(count, 'patient')}, fewer than {folds} folds", count
+        )
         for name, count in patients.items()
         if count < folds
     ]
@@ -229,53 +255,23 @@ def _patients_and_classes(data: PreparedData, folds: int) -> list[Finding]:
     for name, label in zip(data.patients.tolist(), data.labels.tolist(), strict=True):
         labels_of[name].add(label)
     mixed = sum(len(labels) > 1 for labels in labels_of.values())
+    have = f"{plural(mixed, 'patient')} {verb(mixed, 'has', 'have')}"
     if mixed and data.margin == 0:
-        text = f"{mixed} patients have radiographs of several classes; are their ids unique across the classes?"
+        text = f"{have} radiographs of several classes; is every patient id used for one person only?"
         findings.append(Finding("warning", "mixed patients", text, mixed))
     elif mixed:
-        findings.append(Finding("note", "mixed patients", f"{mixed} patients have ROIs of several classes", mixed))
+        findings.append(Finding("note", "mixed patients", f"{have} ROIs of several classes", mixed))
     return findings
 
 
-def _confound(data: PreparedData, seed: int) -> list[Finding]:
+def _confounds(data: PreparedData, seed: int) -> list[Finding]:
     result = confound_auc(data, seed)
     if result is None:
-        return [Finding("note", "confounds", "acquisition does not vary, or too few patients: nothing to predict from")]
+        return [
+            Finding("note", "confounds", "not checked: acquisition does not vary, or a class has fewer than 5 patients")
+        ]
     text = (
         f"acquisition alone ({', '.join(result.features)}) predicts the label with macro AUC {result.auc:.3f} "
         f"(95 % interval {result.low:.3f} to {result.high:.3f}); strongest: {result.strongest}"
     )
     return [Finding("warning" if result.low > _CHANCE_BOUND else "note", "confounds", text)]
-
-
-def _pixels(images: np.ndarray) -> list[Finding]:
-    spread, mean = images.std(axis=(1, 2)), images.mean(axis=(1, 2))
-    blank = spread < _BLANK_SD
-    extreme = ((mean < _EXTREME_MEAN[0]) | (mean > _EXTREME_MEAN[1])) & ~blank
-    return [
-        *_found("error", "blank crop", [(int(i),) for i in np.flatnonzero(blank)], "crops are of one shade"),
-        *_found(
-            "warning", "extreme shade", [(int(i),) for i in np.flatnonzero(extreme)], "crops are nearly black or white"
-        ),
-    ]
-
-
-def _boxes(data: PreparedData) -> list[Finding]:
-    if data.margin == 0:
-        return []
-    x, y, width, height, image_width, image_height = (
-        data.manifest.numbers(name) for name in ("x", "y", "width", "height", "image_width", "image_height")
-    )
-    share = width * height / (image_width * image_height)
-    odd = np.flatnonzero((share < _ODD_BOX_SHARE[0]) | (share > _ODD_BOX_SHARE[1]))
-    across, down = (x + width / 2) / image_width, (y + height / 2) / image_height
-    beside = np.flatnonzero((np.abs(across - 0.5) > 0.5 - _LUNG_EDGE) | (down < _LUNG_EDGE) | (down > 1 - _BELOW_LUNGS))
-    low, high = (f"{100 * bound:g} %" for bound in _ODD_BOX_SHARE)
-    size, place = (
-        f"boxes take less than {low} or more than {high} of their radiograph",
-        "boxes have their centre where no lung is",
-    )
-    return [
-        *_found("warning", "odd box", [(int(i),) for i in odd], size),
-        *_found("warning", "box beside the lungs", [(int(i),) for i in beside], place),
-    ]

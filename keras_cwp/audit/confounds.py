@@ -1,4 +1,4 @@
-"""Does the way in which a radiograph was taken give its label away? A model that sees only that answers."""
+"""Does acquisition predict the label? A model that sees only manufacturer, site, size and the like is asked."""
 
 from __future__ import annotations
 
@@ -8,9 +8,11 @@ import numpy as np
 
 from keras_cwp.data.prepared import PreparedData
 from keras_cwp.data.splits import folds
+from keras_cwp.evaluation.ranking import macro_estimate
+from keras_cwp.evaluation.roc import macro_auc
+from keras_cwp.evaluation.score_interval import score_limits
 
 _FOLDS = 5
-_RESAMPLES = 400
 _NAMED = ("manufacturer", "site", "modality", "view", "photometric", "intent", "file_type", "bits", "side")
 _DEPTH, _LEAF = 6, 5
 
@@ -20,8 +22,8 @@ class Confound:
     """Macro AUC of acquisition alone, cross-validated by patient, with a 95 % interval over patients.
 
     Args:
-        features: that vary in the data set.
-        strongest: the feature that does best by itself, with its AUC.
+        features: the ones that vary in the data set.
+        strongest: the feature with the highest AUC by itself, with that AUC.
     """
 
     auc: float
@@ -40,13 +42,16 @@ def confound_auc(data: PreparedData, seed: int = 0) -> Confound | None:
     fold = folds(data.patients, data.labels, _FOLDS, seed)
     scores = _predict(np.column_stack(list(features.values())), data.labels, fold, seed)
     alone = {
-        name: _macro_auc(data.labels, _predict(values[:, None], data.labels, fold, seed))
+        name: macro_auc(data.labels, _predict(values[:, None], data.labels, fold, seed))
         for name, values in features.items()
     }
     best = max(alone, key=lambda name: alone[name])
-    low, high = _interval(data, scores, seed)
-    auc = _macro_auc(data.labels, scores)
-    return Confound(auc, low, high, tuple(features), f"{best} (AUC {alone[best]:.3f})")
+    _, patient = np.unique(data.patients, return_inverse=True)
+    estimate = macro_estimate(data.labels, scores, patient, int(patient.max()) + 1)
+    limits = None if estimate is None else score_limits(estimate)
+    if estimate is None or limits is None:
+        return None
+    return Confound(estimate.value, *limits, tuple(features), f"{best} (AUC {alone[best]:.3f})")
 
 
 def acquisition(data: PreparedData) -> dict[str, np.ndarray]:
@@ -74,30 +79,3 @@ def _predict(features: np.ndarray, labels: np.ndarray, fold: np.ndarray, seed: i
         )
         scores[~train] = model.fit(features[train], labels[train]).predict_proba(features[~train])
     return scores
-
-
-def _macro_auc(labels: np.ndarray, scores: np.ndarray) -> float:
-    """Mean of the one-against-rest AUCs by ranks, ties counted half; NaN for a class that is all or none."""
-    from scipy.stats import rankdata
-
-    values = []
-    for label in range(scores.shape[1]):
-        positive = labels == label
-        many, rest = int(positive.sum()), int((~positive).sum())
-        ranks = rankdata(scores[:, label])
-        values.append((ranks[positive].sum() - many * (many + 1) / 2) / (many * rest) if many and rest else np.nan)
-    return float(np.mean(values))
-
-
-def _interval(data: PreparedData, scores: np.ndarray, seed: int) -> tuple[float, float]:
-    """Percentiles of the AUC when patients are drawn with replacement."""
-    random = np.random.default_rng(seed)
-    _, patient = np.unique(data.patients, return_inverse=True)
-    order = np.argsort(patient, kind="stable")
-    rows_of = np.split(order, np.cumsum(np.bincount(patient))[:-1])
-    values = []
-    for _ in range(_RESAMPLES):
-        rows = np.concatenate([rows_of[i] for i in random.integers(0, len(rows_of), len(rows_of))])
-        values.append(_macro_auc(data.labels[rows], scores[rows]))
-    low, high = np.nanpercentile(values, [2.5, 97.5])
-    return float(low), float(high)

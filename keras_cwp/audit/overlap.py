@@ -9,7 +9,7 @@ import numpy as np
 
 from keras_cwp.data.fingerprints import FLAT, crop_digests
 from keras_cwp.data.identity import near_key
-from keras_cwp.data.prepare import JOINT
+from keras_cwp.data.patients import JOINT
 from keras_cwp.data.prepared import PreparedData
 
 
@@ -18,10 +18,10 @@ class Overlap:
     """What is shared, counted in the first of two data sets.
 
     Args:
-        patients: those that the second holds too.
+        patients: those that the second has too.
         rois: of these patients.
         images: radiographs whose very file, or a crop of it, is in the second.
-        respelt: of the patients, those known only by an id that is spelt otherwise in the second: 0001 and 1.
+        respelt: of the patients, those known only by an id that is spelt differently in the second: 0001 and 1.
     """
 
     patients: int
@@ -31,11 +31,11 @@ class Overlap:
 
 
 def overlap(data: PreparedData, other: PreparedData, rows: np.ndarray) -> Overlap:
-    """How much of `data` is of patients that stand in `rows` of `other`.
+    """How much of `data` is of patients in `rows` of `other`.
 
-    A patient with one shared picture is shared with all the others. Ids are compared as `identity.near_key` has them:
-    case, blanks, leading zeros and Unicode forms do not make another patient. An id that is only its image's name (as
-    --patient-per-image makes them) tells nobody from another, so pictures alone count then.
+    A patient with one shared picture counts with all ROIs. Ids are compared as `identity.near_key` has them: case,
+    blanks, leading zeros and Unicode forms do not make another patient. An id that is only the name of its image (as
+    --patient-per-image makes them) does not identify a person, so only pictures are compared then.
 
     Args:
         rows: int of `other`, such as those that a model was trained on. Crops are compared when both data sets have

@@ -9,9 +9,10 @@ import click
 
 from keras_cwp.cli.options import PATH, Output, output_options
 from keras_cwp.errors import DataError
+from keras_cwp.wording import plural
 
 if TYPE_CHECKING:
-    from keras_cwp.audit.checks import Finding
+    from keras_cwp.audit.findings import Finding
 
 
 @click.command("audit")
@@ -32,10 +33,10 @@ def command(data: Path, against: Path | None, folds: int, out: Path | None, outp
     if not output.as_json:
         _print_table(found.findings)
     tree = {"page": str(found.page), "findings": [vars(finding) for finding in found.findings]}
-    output.result(f"Page: {found.page}", tree, found.page)
+    output.result(f"{found.verdict}\nPage: {found.page}", tree, found.page)
     names = [finding.check for finding in found.errors]
     if names:
-        raise DataError(f"{data}: {len(names)} error-level findings ({', '.join(names)}); see {found.page}")
+        raise DataError(f"{data}: {plural(len(names), 'error-level finding')} ({', '.join(names)}); see {found.page}")
     output.next(f"keras-cwp fit --data {data} --out runs/first --config default")
 
 

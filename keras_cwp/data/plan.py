@@ -15,6 +15,7 @@ from keras_cwp.data.annotations.roi import Box, Roi
 from keras_cwp.data.crops import margin_px
 from keras_cwp.data.patients import settle_patients
 from keras_cwp.data.radiographs.radiograph import Header, read_header
+from keras_cwp.data.radiographs.spacing import spacing_from
 from keras_cwp.errors import DataError
 
 _EDGE_PX = 1e-6  # an overhang of less is rounding, not clipping
@@ -207,17 +208,11 @@ def _pictures(rois: Sequence[Roi], films: Mapping[str, _Film], config: DataConfi
 def _stated_spacing(rois: Sequence[Roi]) -> float | None:
     """The spacing_mm column's value for one radiograph."""
     stated = {roi.extra["spacing_mm"]: roi for roi in rois if roi.extra.get("spacing_mm")}
-    for text, roi in stated.items():
-        try:
-            good = 0.001 <= float(text) <= 10
-        except ValueError:
-            good = False
-        if not good or len(stated) > 1:
-            raise DataError(
-                f"{roi.where}: spacing_mm {text!r}; expected one number of millimetres a pixel, the same in every "
-                "row of a radiograph"
-            )
-    return float(next(iter(stated))) if stated else None
+    found = [spacing_from(text, roi.where) for text, roi in stated.items()]
+    if len(found) > 1:
+        text, roi = next(iter(stated.items()))
+        raise DataError(f"{roi.where}: spacing_mm {text!r}; another row of this radiograph states another")
+    return found[0] if found else None
 
 
 def _notes(clipped: int, pictures: list[Picture], margin: int, config: DataConfig, source: str) -> list[str]:

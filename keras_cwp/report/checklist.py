@@ -1,4 +1,4 @@
-"""Which items of TRIPOD+AI and CLAIM this report answers, and which the authors must still answer themselves.
+"""Which items of TRIPOD+AI and CLAIM this report answers, and which the authors must answer themselves.
 
 References: Collins et al., BMJ 385 (2024) e078378 (TRIPOD+AI); Mongan et al., Radiology: Artificial Intelligence 2
 (2020) e200029 (CLAIM, whose item numbers are used).
@@ -6,47 +6,35 @@ References: Collins et al., BMJ 385 (2024) e078378 (TRIPOD+AI); Mongan et al., R
 
 from __future__ import annotations
 
-from keras_cwp.report.run_input import ReportInput
-from keras_cwp.report.tables import Table
+from collections.abc import Sequence
+from typing import TypeVar
 
-_ANSWERED = (
-    ("12a", "20, 21", "how data were divided", "How these figures were obtained"),
-    ("12a", "22", "level at which the parts are disjoint", "patient; asserted when the parts were made"),
-    ("12c", "23, 25, 26", "model and training", "To repeat it: configuration"),
-    ("12e", "28", "measures of performance", "Discrimination, Decisions, Probabilities"),
-    ("12e", "29", "uncertainty", "95 % intervals, over patients; method under How these figures were obtained"),
-    ("14, 23a", "30", "performance in subgroups", "Subgroups"),
-    ("15", "–", "output, and how thresholds were found", "Decisions: thresholds from validation ROIs"),
-    ("18f", "24", "software and code", "To repeat it: environment and command"),
-    ("20a, 21", "33", "patients and events in each analysis", "Data"),
-    ("23a", "36", "performance with intervals", "Discrimination"),
-    ("23b", "–", "how performance varies", "Fold by fold; Subgroups"),
-    ("–", "31", "explanation", "ROIs to look at: heat maps"),
-    ("–", "37", "failures", "ROIs to look at: hardest"),
-)
+from keras_cwp.report.page import Section
+from keras_cwp.report.tables import Link, Table
+
+Source = TypeVar("Source")
 _FOR_THE_AUTHORS = (
     ("5, 6", "5, 7, 8", "source of the radiographs, setting, dates, eligibility"),
-    ("8", "14 to 18", "reference standard: who read the ROIs, how often, how they agreed"),
-    ("10", "19", "why this many patients"),
-    ("16", "32", "how these patients differ from those the model is meant for; external data"),
+    ("8", "14 to 18", "reference standard: who read the ROIs, how often, and how well readers agreed"),
+    ("10", "19", "why this number of patients"),
+    ("16", "32", "differences between these patients and those the model is meant for; external data"),
     ("17", "–", "ethical approval"),
     ("20b", "34", "age, sex, exposure and other characteristics"),
     ("25 to 27", "38, 39", "interpretation, limits, use in practice"),
 )
 
 
-def checklist_table(run: ReportInput) -> Table:
-    """Items, what they ask, where the answer is; "not given" where this run had no data for it."""
-    missing = {
-        "Subgroups": not run.metrics["subgroups"],
-        "Decisions: thresholds": run.validation is None,
-        "ROIs to look at": not run.examples,
-        "To repeat it: configuration": not run.config_yaml,
-        "To repeat it: environment": not run.environment,
-    }
-    rows = [(*item, "not given" if any(where.startswith(k) and v for k, v in missing.items()) else where)
-            for *item, where in _ANSWERED]  # fmt: skip
+def checklist_table(sections: Sequence[Section[Source]], source: Source) -> Table:
+    """A row an item: what it asks for, and a link to the section of this page that answers it.
+
+    An item whose section this page does not have is answered "not given: this run has no data for it".
+    """
+    rows: list[tuple[str, ...]] = []
+    for section in sections:
+        there = section.condition(source)
+        answer = Link(section.title, section.anchor) if there else "not given: this run has no data for it"
+        rows += [(*item, answer) for item in section.answers]
     rows += [(*item, "for the authors to write") for item in _FOR_THE_AUTHORS]
     header = ("TRIPOD+AI", "CLAIM", "asks for", "answer")
     note = "Item numbers of TRIPOD+AI (2024) and CLAIM (2020)."
-    return Table("checklist", "Reporting checklists", header, tuple(tuple(row) for row in rows), note)
+    return Table("checklist", "Reporting checklists", header, tuple(rows), note)

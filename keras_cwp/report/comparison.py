@@ -1,4 +1,4 @@
-"""Several runs on the same held-out ROIs, side by side: one table, one ROC figure, paired tests, one page."""
+"""Several runs on the same held-out ROIs, side by side: one table, one ROC plot, paired tests, one page."""
 
 from __future__ import annotations
 
@@ -8,49 +8,51 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from markupsafe import Markup
-
 from keras_cwp.config import EvaluateConfig
 from keras_cwp.evaluation.comparison import align, compare
 from keras_cwp.evaluation.metrics import evaluate, labelled
-from keras_cwp.files import write_text
+from keras_cwp.files import updated_folder, write_text
+from keras_cwp.report.blocks import Block, Cautions, Text
+from keras_cwp.report.cautions import few_patients
+from keras_cwp.report.compared_run import ComparedRun
 from keras_cwp.report.comparison_plots import draw_epochs, draw_overlay, draw_overlay_per_class
-from keras_cwp.report.html import page_template, write_files
-from keras_cwp.report.plotting import Drawn, style
-from keras_cwp.report.tables import Table, figure_text, interval_text, plural
-from keras_cwp.report.training_curves import History
+from keras_cwp.report.comparison_tables import disagreement_table, p_text, runs_table, settings_table, tests_table
+from keras_cwp.report.page import Page, Section, fill, write_page
+from keras_cwp.report.summary import verdict
+from keras_cwp.report.tables import metric_text
 from keras_cwp.scores import Scores
+from keras_cwp.wording import plural
+
+Metrics = Mapping[str, Mapping[str, Any]]
+"""Name of a run → its metrics."""
+_SIGNIFICANT = 0.05
 
 
 @dataclass(frozen=True, eq=False)
-class ComparedRun:
-    """One run of a comparison.
+class Compared:
+    """What the page is about.
 
     Args:
-        name: heading of its row; unique.
-        scores: its held-out ROIs.
-        arch: name of the architecture.
-        parameters, macs: of one network; None where they are not known.
-        history: a row an epoch, with `seconds`.
+        aligned: scores of each run, in one order of rows.
+        tests: what `evaluation.comparison.compare` returned.
     """
 
-    name: str
-    scores: Scores
-    arch: str = ""
-    parameters: int | None = None
-    macs: int | None = None
-    history: History = ()
+    runs: Sequence[ComparedRun]
+    aligned: Mapping[str, Scores]
+    metrics: Metrics
+    tests: Mapping[str, Any]
+    config: EvaluateConfig
 
 
 def write_comparison(runs: Sequence[ComparedRun], config: EvaluateConfig, seed: int, out: Path | str) -> str:
-    """Write comparison.json, comparison.html, figures and tables into a folder.
+    """Write comparison.json, comparison.html, plots and tables into a folder; all of them or, where that fails, none.
 
     Args:
         runs: at least two, on the same ROIs and folds.
         config, seed: of the intervals, the same for all: all runs see the same resamples.
 
     Returns:
-        The result in a sentence or two.
+        The result in a few sentences.
 
     Raises:
         ScoresError: fewer than two runs, or runs whose ROIs, folds or labels differ.
@@ -59,124 +61,99 @@ def write_comparison(runs: Sequence[ComparedRun], config: EvaluateConfig, seed: 
     aligned = align({run.name: labelled(run.scores) for run in runs})
     tests = compare(aligned, config, seed)
     metrics = {name: evaluate(scores, config, seed) for name, scores in aligned.items()}
-    figures, tables = _figures(runs, aligned, metrics), _tables(runs, metrics, tests)
-    sentence = summary(metrics, tests)
-    write_files(Path(out), figures, tables)
-    write_text(Path(out) / "comparison.json", json.dumps(tests, indent=2, allow_nan=False) + "\n")
-    page = page_template("comparison.html.j2").render(
-        title="Comparison of " + plural(len(runs), "run"),
-        summary=sentence,
-        methods=methods(metrics, tests, config),
-        figures=figures,
-        inline={name: Markup(figure.inline_svg()) for name, figure in figures.items()},
-        tables=tables,
+    compared = Compared(runs, aligned, metrics, tests, config)
+    counts = next(iter(metrics.values()))["counts"]
+    page = Page(
+        kind="Comparison of models that classify ROIs of chest radiographs",
+        title=f"Comparison of {plural(len(runs), 'run')}",
+        lead=[summary(metrics, tests)],
+        sections=fill(SECTIONS, compared, "".join([*aligned, *runs[0].scores.classes])),
+        alarm=verdicts(metrics),
+        facts={
+            "Runs": ", ".join(run.name for run in runs),
+            "Judged on": f"{plural(counts['rois'], 'ROI')} of {plural(counts['patients'], 'patient')}",
+        },
     )
-    write_text(Path(out) / "comparison.html", page)
-    return sentence
+    with updated_folder(Path(out)) as folder:
+        write_page(page, folder / "comparison.html")
+        write_text(folder / "comparison.json", json.dumps(tests, indent=2, allow_nan=False) + "\n")
+    return " ".join(sentence for sentence in (verdicts(metrics), summary(metrics, tests)) if sentence)
 
 
-def summary(metrics: Mapping[str, Mapping[str, Any]], tests: Mapping[str, Any]) -> str:
-    """The best run by macro AUC, and whether it is shown to be better than the next."""
+def verdicts(metrics: Metrics) -> str:
+    """What is wrong with single runs as a whole; "" where every model tells the classes apart."""
+    said = {name: verdict(own) for name, own in metrics.items()}
+    return " ".join(f"{name}: {sentence}" for name, sentence in said.items() if sentence)
+
+
+def summary(metrics: Metrics, tests: Mapping[str, Any]) -> str:
+    """The best run by macro AUC, and whether these ROIs show that it is better than the next."""
     order = sorted(metrics, key=lambda name: -(metrics[name]["auc"]["macro"]["value"] or 0))
     best, second = order[:2]
-    head = f"{best} has the highest macro AUC, {figure_text(metrics[best]['auc']['macro'])}; next comes {second}, "
-    head += f"{figure_text(metrics[second]['auc']['macro'])}."
+    head = f"{best} has the highest macro AUC, {metric_text(metrics[best]['auc']['macro'])}; next comes {second}, "
+    head += f"{metric_text(metrics[second]['auc']['macro'])}."
     (pair,) = (pair for pair in tests["pairs"] if {pair["first"], pair["second"]} == {best, second})
     p = pair["delong"]["macro"]["p_holm"]
     if p is None:
         return f"{head} They cannot be tested against each other: {pair['delong']['macro']['reason']}."
-    shown = "These ROIs show" if p < 0.05 else "These ROIs do not show"
-    return f"{head} {shown} a difference between the two ({p_text(p)}, paired DeLong over patients, corrected by Holm)."
+    shown = "These ROIs show" if p < _SIGNIFICANT else "These ROIs do not show"
+    corrected = ", corrected by Holm" if len(tests["pairs"]) > 1 else ""
+    return f"{head} {shown} a difference between the two ({p_text(p)}, paired DeLong over patients{corrected})."
 
 
-def methods(metrics: Mapping[str, Mapping[str, Any]], tests: Mapping[str, Any], config: EvaluateConfig) -> list[str]:
+def methods(compared: Compared) -> list[str]:
     """What was compared with what, and how."""
-    counts = next(iter(metrics.values()))["counts"]
+    counts = next(iter(compared.metrics.values()))["counts"]
+    pairs = len(compared.tests["pairs"])
+    corrected = f" p values: {compared.tests['correction']}." if pairs > 1 else ""
     return [
         f"All runs were judged on the same {plural(counts['rois'], 'ROI')} of {plural(counts['patients'], 'patient')}, "
-        "each held out in the same fold; the comparison refuses runs of which that is not so.",
-        f"Intervals: {config.bootstraps:,} resamples of patients, the same for each run. Differences: DeLong's test of "
-        "paired curves with ROIs clustered by patient (Obuchowski); the bootstrap of the difference; McNemar's test "
-        f"of right and wrong decisions, clustered by patient (Durkalski). p values: {tests['correction']}.",
-        "Each run is one training. Another seed would give another figure; a difference smaller than that of two seeds "
-        "says little about the architectures.",
+        "each held out in the same fold. Runs with other ROIs or folds are refused.",
+        f"Intervals: {compared.config.bootstraps:,} resamples of patients, the same for each run. Differences: the "
+        "paired DeLong test with ROIs clustered by patient (Obuchowski), the bootstrap of the difference, and "
+        f"McNemar's test of correct and wrong decisions, clustered by patient (Durkalski).{corrected}",
+        "Each run is one training. Another seed would give other metrics, and a difference smaller than that between "
+        "two seeds says little about the architectures.",
     ]
 
 
-def p_text(p: float | None) -> str:
-    """p = 0.012, p < 0.001, or an en dash."""
-    if p is None:
-        return "–"
-    return "p < 0.001" if p < 0.001 else f"p = {p:.3f}"
+def cautions(compared: Compared) -> list[str]:
+    """What a careful reader holds against the comparison."""
+    return few_patients(next(iter(compared.metrics.values())))
 
 
-def runs_table(runs: Sequence[ComparedRun], metrics: Mapping[str, Mapping[str, Any]]) -> Table:
-    """A row a run: size, figures with intervals, training time."""
-    classes = next(iter(metrics.values()))["classes"]
-    header = ("run", "model", "parameters", "MACs", "AUC, macro", *(f"AUC, {name}" for name in classes), "accuracy",
-              "log loss", "training")  # fmt: skip
-    rows = tuple(
-        (
-            run.name,
-            run.arch or "–",
-            "–" if run.parameters is None else f"{run.parameters:,}",
-            "–" if run.macs is None else f"{run.macs / 1e6:,.1f} M",
-            figure_text(metrics[run.name]["auc"]["macro"]),
-            *(figure_text(metrics[run.name]["auc"]["per_class"][name]) for name in classes),
-            figure_text(metrics[run.name]["accuracy"]),
-            figure_text(metrics[run.name]["log_loss"]),
-            _duration(run.history),
-        )
-        for run in runs
-    )
-    return Table("runs", "Runs", header, rows, "Training: seconds of all epochs of all folds together.")
+def _method(compared: Compared) -> Sequence[Block]:
+    found = cautions(compared)
+    return [*map(Text, methods(compared)), *([Cautions(tuple(found))] if found else [])]
 
 
-def tests_table(tests: Mapping[str, Any]) -> Table:
-    """A row a pair: differences, first minus second, and corrected p values."""
-    header = ("first", "second", "macro AUC", "DeLong", "bootstrap", "accuracy", "bootstrap", "McNemar")
-    rows = tuple(
-        (
-            pair["first"],
-            pair["second"],
-            _signed(pair["delong"]["macro"]),
-            p_text(pair["delong"]["macro"]["p_holm"]),
-            p_text(pair["bootstrap"]["macro"]["p_holm"]),
-            _signed(pair["bootstrap"]["accuracy"]),
-            p_text(pair["bootstrap"]["accuracy"]["p_holm"]),
-            p_text(pair["mcnemar"]["p_holm"]),
-        )
-        for pair in tests["pairs"]
-    )
-    return Table("tests", "Differences, first minus second", header, rows, f"p values: {tests['correction']}.")
+def _results(compared: Compared) -> Sequence[Block]:
+    return [runs_table(compared.runs, compared.metrics), tests_table(compared.tests)]
 
 
-def _figures(
-    runs: Sequence[ComparedRun], aligned: Mapping[str, Scores], metrics: Mapping[str, Mapping[str, Any]]
-) -> dict[str, Drawn]:
-    with style():
-        drawn = [
-            draw_overlay(aligned, metrics),
-            draw_overlay_per_class(aligned, metrics),
-            draw_epochs({run.name: run.history for run in runs}),
-        ]
-    return {figure.name: figure for figure in drawn if figure is not None}
+def _curves(compared: Compared) -> Sequence[Block]:
+    epochs = draw_epochs({run.name: run.history for run in compared.runs})
+    return [
+        draw_overlay(compared.aligned, compared.metrics),
+        draw_overlay_per_class(compared.aligned),
+        *([epochs] if epochs else []),
+    ]
 
 
-def _tables(
-    runs: Sequence[ComparedRun], metrics: Mapping[str, Mapping[str, Any]], tests: Mapping[str, Any]
-) -> dict[str, Table]:
-    return {table.name: table for table in (runs_table(runs, metrics), tests_table(tests))}
+def _settings(compared: Compared) -> Sequence[Block]:
+    table = settings_table(compared.runs)
+    return [table or Text("All settings are equal.")]
 
 
-def _signed(figure: Mapping[str, Any]) -> str:
-    if figure["value"] is None:
-        return "–"
-    return f"{figure['value']:+.3f} {interval_text(dict(figure))}"
+def _disagreements(compared: Compared) -> Sequence[Block]:
+    table = disagreement_table(compared.aligned)
+    return [table or Text("The models call every ROI alike.")]
 
 
-def _duration(history: History) -> str:
-    seconds = sum(float(row["seconds"]) for row in history if row.get("seconds"))
-    if not seconds:
-        return "–"
-    return f"{seconds:.0f} s" if seconds < 120 else f"{seconds / 60:.0f} min"
+SECTIONS: tuple[Section[Compared], ...] = (
+    Section("method", "How the runs were compared", "Method", _method),
+    Section("results", "Metrics and differences", "Results", _results),
+    Section("curves", "Curves", "Curves", _curves),
+    Section("settings", "Settings", "Settings", _settings, lambda compared: all(run.settings for run in compared.runs)),
+    Section("disagreements", "Disagreements", "Disagreements", _disagreements),
+)

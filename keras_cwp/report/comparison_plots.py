@@ -1,4 +1,4 @@
-"""Curves of several runs in one figure."""
+"""Curves of several runs in one plot."""
 
 from __future__ import annotations
 
@@ -8,31 +8,37 @@ from typing import Any
 import numpy as np
 
 from keras_cwp.evaluation.roc import Roc, macro_curve, one_vs_rest, roc_curve
-from keras_cwp.report.curves import FALSE_RATE, TRUE_RATE, draw_diagonal
-from keras_cwp.report.plotting import DASHES, SERIES, Drawn, blank, grid, hide, panel_grid, unit_square
-from keras_cwp.report.tables import figure_text
-from keras_cwp.report.training_curves import History, fold_names, mean_over_folds, series
+from keras_cwp.report.plotting import DASHES, SERIES, Plot, blank, grid, hide, legend_below, panel_grid, unit_square
+from keras_cwp.report.ranking_plots import FALSE_RATE, TRUE_RATE, draw_diagonal
+from keras_cwp.report.tables import metric_text
+from keras_cwp.report.training_plots import History, fold_names, mean_over_folds, series
 from keras_cwp.scores import Scores
 
 Metrics = Mapping[str, Mapping[str, Any]]
 
 
-def draw_overlay(runs: Mapping[str, Scores], metrics: Metrics) -> Drawn:
+def draw_overlay(runs: Mapping[str, Scores], metrics: Metrics) -> Plot:
     """The macro curve of every run."""
     figure, (axes,) = blank(5.6, 5.4)
     draw_diagonal(axes)
     for number, (name, scores) in enumerate(runs.items()):
         curves = [curve for curve in _class_curves(scores) if curve is not None]
         if curves:
-            label = f"{name}  {figure_text(metrics[name]['auc']['macro'])}"
+            label = f"{name}  {metric_text(metrics[name]['auc']['macro'])}"
             _plot(axes, macro_curve(curves), number, label)
     unit_square(axes, FALSE_RATE, TRUE_RATE)
-    axes.legend(loc="lower right", title="Macro AUC [95 % interval]", alignment="left")
-    alt = "Macro ROC curves: " + "; ".join(f"{n} {figure_text(metrics[n]['auc']['macro'])}" for n in runs) + "."
-    return Drawn("roc_runs", "ROC curves", "Mean over classes of the curves against the rest, run by run.", alt, figure)
+    legend_below(figure, axes, "Macro AUC [95 % interval]")
+    alt = "Macro ROC curves: " + "; ".join(f"{n} {metric_text(metrics[n]['auc']['macro'])}" for n in runs) + "."
+    return Plot(
+        "roc_runs",
+        "ROC curves",
+        "Mean over the classes of the curves of one class against all others, run by run.",
+        alt,
+        figure,
+    )
 
 
-def draw_overlay_per_class(runs: Mapping[str, Scores], metrics: Metrics) -> Drawn:
+def draw_overlay_per_class(runs: Mapping[str, Scores]) -> Plot:
     """A panel a class with the curves of all runs."""
     classes = next(iter(runs.values())).classes
     columns, rows = panel_grid(len(classes))
@@ -42,32 +48,35 @@ def draw_overlay_per_class(runs: Mapping[str, Scores], metrics: Metrics) -> Draw
         for number, (run, scores) in enumerate(runs.items()):
             curve = _class_curves(scores)[column]
             if curve is not None:
-                _plot(panels[column], curve, number, f"{run} {_value(metrics[run]['auc']['per_class'][name])}")
+                _plot(panels[column], curve, number, run)
         unit_square(panels[column], "False positive rate", "True positive rate" if column % columns == 0 else "")
         panels[column].set_title(name)
-        panels[column].legend(loc="lower right", fontsize=7)
     hide(panels[len(classes) :])
+    legend_below(figure, panels[0])
+    caption = "Each class against all others. The table of runs has the AUC of each class."
     alt = "ROC curves of each class, run by run: " + "; ".join(classes) + "."
-    return Drawn("roc_runs_per_class", "ROC curves of each class", "Each class against the rest.", alt, figure)
+    return Plot("roc_runs_per_class", "ROC curves of each class", caption, alt, figure, wide=True)
 
 
-def draw_epochs(histories: Mapping[str, History]) -> Drawn | None:
+def draw_epochs(histories: Mapping[str, History]) -> Plot | None:
     """Validation accuracy and loss over epochs, mean over folds; None where no run has a history."""
-    told = {name: history for name, history in histories.items() if history}
-    if not told:
+    recorded = {name: history for name, history in histories.items() if history}
+    if not recorded:
         return None
     figure, panels = blank(8.4, 3.4, 2)
     for axes, column, title in zip(panels, ("val_accuracy", "val_loss"), ("Accuracy", "Loss"), strict=True):
         for number, name in enumerate(histories):
-            if name in told:
-                lines = [series(told[name], fold, column) for fold in fold_names(told[name])]
+            if name in recorded:
+                lines = [series(recorded[name], fold, column) for fold in fold_names(recorded[name])]
                 epochs, values = mean_over_folds(lines)
                 axes.plot(epochs, values, color=_colour(number), linestyle=_dash(number), label=name)
         axes.set(title=title, xlabel="Epoch")
         grid(axes)
-    panels[0].legend(loc="lower right")
+    legend_below(figure, panels[0])
     caption = "On validation ROIs, mean over the folds that reached the epoch."
-    return Drawn("epochs", "Accuracy and loss over epochs", caption, "Curves of " + ", ".join(told) + ".", figure)
+    return Plot(
+        "epochs", "Accuracy and loss over epochs", caption, "Curves of " + ", ".join(recorded) + ".", figure, wide=True
+    )
 
 
 def _class_curves(scores: Scores) -> list[Roc | None]:
@@ -86,7 +95,3 @@ def _colour(number: int) -> str:
 
 def _dash(number: int) -> Any:
     return DASHES[number % len(DASHES)]
-
-
-def _value(figure: Mapping[str, Any]) -> str:
-    return "–" if figure["value"] is None else f"{figure['value']:.3f}"

@@ -5,12 +5,13 @@ from __future__ import annotations
 import base64
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import cv2
 import numpy as np
 
 from keras_cwp.explain.overlay import lay_over
-from keras_cwp.report.plotting import Drawn, blank
+from keras_cwp.report.plotting import Plot, blank
 from keras_cwp.scores import Scores
 
 _SHOWN_PX = 224
@@ -18,7 +19,7 @@ _SHOWN_PX = 224
 
 @dataclass(frozen=True, eq=False)
 class Example:
-    """One ROI with what the model said of it.
+    """One ROI with the model's answer.
 
     Args:
         crop: float [height, width] in [0, 1], bone bright.
@@ -49,8 +50,8 @@ class Choice:
 def choose_examples(scores: Scores, each: int) -> list[Choice]:
     """The rows with the lowest and with the highest probability of their true class, `each` of either kind.
 
-    Hardest: decided wrongly with most conviction first. Most typical: decided rightly, classes in turn. A row is shown
-    once; rows without a label never.
+    Hardest: wrong decisions, the most confident first. Most typical: correct decisions, classes in turn. A row is shown
+    once; rows without a label are left out.
     """
     labelled = np.flatnonzero(scores.label >= 0)
     of_truth = scores.probabilities[labelled, scores.label[labelled]]
@@ -65,20 +66,16 @@ def choose_examples(scores: Scores, each: int) -> list[Choice]:
     return [Choice(int(row), "Hardest") for row in hardest] + [Choice(int(row), "Most typical") for row in typical]
 
 
-def crop_uri(example: Example) -> str:
-    """The crop as a PNG data URI."""
-    return _data_uri(_grey(example.crop))
+def gallery(examples: Sequence[Example]) -> dict[str, list[dict[str, Any]]]:
+    """The examples as blocks.Gallery shows them, by kind."""
+    kinds: dict[str, list[dict[str, Any]]] = {}
+    for example in examples:
+        kinds.setdefault(example.kind, []).append(_shown(example))
+    return kinds
 
 
-def overlay_uri(example: Example) -> str | None:
-    """The crop under its heat map as a PNG data URI; None without a map."""
-    return None if example.heat_map is None else _data_uri(lay_over(_grey(example.crop), example.heat_map))
-
-
-def draw_examples(examples: Sequence[Example]) -> Drawn | None:
-    """A sheet of all examples for the figures folder; None without any."""
-    if not examples:
-        return None
+def draw_examples(examples: Sequence[Example]) -> Plot:
+    """A sheet of all examples, at least one, for the figures folder."""
     columns = min(len(examples), 4)
     rows = -(-len(examples) // columns)
     figure, panels = blank(2.3 * columns, 2.8 * rows, columns, rows)
@@ -90,14 +87,29 @@ def draw_examples(examples: Sequence[Example]) -> Drawn | None:
         axes.imshow(shown, cmap="gray", vmin=0, vmax=255)
         axes.set_title(f"{example.kind}\n{describe(example)}", fontsize=7)
     alt = "; ".join(f"{example.kind}: {describe(example)}" for example in examples)
-    return Drawn("examples", "Examples", "ROIs with the map of what the decision drew on.", alt + ".", figure)
+    return Plot("examples", "Examples", "ROIs under heat maps of the predicted class.", alt + ".", figure)
 
 
 def describe(example: Example) -> str:
-    """normal, called large_opacity (0.93)"""
-    verdict = "rightly called" if example.true == example.predicted else "called"
-    name = "so" if example.true == example.predicted else example.predicted
-    return f"{example.true}, {verdict} {name} ({example.probability:.2f})"
+    """correct: normal, 98 %; or wrong: normal was called large_opacity, 93 %"""
+    probability = f"{100 * example.probability:.0f} %"
+    if example.true == example.predicted:
+        return f"correct: {example.true}, {probability}"
+    return f"wrong: {example.true} was called {example.predicted}, {probability}"
+
+
+def _shown(example: Example) -> dict[str, Any]:
+    said, grey = describe(example), _grey(example.crop)
+    pictures = [(grey, f"ROI {example.roi_id}, {said}")]
+    if example.heat_map is not None:
+        pictures.append((lay_over(grey, example.heat_map), "The same ROI under its heat map"))
+    side = {"width": _SHOWN_PX, "height": _SHOWN_PX}
+    return {
+        "state": "right" if example.true == example.predicted else "wrong",
+        "images": [{"src": data_uri(pixels), "alt": alt, **side} for pixels, alt in pictures],
+        "lines": [said],
+        "file": example.roi_id,
+    }
 
 
 def _grey(crop: np.ndarray) -> np.ndarray:
@@ -107,6 +119,7 @@ def _grey(crop: np.ndarray) -> np.ndarray:
     return cv2.resize(pixels, (_SHOWN_PX, _SHOWN_PX), interpolation=cv2.INTER_AREA if shrinks else cv2.INTER_CUBIC)
 
 
-def _data_uri(pixels: np.ndarray) -> str:
+def data_uri(pixels: np.ndarray) -> str:
+    """A picture uint8 [height, width] or [height, width, 3], blue first, as a PNG data URI."""
     _, png = cv2.imencode(".png", pixels)
     return "data:image/png;base64," + base64.b64encode(png.tobytes()).decode()

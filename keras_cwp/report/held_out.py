@@ -1,4 +1,4 @@
-"""In words: how the figures of a run were come by."""
+"""In words: how a run divided its patients, and what chose epoch and thresholds."""
 
 from __future__ import annotations
 
@@ -7,31 +7,36 @@ from collections import Counter
 from typing import TYPE_CHECKING
 
 from keras_cwp.data.split_file import SPLIT_FILE, split_rows
+from keras_cwp.wording import plural
 
 if TYPE_CHECKING:
     from keras_cwp.training.run import RunFolder
 
+_LAST_EPOCH = "Early stopping was off: the weights are those of the last epoch."
+
 
 def how_held_out(run: RunFolder, views: int) -> str:
-    """A paragraph on the division of the patients, on who chose what, and in how many views a ROI was seen."""
-    given = " The division is that of an earlier run." if run.info.get("split_given") else ""
+    """A paragraph: how patients were divided, what chose epoch and thresholds, in how many views a ROI was scored."""
+    given = " The split is that of an earlier run." if run.info.get("split_given") else ""
     said = _of_fit(run) if run.info["kind"] == "fit" else _of_cv(run)
-    return f"{said} Each ROI was {seen(views)}.{given}"
+    return f"{said} Each ROI was {scored(views)}.{given}"
 
 
-def seen(views: int) -> str:
-    """How often a ROI was looked at."""
+def scored(views: int) -> str:
+    """In how many views a ROI was scored."""
     if views == 1:
-        return "seen once, without augmentation"
-    return f"seen in {views} views, as it is and mirrored, turned or shifted, whose probabilities were averaged"
+        return "scored once, without augmentation"
+    return f"scored in {views} views (unchanged, mirrored, turned or shifted), whose probabilities were averaged"
 
 
 def _of_fit(run: RunFolder) -> str:
     patients = Counter(part for part, _ in {(row.part, row.patient) for row in split_rows(run.path / SPLIT_FILE)})
+    chose = "choose the epoch and the thresholds" if run.config.train.early_stopping else "choose the thresholds"
+    epoch = "" if run.config.train.early_stopping else f" {_LAST_EPOCH}"
     return (
-        f"The patients were divided once, before anything else was done, into {patients['train']} to train on, "
-        f"{patients['validation']} to choose epoch and thresholds by, and {patients['test']} held out; no patient "
-        "is in two parts. The figures are of the held-out patients alone."
+        f"Before anything else, the patients were divided once: {patients['train']} to train on, "
+        f"{patients['validation']} to {chose}, {patients['test']} held out. No patient is in two parts. The metrics "
+        f"are of the held-out patients alone.{epoch}"
     )
 
 
@@ -40,10 +45,10 @@ def _of_cv(run: RunFolder) -> str:
     by_site = run.config.split.by == "site" and not run.info.get("split_given")
     kind = "leave-one-site-out cross-validation" if by_site else f"{folds}-fold cross-validation"
     times = f", {repeats} times with other folds" if repeats > 1 else ""
-    groups = f"{folds} sites" if by_site else f"{folds} groups"
+    groups = f"{folds} {'sites' if by_site else 'groups'}"
     return (
-        f"{kind[0].upper()}{kind[1:]}{times}: the patients were divided into {groups}, and each group was scored by a "
-        "network that was trained without it, so no network saw another image of a patient it was judged on. "
+        f"{kind[0].upper()}{kind[1:]}{times}: the patients were divided into {groups}. Each group was scored by a "
+        "network that was trained without it, so no network was trained on a patient that it is judged on. "
         f"{_what_chose(run)}"
     )
 
@@ -62,14 +67,14 @@ def _what_chose(run: RunFolder) -> str:
         rows = split_rows(run.path / SPLIT_FILE)
         pairs = {(row.fold, row.part, row.patient) for row in rows if row.part != "test"}
         share = sum(part == "validation" for _, part, _ in pairs) / len(pairs)
-        return (
-            f"{share:.0%} of each network's own training patients chose its epoch and its thresholds and were not "
-            "trained on."
-        )
+        early = config.train.early_stopping
+        chose = "its epoch and its thresholds" if early else "its thresholds"
+        said = f"{100 * share:.0f} % of the training patients of each network chose {chose} and were not trained on."
+        return said if early else f"{said} {_LAST_EPOCH}"
     among = f", the configuration among {', '.join(config.candidates)}" if config.candidates else ""
     return (
-        f"Nested: {config.split.inner} inner folds of each network's own training patients chose the number of "
-        f"epochs{among}, the temperature and the thresholds; the network was then trained on all of them. "
+        f"Nested: {config.split.inner} inner folds of the training patients of each network chose the number of "
+        f"epochs{among}, the temperature and the thresholds. The network was then trained on all these patients. "
         f"Chosen: {_choices(run)}."
     )
 
@@ -79,5 +84,5 @@ def _choices(run: RunFolder) -> str:
     for folder in run.model_folders():
         choice = json.loads((folder / "choice.json").read_text(encoding="utf-8"))
         name = f"{choice['candidate']}, " if run.config.candidates else ""
-        said.append(f"{name}{choice['epochs']} epochs")
+        said.append(f"{name}{plural(choice['epochs'], 'epoch')}")
     return "; ".join(f"fold {number}: {what}" for number, what in enumerate(said, start=1))

@@ -1,23 +1,28 @@
-"""Paper for the figures: sizes, colours, and how a drawing becomes SVG (inline or file) and PNG.
+"""What all plots share: sizes, colours, fonts, and how a plot becomes SVG (in the page or as a file) and PNG.
 
-Drawings name their colours by the light palette. In the page each is replaced by a CSS variable, so that one drawing
-serves light, dark and print. Matplotlib's object interface only: no pyplot, no global state.
+Plots are drawn in the colours of the light palette. In the page each colour becomes a CSS variable, so that one plot
+serves light, dark and print. Only Matplotlib's object interface is used: no pyplot, no global state.
 """
 
 from __future__ import annotations
 
 import io
 import re
-from contextlib import AbstractContextManager
+import warnings
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
+from typing import Any, ClassVar
 
 import matplotlib
+from markupsafe import Markup
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.backends.backend_svg import FigureCanvasSVG
 from matplotlib.figure import Figure
+
+from keras_cwp.report.fonts import OWN_FONT, families
 
 INK, QUIET, PAPER = "#1b2733", "#68737f", "#fefefe"
 SERIES = ("#0072b2", "#d55e00", "#00805d", "#a8558a", "#8c6d00", "#5b5bd6", "#3d7f96", "#9c4a4a")
@@ -28,8 +33,9 @@ DASHES: tuple[str | tuple[int, tuple[float, ...]], ...] = (
 )  # fmt: skip
 _VARIABLES = {INK: "--ink", QUIET: "--quiet", PAPER: "--paper"} | {c: f"--s{i}" for i, c in enumerate(SERIES)}
 _PNG_DPI = 200
+_LEGEND_ROW_IN = 0.17  # at the font size of legends below
 _STYLE: Any = {
-    "font.family": "DejaVu Sans",  # comes with Matplotlib: the same drawing everywhere
+    "font.family": OWN_FONT,
     "font.size": 9,
     "svg.fonttype": "none",
     "axes.edgecolor": QUIET,
@@ -54,14 +60,15 @@ _STYLE: Any = {
 
 
 @dataclass(frozen=True, eq=False)
-class Drawn:
-    """A finished figure with what a page says of it.
+class Plot:
+    """A finished picture with what a page says about it.
 
     Args:
         name: file name without ending; also the prefix of its ids in the page.
         title: heading.
         caption: how to read it, a sentence or two.
-        alt: what it shows, for those who cannot see it.
+        alt: what it shows, for readers who cannot see it.
+        wide: it takes the whole width of the page, and scrolls on a narrow one.
     """
 
     name: str
@@ -69,17 +76,19 @@ class Drawn:
     caption: str
     alt: str
     figure: Figure
+    wide: bool = False
+    macro: ClassVar[str] = "plot"
 
     @cached_property
     def svg(self) -> str:
         """A stand-alone SVG file on white."""
         file = io.StringIO()
-        with matplotlib.rc_context({**_STYLE, "svg.hashsalt": self.name}):
+        with matplotlib.rc_context({**_STYLE, "svg.hashsalt": self.name}), _boxes_for_unknown_characters():
             FigureCanvasSVG(self.figure).print_figure(file, format="svg", facecolor=PAPER, metadata={"Date": None})
             self.figure.set_layout_engine(None)  # the layout of this first drawing stays and is not computed again
         return file.getvalue()
 
-    def inline_svg(self) -> str:
+    def inline_svg(self) -> Markup:
         """An SVG element that takes its colours and font from the page."""
         text = self.svg[self.svg.index("<svg") :]
         text = re.sub(r"<metadata>.*?</metadata>", "", text, flags=re.DOTALL)
@@ -89,18 +98,18 @@ class Drawn:
         text = re.sub(r'(\bid="|href="#|url\(#)', rf"\1{self.name}-", text)
         text = re.sub(r'<svg ([^>]*?)width="[^"]*"', r"<svg \1", text, count=1)
         text = re.sub(r'<svg ([^>]*?)height="[^"]*"', r"<svg \1", text, count=1)
-        return text.replace("<svg ", f'<svg role="img" aria-label="{_attribute(self.alt)}" ', 1)
+        return Markup(text.replace("<svg ", f'<svg role="img" aria-label="{_attribute(self.alt)}" ', 1))
 
     def png(self) -> bytes:
         """A PNG file on white."""
         file = io.BytesIO()
-        with style():
+        with style(), _boxes_for_unknown_characters():
             FigureCanvasAgg(self.figure).print_figure(file, format="png", dpi=_PNG_DPI, facecolor=PAPER)
         return file.getvalue()
 
 
 def blank(width: float, height: float, columns: int = 1, rows: int = 1) -> tuple[Figure, list[Axes]]:
-    """An empty figure of `rows × columns` axes, inches."""
+    """An empty figure of `rows × columns` axes; width and height in inches."""
     figure = Figure(figsize=(width, height), layout="constrained")
     axes = figure.subplots(rows, columns, squeeze=False)
     return figure, list(axes.ravel())
@@ -121,14 +130,36 @@ def panel_grid(panels: int) -> tuple[int, int]:
 
 
 def hide(panels: list[Axes]) -> None:
-    """Leave the places that have nothing to show empty."""
+    """Leave the panels that have nothing to show empty."""
     for axes in panels:
         axes.set_visible(False)
 
 
-def style() -> AbstractContextManager[Any]:
-    """The look of every figure, while it is drawn: lettering, axes, legends."""
-    return matplotlib.rc_context(_STYLE)
+def legend_below(figure: Figure, axes: Axes, title: str | None = None) -> None:
+    """The legend of `axes` under the whole plot, which becomes higher by it, so that it covers no curve."""
+    handles, labels = axes.get_legend_handles_labels()
+    if handles:
+        columns = 1 if title else min(len(handles), 3)
+        rows = -(-len(handles) // columns) + (title is not None)
+        figure.set_figheight(figure.get_figheight() + _LEGEND_ROW_IN * rows)
+        figure.legend(handles, labels, loc="outside lower left", title=title, alignment="left", ncols=columns)
+
+
+def style(text: str = "") -> AbstractContextManager[Any]:
+    """The style of every plot while it is drawn: fonts, axes, legends.
+
+    Args:
+        text: names that will stand in the plots; fonts are chosen that have their characters.
+    """
+    return matplotlib.rc_context({**_STYLE, "font.family": families(text)})
+
+
+@contextmanager
+def _boxes_for_unknown_characters() -> Iterator[None]:
+    """Without Matplotlib's warning for each character that no font has; fonts.py warned once."""
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message="Glyph .* missing from")
+        yield
 
 
 def grid(axes: Axes) -> None:

@@ -6,8 +6,9 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from keras_cwp.errors import RunError
-from keras_cwp.report.comparison import ComparedRun, write_comparison
-from keras_cwp.report.run_report import run_history
+from keras_cwp.report.compared_run import ComparedRun
+from keras_cwp.report.comparison import write_comparison
+from keras_cwp.report.run_facts import run_history
 from keras_cwp.training.run import RunFolder
 
 
@@ -52,7 +53,8 @@ def compared_run(name: str, folder: RunFolder) -> ComparedRun:
     """A run as a comparison shows it."""
     scores = folder.scores
     architectures = dict.fromkeys(folder.model_config(own).arch for own in folder.model_folders())
-    return ComparedRun(name, scores, ", ".join(architectures), *_size(folder), run_history(folder))
+    settings = folder.config.model_dump(mode="json")
+    return ComparedRun(name, scores, ", ".join(architectures), *_size(folder), run_history(folder), settings)
 
 
 def _size(folder: RunFolder) -> tuple[int, int]:

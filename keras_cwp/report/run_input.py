@@ -4,10 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any
 
+from keras_cwp.evaluation.bands import Band, roc_bands
+from keras_cwp.evaluation.metrics import labelled
 from keras_cwp.report.examples import Example
 from keras_cwp.scores import Scores
+
+_BAND_RESAMPLES = 500  # pointwise bands settle sooner than the limits of a single metric
 
 
 @dataclass(frozen=True, eq=False)
@@ -15,17 +20,19 @@ class ReportInput:
     """What a report is made of. Only the first four are needed; a section without data is left out.
 
     Args:
-        title: heading, for example the run's name.
-        scores: the held-out ROIs that the figures are of.
-        metrics: what `evaluation.figures.evaluate` returned for them.
-        how: how the figures were obtained, in plain sentences: which ROIs were held out from which model.
-        validation: validation scores, the ones that thresholds and calibration were chosen on.
+        title: heading, for example the name of the run.
+        scores: the held-out ROIs that the metrics are of.
+        metrics: what `evaluation.metrics.evaluate` returned for them.
+        how: how the metrics were obtained, in plain sentences: which ROIs were held out from which model.
+        validation: validation scores, from which thresholds and calibration were chosen.
         history: a row an epoch, with `fold` where there are several.
+        kept_epochs: fold → epoch whose weights the model has; see `training_plots.draw_training`.
         config_yaml: the resolved configuration.
-        environment: versions, machine, commit.
+        environment: versions, machine, commit, as environment.json has them.
         command: the command line that repeats the run.
-        cohort: extra groups for the cohort table: group, patients, images, ROIs (the training part, for example).
+        parts: the other parts of a single split: part, patients, images, ROIs.
         examples: ROIs with heat maps.
+        facts: name → value in the first lines of the page: model, data set, sizes, date.
     """
 
     title: str
@@ -34,8 +41,24 @@ class ReportInput:
     how: str
     validation: Scores | None = None
     history: Sequence[Mapping[str, Any]] = ()
+    kept_epochs: Mapping[str, int] = field(default_factory=dict)
     config_yaml: str = ""
     environment: Mapping[str, Any] = field(default_factory=dict)
     command: str = ""
-    cohort: Sequence[tuple[str, int, int, int]] = ()
+    parts: Sequence[tuple[str, int, int, int]] = ()
     examples: Sequence[Example] = ()
+    facts: Mapping[str, str] = field(default_factory=dict)
+
+    @cached_property
+    def known(self) -> Scores:
+        """The rows with a label.
+
+        Raises:
+            ScoresError: there is none.
+        """
+        return labelled(self.scores)
+
+    @cached_property
+    def bands(self) -> dict[str, Band]:
+        """ROC curves with their bands, by class, `macro` and `micro`."""
+        return roc_bands(self.known, _BAND_RESAMPLES, self.metrics["intervals"]["seed"])

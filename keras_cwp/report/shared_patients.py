@@ -1,4 +1,4 @@
-"""Whether the patients that a run's model is judged on were trained on, and how a report says it."""
+"""Whether a model was trained on patients that it is judged on, and how a report says so."""
 
 from __future__ import annotations
 
@@ -12,21 +12,21 @@ from keras_cwp.audit.overlap import overlap
 from keras_cwp.data.prepared import PreparedData
 from keras_cwp.data.split_file import SPLIT_FILE, split_rows
 from keras_cwp.errors import DataError
-from keras_cwp.report.tables import plural
+from keras_cwp.wording import plural, verb
 
 if TYPE_CHECKING:
     from keras_cwp.training.run import RunFolder
 
 
 def check_shared(run: RunFolder, own: PreparedData | None, data: PreparedData, allow: bool) -> dict[str, Any]:
-    """What metrics.json keeps: checked, and then patients, rois, images as `data.overlap` counts them in `data`.
+    """What metrics.json keeps: checked, and then patients, rois, images as `audit.overlap` counts them in `data`.
 
     Args:
         own: the run's data set; None: it is gone, and nothing can be checked.
         allow: do not refuse shared patients.
 
     Raises:
-        DataError: patients are shared with those that the run trained on, or chose epoch and thresholds by.
+        DataError: patients are shared with those that the run trained on, or chose epoch and thresholds with.
     """
     if own is None:
         return {"checked": False}
@@ -37,10 +37,11 @@ def check_shared(run: RunFolder, own: PreparedData | None, data: PreparedData, a
         total = len(np.unique(data.patients))
         spelt = f"; {plural(found.respelt, 'id')} spelt otherwise, such as 0001 for 1" if found.respelt else ""
         raise DataError(
-            f"{data.path}: {found.patients} of its {plural(total, 'patient')} ({plural(found.rois, 'ROI')}; "
-            f"{plural(found.images, 'image')} the very same{spelt}) are in the training data of {run.path} too, so "
-            "that its figures would be too good; leave them out, give them other ids if these happen to be other "
-            "people's, or state --allow-shared-patients; the report says it then"
+            f"{data.path}: {found.patients} of its {plural(total, 'patient')} {verb(found.patients, 'is', 'are')} in "
+            f"the training data of {run.path} too ({plural(found.rois, 'ROI')}, "
+            f"{plural(found.images, 'identical image')}{spelt}); "
+            "the metrics would be too good. Leave these patients out, give them other ids if they are different "
+            "people, or state --allow-shared-patients: the report then says so"
         )
     return {"checked": True, **asdict(found)}
 
@@ -57,20 +58,22 @@ def held_out_clause(shared: Mapping[str, Any] | None) -> str:
         return " of another data set, which could not be compared with the training data"
     if not shared["patients"]:
         return " who are not in the training data"
-    return f", {shared['patients']:,} of them also in the training data, which makes the figures too good"
+    return f", {shared['patients']:,} of them also in the training data, which makes the metrics too good"
 
 
 def shared_sentence(shared: Mapping[str, Any]) -> str:
-    """How it was found out, for the report's paragraph on methods."""
+    """How shared patients were looked for and what was found, for the report's paragraph on methods."""
     if not shared["checked"]:
         return (
-            "The data set that the model was trained on is gone or was changed, so it could not be checked whether "
-            "patients of it are judged here."
+            "The training data set is gone or was changed, so it could not be checked whether the model was trained on "
+            "patients who are judged here."
         )
     if not shared["patients"]:
-        return "No patient id, radiograph or crop of it is among those that the model was trained on."
+        return "No patient id, radiograph or crop of the judged data set is in the training data."
+    patients = shared["patients"]
+    pictures = plural(shared["images"], "identical radiograph")
     return (
-        f"{plural(shared['patients'], 'patient')} with {plural(shared['rois'], 'ROI')} share an id, a radiograph or a "
-        f"crop with the patients that the model was trained on ({plural(shared['images'], 'radiograph')} the very "
-        "same); this was allowed on purpose, and the figures are too good for it."
+        f"{plural(patients, 'patient')} with {plural(shared['rois'], 'ROI')} {verb(patients, 'shares', 'share')} "
+        f"an id, a radiograph or a crop with the training patients ({pictures}). This was allowed by "
+        "--allow-shared-patients and makes the metrics too good."
     )

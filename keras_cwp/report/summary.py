@@ -1,95 +1,112 @@
-"""What the report says in words: its first sentences and how the figures were obtained."""
+"""The result in words: the verdict, the first sentences, the largest numbers, and how the metrics were obtained."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from keras_cwp.report.run_input import ReportInput
 from keras_cwp.report.shared_patients import held_out_clause
-from keras_cwp.report.tables import figure_text, interval_text, plural
+from keras_cwp.report.tables import interval_text, metric_text
+from keras_cwp.wording import plural
 
-FEW_PATIENTS = 30
+_GUESSING = 0.5  # AUC of a model that knows nothing
 
 
-def summary(run: ReportInput) -> str:
-    """The result in two sentences, with its interval and its unit."""
+def verdict(metrics: Mapping[str, Any]) -> str:
+    """What is wrong with the model as a whole, in a sentence or two; "" for a model that tells classes apart."""
+    return " ".join(sentence for sentence in (_no_evidence(metrics["auc"]["macro"]), _one_answer(metrics)) if sentence)
+
+
+def result(run: ReportInput) -> list[str]:
+    """Macro AUC, accuracy and patient AUC in a sentence each, with intervals and the unit."""
     counts, auc = run.metrics["counts"], run.metrics["auc"]["macro"]
     of = f"{plural(counts['rois'], 'ROI')} of {plural(counts['patients'], 'patient')}"
     of += held_out_clause(run.metrics.get("shared_with_training"))
     if auc["value"] is None:
-        return f"On {of}, no class can be told from the others by AUC: {auc['reason']}."
-    interval = f" (95 % interval {interval_text(auc)})" if auc["ci95"] else ""
-    return (
-        f"On {of}, the model ranks a ROI of a class above a ROI of another with a probability of {auc['value']:.3f}"
-        f"{interval}, averaged over {plural(len(run.metrics['classes']), 'class').replace('classs', 'classes')}. "
-        f"It names the right class for {_percent(run.metrics['accuracy'])} of the ROIs."
-        f"{_of_patients(run)}{_beside(run)}"
-    )
-
-
-def _beside(run: ReportInput) -> str:
-    sentence = run.metrics.get("baseline")
-    return f" {sentence}" if sentence else ""
-
-
-def _of_patients(run: ReportInput) -> str:
+        return [f"Judged on {of}. No AUC can be computed: {auc['reason']}."]
+    share = f"{100 * auc['value']:.0f} %"
+    classes = plural(len(run.metrics["classes"]), "class", "classes")
+    sentences = [
+        f"Judged on {of}.",
+        f"Macro AUC {metric_text(auc)}: given one ROI of a class and one of another, the model ranks the right one "
+        f"higher {share} of the time (mean over {classes}).",
+        f"It names the right class for {_percent(run.metrics['accuracy'])} of the ROIs.",
+    ]
     level = run.metrics["patient_level"]
-    if level["auc"]["macro"]["value"] is None or level["units"] == run.metrics["counts"]["rois"]:
-        return ""
-    return f" Patient by patient, the macro AUC is {figure_text(level['auc']['macro'])}."
+    if level["auc"]["macro"]["value"] is not None and level["units"] != counts["rois"]:
+        sentences.append(f"By patient, the macro AUC is {metric_text(level['auc']['macro'])}.")
+    if run.metrics.get("baseline"):
+        sentences.append(run.metrics["baseline"])
+    return sentences
+
+
+def summary(run: ReportInput) -> str:
+    """What the terminal says: the verdict, where there is one, and then the result."""
+    return " ".join(sentence for sentence in (verdict(run.metrics), *result(run)) if sentence)
 
 
 def tiles(run: ReportInput) -> list[dict[str, str]]:
-    """The figures shown largest."""
+    """The metrics shown largest."""
     metrics = run.metrics
     shown = [("Macro AUC", metrics["auc"]["macro"]), ("Balanced accuracy", metrics["balanced_accuracy"])]
     shown += [("Accuracy", metrics["accuracy"]), ("Log loss", metrics["log_loss"])]
     found = [
-        {"name": name, "value": figure_text(f | {"ci95": None}), "interval": interval_text(f)} for name, f in shown
+        {"name": name, "value": metric_text(own | {"ci95": None}), "interval": interval_text(own)}
+        for name, own in shown
     ]
     counts = metrics["counts"]
-    rest = f"{plural(counts['images'], 'image')}, {plural(counts['rois'], 'ROI')}"
-    return [*found, {"name": "Patients", "value": f"{counts['patients']:,}", "interval": rest}]
+    rest = f"{plural(counts['images'], 'radiograph')}, {plural(counts['rois'], 'ROI')}"
+    return [*found, {"name": "Patients judged", "value": f"{counts['patients']:,}", "interval": rest}]
 
 
 def methods(run: ReportInput) -> list[str]:
-    """How the figures were obtained: split, unit, intervals, pooling, thresholds."""
+    """How the metrics were obtained: split, unit, intervals, pooling."""
     how = run.metrics["intervals"]
     sentences = [run.how] if run.how else []
     sentences.append(
         f"Intervals are 95 % intervals from {how['resamples']:,} resamples of patients ({how['method']}; stratified by "
-        f"the {how['strata']}; seed {how['seed']}): all ROIs of a patient are drawn together, because they are alike."
+        f"the {how['strata']}; seed {how['seed']}). All ROIs of a patient are drawn together, because they resemble "
+        "each other."
     )
     if run.metrics["folds"]:
         sentences.append(
-            "Figures are pooled over all held-out ROIs unless a table says mean over folds. Neither interval holds the "
-            "variation that training anew on other patients would bring."
+            "Metrics are pooled over all held-out ROIs unless a table says mean over folds. Neither interval includes "
+            "the variation between trainings on other patients."
         )
     return sentences
 
 
-def cautions(run: ReportInput) -> list[str]:
-    """What a careful reader would hold against these figures, as far as the numbers themselves show it."""
-    metrics, found = run.metrics, []
-    few = {name: n["patients"] for name, n in metrics["counts"]["per_class"].items() if n["patients"] < FEW_PATIENTS}
-    if few:
-        have = ", ".join(f"{patients} with {name}" for name, patients in few.items())
-        found.append(
-            f"Few patients ({have}): figures that rest on them are rough, and their intervals tend to be too narrow."
+def _no_evidence(auc: Mapping[str, Any]) -> str:
+    if auc["value"] is None or (auc["ci95"] is not None and auc["ci95"][0] > _GUESSING):
+        return ""
+    if auc["ci95"] is None:
+        return (
+            f"No evidence that the model tells the classes apart: there are too few patients for an interval of the "
+            f"macro AUC ({metric_text(dict(auc))}; 0.5 is the value of guessing)."
         )
-    if metrics["counts"]["unlabelled_rois"]:
-        found.append(f"{plural(metrics['counts']['unlabelled_rois'], 'ROI')} without a label were left out.")
-    for kind in ("auc", "accuracy"):
-        figure = metrics["auc"]["macro"] if kind == "auc" else metrics["accuracy"]
-        if figure["ci95"] is None or "reason" in figure:
-            found.append(f"Interval of the {'macro AUC' if kind == 'auc' else 'accuracy'}: {figure['reason']}.")
-    if metrics["thresholds"]["chosen_on"] is None:
-        found.append("No operating points: " + metrics["thresholds"]["reason"] + ".")
-    return found
+    if auc["ci95"][1] < _GUESSING:
+        return (
+            f"The model ranks the classes the wrong way round: macro AUC {metric_text(dict(auc))}, below 0.5, the "
+            "value of guessing. Check the class names of labels and model."
+        )
+    return (
+        f"No evidence that the model tells the classes apart: the interval of the macro AUC, "
+        f"{metric_text(dict(auc))}, includes 0.5, the value of guessing."
+    )
 
 
-def _percent(figure: dict[str, Any]) -> str:
-    value = f"{100 * figure['value']:.1f} %"
-    if figure["ci95"] is None:
+def _one_answer(metrics: Mapping[str, Any]) -> str:
+    called = [sum(column) for column in zip(*metrics["confusion"], strict=True)]
+    given = [name for name, count in zip(metrics["classes"], called, strict=True) if count]
+    present = sum(any(row) for row in metrics["confusion"])
+    if len(given) != 1 or present < 2:
+        return ""
+    return f"Every ROI was called {given[0]}."
+
+
+def _percent(metric: Mapping[str, Any]) -> str:
+    value = f"{100 * metric['value']:.1f} %"
+    if metric["ci95"] is None:
         return value
-    return f"{value} ({100 * figure['ci95'][0]:.1f} to {100 * figure['ci95'][1]:.1f} %)"
+    return f"{value} ({100 * metric['ci95'][0]:.1f} to {100 * metric['ci95'][1]:.1f} %)"

@@ -6,7 +6,7 @@ import csv
 import io
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 
@@ -28,8 +28,10 @@ class Table:
     header: tuple[str, ...]
     rows: tuple[tuple[str, ...], ...]
     note: str = ""
+    macro: ClassVar[str] = "table"
 
     def csv(self) -> str:
+        """The table as CSV text."""
         text = io.StringIO()
         writer = csv.writer(text, lineterminator="\n")
         writer.writerow(self.header)
@@ -37,29 +39,54 @@ class Table:
         return text.getvalue()
 
 
-def cohort_table(scores: Scores, others: Sequence[tuple[str, int, int, int]] = ()) -> Table:
-    """Patients, images and ROIs of each class and, where there are several, each fold.
+class Link(str):
+    """The text of a cell that leads to a section of the page.
 
     Args:
-        others: further groups, of data that is not in `scores`: (group, patients, images, ROIs).
+        anchor: id of the section.
     """
-    folds = np.unique(scores.fold)
+
+    anchor: str
+
+    def __new__(cls, text: str, anchor: str) -> Link:
+        link = super().__new__(cls, text)
+        link.anchor = anchor
+        return link
+
+
+_SIZES = ("patients", "images", "ROIs")
+
+
+def cohort_table(scores: Scores) -> Table:
+    """Patients, images and ROIs of each class."""
     groups = [(name, scores.label == c) for c, name in enumerate(scores.classes)]
     if (scores.label < 0).any():
         groups.append(("no label", scores.label < 0))
-    if len(folds) > 1:
-        groups += [(f"fold {fold}", scores.fold == fold) for fold in folds]
-    groups.append(("all judged", np.ones(len(scores), dtype=bool)))
+    groups.append(("all", np.ones(len(scores), dtype=bool)))
     rows = [(name, *_sizes(scores.take(chosen))) for name, chosen in groups]
-    rows += [(name, *(f"{number:,}" for number in numbers)) for name, *numbers in others]
-    note = "A patient or image with ROIs of several classes counts in each of them, once in all."
-    return Table("cohort", "Patients, images and ROIs", ("group", "patients", "images", "ROIs"), tuple(rows), note)
+    note = "A patient or image with ROIs of several classes counts in each of these classes, and once in all."
+    return Table("cohort", "ROIs that the model is judged on, by class", ("class", *_SIZES), tuple(rows), note)
 
 
-def history_table(history: Sequence[Mapping[str, Any]]) -> Table | None:
-    """The training history as it was recorded; None without one."""
-    if not history:
+def parts_table(scores: Scores, others: Sequence[tuple[str, int, int, int]]) -> Table | None:
+    """Patients, images and ROIs of each part of a single split, or of each fold; None where there is one part.
+
+    Args:
+        others: parts that are not in `scores`: (part, patients, images, ROIs).
+    """
+    folds = np.unique(scores.fold)
+    if len(folds) > 1:
+        rows = [(f"fold {fold}", *_sizes(scores.take(scores.fold == fold))) for fold in folds]
+        return Table("parts", "Held-out ROIs of each fold", ("fold", *_SIZES), tuple(rows))
+    if not others:
         return None
+    rows = [(name, *(f"{number:,}" for number in numbers)) for name, *numbers in others]
+    rows.append(("held out", *_sizes(scores)))
+    return Table("parts", "Parts of the split", ("part", *_SIZES), tuple(rows), "No patient is in two parts.")
+
+
+def history_table(history: Sequence[Mapping[str, Any]]) -> Table:
+    """The training history as it was recorded."""
     header = tuple(dict.fromkeys(name for row in history for name in row))
     rows = tuple(tuple(str(row.get(name, "")) for name in header) for row in history)
     return Table("history", "Training history", header, rows)
@@ -69,22 +96,17 @@ def _sizes(scores: Scores) -> tuple[str, ...]:
     return tuple(f"{len(np.unique(column)):,}" for column in (scores.patient_id, scores.image, scores.roi_id))
 
 
-def figure_text(figure: dict[str, Any], digits: int = 3) -> str:
+def metric_text(metric: dict[str, Any], digits: int = 3) -> str:
     """0.913 [0.880, 0.941]; an en dash where the value is undefined, no brackets where the interval is."""
-    if figure["value"] is None:
+    if metric["value"] is None:
         return "–"
-    value = f"{figure['value']:.{digits}f}"
-    return value if figure["ci95"] is None else f"{value} {interval_text(figure, digits)}"
+    value = f"{metric['value']:.{digits}f}"
+    return value if metric["ci95"] is None else f"{value} {interval_text(metric, digits)}"
 
 
-def interval_text(figure: dict[str, Any], digits: int = 3) -> str:
+def interval_text(metric: dict[str, Any], digits: int = 3) -> str:
     """[0.880, 0.941], or an en dash."""
-    if figure["ci95"] is None:
+    if metric["ci95"] is None:
         return "–"
-    lower, upper = figure["ci95"]
+    lower, upper = metric["ci95"]
     return f"[{lower:.{digits}f}, {upper:.{digits}f}]"
-
-
-def plural(number: int, noun: str) -> str:
-    """1 ROI, 1,061 ROIs."""
-    return f"{number:,} {noun}" if number == 1 else f"{number:,} {noun}s"

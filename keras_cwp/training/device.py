@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import importlib.metadata
 import platform
+import shlex
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -64,7 +65,7 @@ def environment() -> dict[str, Any]:
 
 def command_line() -> str:
     """The command that runs, as it could be typed again."""
-    return " ".join(["keras-cwp", *sys.argv[1:]])
+    return shlex.join(["keras-cwp", *sys.argv[1:]])
 
 
 def _git_commit() -> str | None:

@@ -55,9 +55,7 @@ def fit(
     write_text(run.path / "environment.json", json.dumps(environment(), indent=2) + "\n")
     keep_split(run, split_csv(data, {0: parts}))
     train, validation, test = (np.flatnonzero(parts == part) for part in ("train", "validation", "test"))
-    say(console)(
-        f"training on {len(train)} ROIs; {len(validation)} ROIs of other patients for validation, {len(test)} held out"
-    )
+    say(console)(f"ROIs: {len(train)} for training, {len(validation)} for validation, {len(test)} held out")
     note_short_training(config, len(train), say(console))
     network = train_network(data, train, validation, config, config.seed, run.path, console, "fit")
     ask = forward(network)

@@ -123,11 +123,11 @@ def elsewhere(phantoms):
 
 def test_evaluate_scores_another_data_set(fitted, elsewhere, tmp_path):
     said = invoke("evaluate", fitted, "--data", elsewhere, "--out", tmp_path / "out")
-    assert "of 6 patients who are not in the training data, the model ranks" in said
+    assert "of 6 patients who are not in the training data. Macro AUC" in said
     assert len(Scores.from_csv(tmp_path / "out" / "scores.csv")) == len(PreparedData.open(elsewhere))
     page = (tmp_path / "out" / "report.html").read_text()
     assert "another data set" in page
-    assert "No patient id, radiograph or crop of it is among those" in page
+    assert "No patient id, radiograph or crop of the judged data set is in the training data." in page
     metrics = json.loads((tmp_path / "out" / "metrics.json").read_text())
     assert metrics["shared_with_training"] == {"checked": True, "patients": 0, "rois": 0, "images": 0}
 
@@ -150,13 +150,13 @@ def same_again(phantoms):
 def test_evaluate_refuses_patients_that_were_trained_on_unless_told(fitted, same_again, tmp_path):
     learnt = {row["patient_id"] for row in split_of(fitted) if row["part"] != "test"}
     images = {row["image"] for row in split_of(fitted) if row["part"] != "test"}
-    said = f"{len(learnt)} of its 18 patients .*; {len(images)} images the very same.* --allow-shared-patients"
+    said = f"{len(learnt)} of its 18 patients are in .*, {len(images)} identical images.* --allow-shared-patients"
     with pytest.raises(CwpError, match=said):
         invoke("evaluate", fitted, "--data", same_again, "--out", tmp_path / "out")
     assert not (tmp_path / "out").exists()
     told = invoke("evaluate", fitted, "--data", same_again, "--out", tmp_path / "out", "--allow-shared-patients")
-    assert f"of 18 patients, {len(learnt)} of them also in the training data, which makes the figures too good" in told
-    assert "this was allowed on purpose" in (tmp_path / "out" / "report.html").read_text()
+    assert f"of 18 patients, {len(learnt)} of them also in the training data, which makes the metrics too good" in told
+    assert "This was allowed by --allow-shared-patients" in (tmp_path / "out" / "report.html").read_text()
     metrics = json.loads((tmp_path / "out" / "metrics.json").read_text())
     assert metrics["shared_with_training"]["patients"] == len(learnt)
 
@@ -175,7 +175,7 @@ def test_evaluate_averages_views_of_the_held_out_rois(fitted):
     before, after = (Scores.from_csv(folder / "scores.csv") for folder in (fitted, fitted / "tta_4"))
     assert after.roi_id.tolist() == before.roi_id.tolist()
     assert 1e-6 < np.abs(after.probabilities - before.probabilities).max() < 0.5
-    assert "seen in 4 views" in (fitted / "tta_4" / "report.html").read_text()
+    assert "scored in 4 views" in (fitted / "tta_4" / "report.html").read_text()
     assert json.loads((fitted / "tta_4" / "metrics.json").read_text())["views"] == 4
     invoke("evaluate", fitted, "--tta", 1, "--out", fitted / "again")  # the run's own: its scores as they are
     assert (

@@ -11,8 +11,8 @@ import pytest
 from keras_cwp.config import Config, EvaluateConfig, dump_config
 from keras_cwp.evaluation.metrics import evaluate
 from keras_cwp.report.examples import Example
-from keras_cwp.report.html import write_report
 from keras_cwp.report.run_input import ReportInput
+from keras_cwp.report.sections import write_report
 from keras_cwp.scores import Scores
 
 QUICK = EvaluateConfig(bootstraps=100)

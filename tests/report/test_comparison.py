@@ -11,7 +11,9 @@ import pytest
 
 from keras_cwp.config import EvaluateConfig
 from keras_cwp.errors import ScoresError
-from keras_cwp.report.comparison import ComparedRun, p_text, write_comparison
+from keras_cwp.report.compared_run import ComparedRun
+from keras_cwp.report.comparison import write_comparison
+from keras_cwp.report.comparison_tables import p_text
 from keras_cwp.report.run_input import ReportInput
 
 QUICK = EvaluateConfig(bootstraps=100)
@@ -30,7 +32,8 @@ def runs(run: ReportInput) -> list[ComparedRun]:
 
 def test_comparison_of_a_model_with_guessing(runs: list[ComparedRun], tmp_path: Path) -> None:
     sentence = write_comparison(runs, QUICK, 0, tmp_path)
-    assert sentence.startswith("learned has the highest macro AUC")
+    assert sentence.startswith("<guessing>: No evidence that the model tells the classes apart")
+    assert "learned has the highest macro AUC" in sentence
     assert "These ROIs show a difference" in sentence
     (pair,) = json.loads((tmp_path / "comparison.json").read_text(encoding="utf-8"))["pairs"]
     assert pair["delong"]["macro"]["value"] > 0.2

@@ -26,6 +26,6 @@ def test_hardest_are_the_surest_mistakes_and_typical_take_turns() -> None:
 
 def test_description_names_truth_decision_and_probability() -> None:
     wrong = Example(np.zeros((8, 8)), None, "normal", "large", 0.7, "x")
-    assert describe(wrong) == "normal, called large (0.70)"
+    assert describe(wrong) == "wrong: normal was called large, 70 %"
     right = Example(np.zeros((8, 8)), None, "normal", "normal", 0.9, "x")
-    assert describe(right) == "normal, rightly called so (0.90)"
+    assert describe(right) == "correct: normal, 90 %"

@@ -7,7 +7,7 @@ import json
 import pytest
 from support.fold_stub import small_config, small_data
 
-from keras_cwp.config import Config, dump_config
+from keras_cwp.config import Config, TrainConfig, dump_config
 from keras_cwp.data.fold_plan import fold_parts
 from keras_cwp.data.split_file import split_csv
 from keras_cwp.report.held_out import how_held_out
@@ -32,15 +32,17 @@ def words(tmp_path, config: Config, splits=None, **info) -> str:
 
 def test_repeats_are_counted_in_the_split_itself(tmp_path):
     said = words(tmp_path, small_config(folds=2, repeats=3))
-    assert said.startswith("2-fold cross-validation, 3 times with other folds: the patients were divided into 2 groups")
-    assert "chose its epoch and its thresholds and were not trained on" in said
+    assert said.startswith(
+        "2-fold cross-validation, 3 times with other folds: the patients were divided into 2 groups."
+    )
+    assert "chose its thresholds and were not trained on. Early stopping was off" in said
 
 
 def test_a_given_split_is_described_as_it_is(tmp_path):
     splits = fold_parts(small_data(tmp_path, ("north", "south"), patients=16), small_config(folds=4))
     said = words(tmp_path, small_config(folds=2, by="site"), splits, split_given=True)
     assert said.startswith("4-fold cross-validation: ")
-    assert said.endswith("The division is that of an earlier run.")
+    assert said.endswith("The split is that of an earlier run.")
 
 
 def test_sites(tmp_path):
@@ -52,7 +54,7 @@ def test_sites(tmp_path):
 def test_nested_names_what_inner_folds_chose(tmp_path, candidates):
     config = small_config(folds=2, inner=3).model_copy(update={"candidates": candidates})
     said = words(tmp_path, config)
-    assert "Nested: 3 inner folds of each network's own training patients chose the number of epochs" in said
+    assert "Nested: 3 inner folds of the training patients of each network chose the number of epochs" in said
     if candidates:
         assert "the configuration among flat, steep" in said
         assert "fold 1: steep, 4 epochs; fold 2: steep, 5 epochs" in said
@@ -65,5 +67,15 @@ def test_fit(tmp_path):
     splits = {0: fold_parts(data, small_config(folds=4))[1]}
     said = words(tmp_path, small_config(), splits, kind="fit")
     assert "divided once" in said
-    assert "4 held out" in said
-    assert said.endswith("Each ROI was seen once, without augmentation.")
+    assert "to choose the thresholds, 4 held out" in said
+    assert "Early stopping was off: the weights are those of the last epoch." in said
+    assert said.endswith("Each ROI was scored once, without augmentation.")
+
+
+def test_fit_with_early_stopping_says_that_validation_chose_the_epoch(tmp_path):
+    config = small_config().model_copy(update={"train": TrainConfig(early_stopping=3)})
+    data = small_data(tmp_path, ("north", "south"), patients=16)
+    splits = {0: fold_parts(data, small_config(folds=4))[1]}
+    said = words(tmp_path, config, splits, kind="fit")
+    assert "to choose the epoch and the thresholds" in said
+    assert "Early stopping was off" not in said

@@ -1,0 +1,197 @@
+"""The sections of a run's report, in their order: navigation, page and checklist all read this one table."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from keras_cwp.report.benefit_plots import draw_decision_curves
+from keras_cwp.report.blocks import Beside, Block, Cautions, Code, FileOnly, Gallery, Text
+from keras_cwp.report.cautions import cautions
+from keras_cwp.report.checklist import checklist_table
+from keras_cwp.report.decision_plots import draw_confusion, draw_folds, draw_reliability
+from keras_cwp.report.examples import draw_examples, gallery
+from keras_cwp.report.page import Page, Section, fill, write_page
+from keras_cwp.report.performance_tables import (
+    calibration_table,
+    class_table,
+    operating_table,
+    overall_table,
+    pair_table,
+    patient_table,
+    subgroup_table,
+)
+from keras_cwp.report.ranking_plots import draw_precision_recall, draw_roc, draw_roc_per_class
+from keras_cwp.report.run_input import ReportInput
+from keras_cwp.report.summary import methods, result, tiles, verdict
+from keras_cwp.report.tables import Table, cohort_table, history_table, parts_table
+from keras_cwp.report.training_plots import draw_training
+
+_RELIABILITY_BINS = 10
+_MAPS = (
+    "Left: the ROI as the network sees it. Right: the same ROI under a heat map; warmer regions raised the score of "
+    "the predicted class more. A map shows where the network looked, not why, and does not prove that it recognised "
+    "the finding."
+)
+
+
+def write_report(run: ReportInput, out: Path | str) -> Path:
+    """Write `report.html`, `figures/*.svg` and `.png`, and `tables/*.csv` into a folder.
+
+    Args:
+        out: a folder, made where it does not exist; files of the same names are replaced.
+
+    Returns:
+        The path of the page.
+
+    Raises:
+        ScoresError: no ROI has a label.
+        CwpError: the folder cannot be written.
+    """
+    said = verdict(run.metrics)
+    page = Page(
+        kind="Report of a model that classifies ROIs of chest radiographs",
+        title=run.title,
+        lead=result(run),
+        sections=fill(SECTIONS, run, "".join(run.scores.classes)),
+        alarm=said,
+        facts=run.facts,
+        tiles=tiles(run),
+    )
+    path = Path(out) / "report.html"
+    write_page(page, path)
+    return path
+
+
+def environment_table(environment: Mapping[str, Any]) -> Table:
+    """A row a program, library or part of the machine: name and version."""
+    rows: list[tuple[str, str]] = []
+    for name, value in environment.items():
+        if isinstance(value, Mapping):
+            rows += [(str(part), _shown(version)) for part, version in value.items()]
+        else:
+            rows.append((name.replace("_", " "), _shown(value)))
+    return Table("environment", "Environment", ("name", "version"), tuple(rows))
+
+
+def _shown(value: Any) -> str:
+    if isinstance(value, (list, tuple)):
+        return ", ".join(str(each) for each in value) or "none"
+    return "not known" if value is None else str(value)
+
+
+def _present(*blocks: Block | None) -> list[Block]:
+    return [block for block in blocks if block is not None]
+
+
+def _method(run: ReportInput) -> Sequence[Block]:
+    found = cautions(run.metrics)
+    return [*map(Text, methods(run)), *([Cautions(tuple(found))] if found else [])]
+
+
+def _data(run: ReportInput) -> Sequence[Block]:
+    return _present(cohort_table(run.scores), parts_table(run.scores, run.parts))
+
+
+def _discrimination(run: ReportInput) -> Sequence[Block]:
+    classes, metrics = run.known.classes, run.metrics
+    return _present(
+        Beside((draw_roc(run.bands, classes, metrics), draw_precision_recall(run.known, metrics))),
+        draw_roc_per_class(run.bands, classes, metrics),
+        class_table(metrics),
+        pair_table(metrics),
+        patient_table(metrics),
+        overall_table(metrics),
+    )
+
+
+def _decisions(run: ReportInput) -> Sequence[Block]:
+    return _present(
+        operating_table(run.metrics["thresholds"]),
+        operating_table(run.metrics["patient_level"]["thresholds"]),
+        draw_confusion(run.metrics),
+        draw_decision_curves(run.known),
+    )
+
+
+def _probabilities(run: ReportInput) -> Sequence[Block]:
+    return _present(draw_reliability(run.known, _RELIABILITY_BINS), calibration_table(run.metrics))
+
+
+def _subgroups(run: ReportInput) -> Sequence[Block]:
+    return _present(subgroup_table(run.metrics))
+
+
+def _folds(run: ReportInput) -> Sequence[Block]:
+    return _present(draw_folds(run.metrics))
+
+
+def _training(run: ReportInput) -> Sequence[Block]:
+    return [draw_training(run.history, run.kept_epochs), FileOnly(history_table(run.history))]
+
+
+def _examples(run: ReportInput) -> Sequence[Block]:
+    return [Text(_MAPS, quiet=True), Gallery(gallery(run.examples)), FileOnly(draw_examples(run.examples))]
+
+
+def _checklist(run: ReportInput) -> Sequence[Block]:
+    return [checklist_table(SECTIONS, run)]
+
+
+def _repeat(run: ReportInput) -> Sequence[Block]:
+    return _present(
+        Code(run.command) if run.command else None,
+        environment_table(run.environment) if run.environment else None,
+        Code(run.config_yaml, "Configuration") if run.config_yaml else None,
+    )
+
+
+SECTIONS: tuple[Section[ReportInput], ...] = (
+    Section(
+        "method", "How these metrics were obtained", "Method", _method,
+        answers=(
+            ("12a", "20, 21", "how the data were divided"),
+            ("12a", "22", "level at which the parts are disjoint (here: the patient)"),
+            ("12e", "29", "uncertainty (here: 95 % intervals over patients)"),
+        ),
+    ),
+    Section(
+        "data", "Data", "Data", _data,
+        answers=(("20a, 21", "33", "patients and events in each analysis"),),
+    ),
+    Section(
+        "discrimination", "Discrimination", "Discrimination", _discrimination,
+        answers=(("12e", "28", "measures of performance"), ("23a", "36", "performance with intervals")),
+    ),
+    Section(
+        "decisions", "Decisions", "Decisions", _decisions,
+        answers=(("15", "–", "output of the model, and how thresholds were chosen"),),
+    ),
+    Section(
+        "probabilities", "Probabilities", "Probabilities", _probabilities,
+        answers=(("12e", "28", "calibration"),),
+    ),
+    Section(
+        "subgroups", "Subgroups", "Subgroups", _subgroups, lambda run: any(run.metrics["subgroups"].values()),
+        answers=(("14, 23a", "30", "performance in subgroups"),),
+    ),
+    Section(
+        "folds", "Fold by fold", "Folds", _folds, lambda run: run.metrics["folds"] is not None,
+        answers=(("23b", "–", "variation of performance"),),
+    ),
+    Section(
+        "training", "Training", "Training", _training, lambda run: bool(run.history),
+        answers=(("12c", "25, 26", "course of the training and the choice of the model"),),
+    ),
+    Section(
+        "examples", "ROIs to look at", "ROIs", _examples, lambda run: bool(run.examples),
+        answers=(("–", "31", "explanation (here: heat maps)"), ("–", "37", "failures")),
+    ),
+    Section("checklist", "Checklists", "Checklists", _checklist),
+    Section(
+        "repeat", "How to repeat this run", "Repeat", _repeat,
+        lambda run: bool(run.command or run.environment or run.config_yaml),
+        answers=(("12c", "23", "model and its settings"), ("18f", "24", "software and code")),
+    ),
+)  # fmt: skip
