@@ -26,6 +26,9 @@ class DataConfig(Section):
     classes: tuple[str, ...] | None = Field(
         None, description="class order of every table and model; none: the labels found, sorted"
     )
+    ordinal: tuple[str, ...] | None = Field(
+        None, description="all classes from least to most disease, where they have such an order; none: they have none"
+    )
     image_size: int = Field(224, ge=32, le=1024, description="side of the network's input, pixels")
     context: float = Field(
         0.25, ge=0, le=1, description="margin kept on each side of a box for augmentation, share of its side"
@@ -75,7 +78,9 @@ class ModelConfig(Section):
     dropout: float = Field(
         0.2, ge=0, lt=1, description="share of the features set to zero before the head, in training"
     )
-    weights: str | None = Field(None, description="imagenet, or a path to .pth, .safetensors or .weights.h5")
+    weights: str | None = Field(
+        None, description="imagenet, cxr, or a path: .pth, .safetensors, .weights.h5, .keras, or a RUN with one"
+    )
 
 
 class AugmentConfig(Section):
@@ -92,6 +97,9 @@ class AugmentConfig(Section):
 class TrainConfig(Section):
     """How the network is trained."""
 
+    mode: Literal["network", "probe"] = Field(
+        "network", description="network: all weights; probe: a linear head on the frozen features of model.weights"
+    )
     epochs: int = Field(32, ge=1, description="times that training sees every ROI")
     batch_size: int = Field(32, ge=1, le=1024, description="ROIs in one training step")
     learning_rate: float = Field(2e-3, gt=0, description="peak of the schedule, reached after the warm-up")
@@ -131,7 +139,10 @@ class EvaluateConfig(Section):
     """How figures are made."""
 
     bootstraps: int = Field(2000, ge=100, description="resamples of patients behind the intervals")
-    interval: Literal["percentile", "bca"] = Field("percentile", description="how resamples become an interval")
+    interval: Literal["score", "percentile", "bca"] = Field(
+        "score",
+        description="how intervals are made: score (from the variance over patients), or by percentile or bca",
+    )
     calibration_bins: int = Field(10, ge=2, description="points of the calibration curve")
     threshold: Literal["youden", "sensitivity", "specificity", "cost"] = Field(
         "youden", description="rule that picks operating points on validation scores"
@@ -140,8 +151,22 @@ class EvaluateConfig(Section):
         0.9, gt=0, lt=1, description="sensitivity or specificity to reach, for the rules of these names"
     )
     false_negative_cost: float = Field(1.0, gt=0, description="false alarms that a miss is worth, for the rule cost")
-    patient_rule: Literal["max", "mean", "noisy_or"] = Field(
-        "max", description="how the scores of a patient's ROIs become one score of the patient"
+    threshold_confidence: float | None = Field(
+        None,
+        ge=0.5,
+        lt=1,
+        description="for the rules sensitivity and specificity: confidence with which validation shows the target; "
+        "none: validation's own value reaches it",
+    )
+    patient_rule: Literal["mean_logit", "mean", "max", "noisy_or"] = Field(
+        "mean_logit",
+        description="how a patient's ROIs become one probability; max and noisy_or rise with the number of ROIs",
+    )
+    normal: str | None = Field(
+        None, description="class without disease; none: the first of data.ordinal, or a class called normal"
+    )
+    margin: float | None = Field(
+        None, gt=0, lt=0.5, description="compare: loss of AUC that still counts as not inferior; none: not asked"
     )
     tta: int = Field(1, ge=1, le=64, description="views of a crop whose probabilities are averaged; 1: the crop alone")
     examples: int = Field(4, ge=0, le=24, description="ROIs shown per kind of example in the report")

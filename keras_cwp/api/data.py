@@ -15,7 +15,7 @@ from keras_cwp.errors import CwpError, DataError
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from keras_cwp.audit.checks import Finding
+    from keras_cwp.audit.findings import Finding
 
 PathLike = Path | str
 Source = PathLike | PreparedData

@@ -121,7 +121,7 @@ class Run:
         """A row an epoch: loss, accuracy, val_loss, val_auc …; with `fold` where there are several."""
         import pandas as pd
 
-        from keras_cwp.report.run_report import run_history
+        from keras_cwp.report.run_facts import run_history
 
         return pd.DataFrame(run_history(self.folder))
 

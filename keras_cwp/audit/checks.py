@@ -20,6 +20,8 @@ from keras_cwp.wording import plural, verb
 
 _SAME_BOX_IOU = 0.9
 _LOOK_ALIKE = "look-alike radiographs, two patients"
+_SPELT_ALIKE = "patients spelt alike"
+_RESPELT = "whose id the other data set spells differently (0001 and 1, P1 and p1): the same person?"
 _IMBALANCE = 10  # patients of the largest class for each of the smallest
 _CHANCE_BOUND = 0.6  # a lower bound of the AUC above this says that acquisition predicts the label
 
@@ -31,6 +33,7 @@ CHECKS = {
     "near-duplicate, two patients": "no crops of different patients look alike",
     _LOOK_ALIKE: "no radiographs of different patients look alike",
     "near-duplicate, one patient": "no crops of one patient look alike",
+    _SPELT_ALIKE: "no patient ids differ only in case, blanks or leading zeros",
     "too few patients": "every class has at least as many patients as there are folds",
     "blank crop": "no crop is of one shade",
     "extreme shade": "no crop is nearly black or white",
@@ -42,7 +45,7 @@ CHECKS_AGAINST = {
     "same file in both sets": "no radiograph file is in both data sets",
     "same crop in both sets": "no crop is in both data sets",
     "same patient in both sets": "no patient is in both data sets",
-    "patient spelt otherwise": "no patient id is spelt otherwise in the other data set",
+    "patient spelt differently": "no patient id of one data set is spelt differently in the other",
     "near-duplicate in both sets": "no crop looks like one of the other data set",
     "look-alike in both sets": "no radiograph looks like one of the other data set",
 }
@@ -159,8 +162,8 @@ def _shared(data: PreparedData, against: PreparedData, images: np.ndarray) -> li
     """What two data sets have in common; rows are those of the first."""
     same_id = shared_ids(data.patients, against.patients)
     files, crops, patients, respelt = (
-        [(int(i),) for i in np.flatnonzero(found)]
-        for found in (
+        [(int(i),) for i in np.flatnonzero(chosen)]
+        for chosen in (
             np.isin(data.manifest.texts("file_sha256"), against.manifest.texts("file_sha256")),
             np.isin(crop_digests(data), [code for code in crop_digests(against) if not code.startswith(FLAT)]),
             same_id,
@@ -184,9 +187,8 @@ def _shared(data: PreparedData, against: PreparedData, images: np.ndarray) -> li
             "ROI is of a patient of the other data set", "ROIs are of patients of the other data set",
         ),
         *found(
-            "warning", "patient spelt otherwise", respelt,
-            "ROI is of a patient whose id is spelt otherwise there (0001 and 1, P1 and p1): the same person?",
-            "ROIs are of patients whose ids are spelt otherwise there (0001 and 1, P1 and p1): the same people?",
+            "warning", "patient spelt differently", respelt,
+            f"ROI is of a patient {_RESPELT}", f"ROIs are of patients {_RESPELT}",
         ),
         *found(
             "warning", "near-duplicate in both sets", near,
@@ -230,14 +232,11 @@ def _near(data: PreparedData, images: np.ndarray) -> list[Finding]:
 
 def _spelt_alike(data: PreparedData) -> list[Finding]:
     """Patients whose ids differ only in spelling, which `prepare` lets pass with --names-as-written."""
-    named = data.patients[data.patients != data.manifest.texts("image")]  # an image's name is no person's id
+    named = data.patients[data.patients != data.manifest.texts("image")]  # the name of an image is no id of a person
     groups = near_names(named.tolist())
     rows = [tuple(int(np.flatnonzero(data.patients == name)[0]) for name in group) for group in groups]
-    return found(
-        "warning", "patients spelt alike", rows,
-        "patient id is spelt in several ways that differ in case, blanks or leading zeros: the same person?",
-        "patient ids are spelt in several ways that differ in case, blanks or leading zeros: the same people?",
-    )  # fmt: skip
+    what = "in several ways that differ in case, blanks or leading zeros: the same person?"
+    return found("warning", _SPELT_ALIKE, rows, f"patient id is spelt {what}", f"patient ids are spelt {what}")
 
 
 def _patients_and_classes(data: PreparedData, folds: int) -> list[Finding]:

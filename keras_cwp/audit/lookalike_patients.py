@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 import numpy as np
 
 from keras_cwp.audit.lookalikes import alike
@@ -32,11 +30,11 @@ def indistinct(pairs: Pairs, data: PreparedData) -> bool:
     return len(pairs) > len(np.unique(data.manifest.texts("image")))
 
 
-def pairs_apart(pairs: Pairs, data: PreparedData, parts: Sequence[SplitRow]) -> int:
+def pairs_apart(pairs: Pairs, data: PreparedData, parts: list[SplitRow]) -> int:
     """How many pairs have one patient on the training side of a split and the other among the held-out patients.
 
     Args:
-        parts: rows of split.csv. A patient is in one part of each fold.
+        parts: rows of split.csv, in which a patient is in one part of each fold.
     """
     owner = dict(zip(data.manifest.texts("roi_key").tolist(), data.patients.tolist(), strict=True))
     part_of: dict[tuple[int, str], bool] = {}

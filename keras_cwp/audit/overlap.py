@@ -9,7 +9,7 @@ import numpy as np
 
 from keras_cwp.data.fingerprints import FLAT, crop_digests
 from keras_cwp.data.identity import near_key
-from keras_cwp.data.prepare import JOINT
+from keras_cwp.data.patients import JOINT
 from keras_cwp.data.prepared import PreparedData
 
 
@@ -21,7 +21,7 @@ class Overlap:
         patients: those that the second has too.
         rois: of these patients.
         images: radiographs whose very file, or a crop of it, is in the second.
-        respelt: of the patients, those known only by an id that is spelt otherwise in the second: 0001 and 1.
+        respelt: of the patients, those known only by an id that is spelt differently in the second: 0001 and 1.
     """
 
     patients: int

@@ -12,7 +12,7 @@ from keras_cwp.errors import DataError
 from keras_cwp.wording import plural
 
 if TYPE_CHECKING:
-    from keras_cwp.audit.checks import Finding
+    from keras_cwp.audit.findings import Finding
 
 
 @click.command("audit")

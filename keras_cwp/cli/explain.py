@@ -42,6 +42,7 @@ def command(
     if not inputs and rois is None:
         raise click.UsageError("name at least one INPUT, or --rois")
     from keras_cwp.api.model import Model
+    from keras_cwp.wording import plural
 
     lost: list[int] = []
 
@@ -60,7 +61,9 @@ def command(
         refuse=refuse,
         console=output.console,
     )
-    left_out = f"; {sum(lost)} regions left out" if lost else ""
-    output.result(f"{out}: {len(table)} pictures and index.csv{left_out}", {"out": str(out), "pictures": len(table)})
+    left_out = f"; {plural(sum(lost), 'region')} left out" if lost else ""
+    output.result(
+        f"{out}: {plural(len(table), 'picture')} and index.csv{left_out}", {"out": str(out), "pictures": len(table)}
+    )
     if lost:
         sys.exit(1)

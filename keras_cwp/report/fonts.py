@@ -54,8 +54,10 @@ def _installed() -> Iterator[tuple[str, str]]:
     yield from sorted(fonts, key=lambda font: (_rank(font[0]), "Regular" not in font[1], font))
 
 
-def _rank(name: str) -> bool:
-    return not any(part in name.lower() for part in _LIKELY)
+def _rank(name: str) -> int:
+    """Simplified Chinese before other forms of the same characters, both before fonts of other scripts."""
+    likely = any(part in name.lower() for part in _LIKELY)
+    return 2 if not likely else int(not name.endswith("SC"))
 
 
 def _characters(path: str) -> frozenset[str]:

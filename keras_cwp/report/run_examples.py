@@ -17,12 +17,12 @@ if TYPE_CHECKING:
 def run_examples(run: RunFolder, scores: Scores, data: PreparedData, each: int) -> list[Example]:
     """The hardest and the most typical of the scored ROIs, each with the heat map of the network that scored it."""
     from keras_cwp.explain.heat_maps import heat_maps
-    from keras_cwp.training.saved import load_network, model_folders
+    from keras_cwp.training.saved import load_network
 
     choices = choose_examples(scores, each)
     row_of = {row.roi_key: number for number, row in enumerate(data.manifest)}
     rows = np.array([row_of[str(scores.roi_id[choice.row])] for choice in choices], dtype=np.int64)
-    folders = model_folders(run.path)
+    folders = run.folders_by_fold()
     networks: dict[int, Any] = {}
     found = []
     for choice, crop in zip(choices, inner_crops(data, rows), strict=True):

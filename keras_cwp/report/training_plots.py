@@ -60,7 +60,8 @@ def _panel(axes: Axes, history: History, folds: list[str], key: str) -> None:
             continue
         for epochs, values in lines:
             thin = {"linewidth": 0.8, "alpha": 0.35} if len(folds) > 1 else {"label": label}
-            axes.plot(epochs, values, color=colour, linestyle=dash, **thin)
+            marker = "o" if len(epochs) == 1 else ""
+            axes.plot(epochs, values, color=colour, linestyle=dash, marker=marker, markersize=4, **thin)
         if len(folds) > 1:
             axes.plot(*mean_over_folds(lines), color=colour, linestyle=dash, linewidth=2, label=label)
     axes.set_xlabel("Epoch")

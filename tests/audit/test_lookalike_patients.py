@@ -32,6 +32,10 @@ def made(folder: Path, pictures: list[np.ndarray]) -> PreparedData:
     return prepare(folder / "rois.csv", folder / "images", folder / "data", DataConfig(image_size=32))
 
 
+def split_row(row, fold: int, part: str) -> SplitRow:
+    return SplitRow(1, row.roi_key, row.patient_key, row.image_key, fold, part)
+
+
 @pytest.fixture
 def copied(tmp_path: Path) -> PreparedData:
     """Six patients; the radiograph of P4 is a lighter copy of that of P1."""
@@ -48,16 +52,13 @@ def test_a_copy_under_another_patient_is_one_pair(copied: PreparedData) -> None:
 
 @pytest.mark.parametrize(("of_p4", "apart"), [("test", 1), ("train", 0), ("validation", 0)])
 def test_pairs_are_counted_when_a_split_parts_them(copied: PreparedData, of_p4: str, apart: int) -> None:
-    rows = [
-        SplitRow(2, row.roi_key, row.patient_key, row.image_key, 0, of_p4 if row.patient_id == "P4" else "train")
-        for row in copied.manifest
-    ]
+    rows = [split_row(row, 0, of_p4 if row.patient_id == "P4" else "train") for row in copied.manifest]
     assert pairs_apart(look_alikes(copied), copied, rows) == apart
 
 
 def test_a_pair_that_any_fold_parts_counts_once(copied: PreparedData) -> None:
     rows = [
-        SplitRow(2, row.roi_key, row.patient_key, row.image_key, fold, "test" if row.patient_id == patient else "train")
+        split_row(row, fold, "test" if row.patient_id == patient else "train")
         for fold, patient in ((1, "P4"), (2, "P1"), (3, "P0"))
         for row in copied.manifest
     ]

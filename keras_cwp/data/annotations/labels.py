@@ -53,7 +53,9 @@ def check_labels(rois: Sequence[Roi], source: Path, mapped: bool) -> None:
         DataError: there are such labels.
     """
     counts = Counter(roi.label for roi in rois)
-    first = {roi.label: roi for roi in reversed(rois)}
+    first: dict[str, Roi] = {}
+    for roi in rois:
+        first.setdefault(roi.label, roi)
     for label in [] if mapped else counts:
         if looks_empty(label):
             raise DataError(

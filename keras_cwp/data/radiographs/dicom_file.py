@@ -92,15 +92,16 @@ def parse(stream: BinaryIO, defer_size: int | None = None) -> pydicom.Dataset:
 
 
 def syntax_of(dataset: pydicom.Dataset) -> UID:
-    """The transfer syntax as stated, else as the encoding shows it.
+    """The transfer syntax as stated, else as the encoding shows it; so too where compressed data are called plain.
 
     Raises:
         DataError: compressed in a way that nothing states or shows.
     """
     stated = getattr(dataset, "file_meta", {}).get("TransferSyntaxUID")
-    if stated:
+    compressed = dataset["PixelData"].is_undefined_length
+    if stated and (UID(stated).is_private or UID(stated).is_encapsulated or not compressed):
         return UID(stated)
-    if dataset["PixelData"].is_undefined_length:
+    if compressed:
         return _compression(dataset.PixelData)
     implicit, little = dataset.original_encoding
     if implicit:
@@ -130,4 +131,4 @@ def _compression(fragments: bytes) -> UID:
             place += 2 + int.from_bytes(head[2:], "big")
     elif 1 <= int.from_bytes(frame[:4], "little") <= 15:  # segments of an RLE frame (PS3.5, G.5)
         return RLELossless
-    raise DataError("compressed pixel data, but no transfer syntax is stated (group 2 is missing); export it again")
+    raise DataError("compressed pixel data, but no transfer syntax of such is stated; export it again")

@@ -15,8 +15,9 @@ from keras_cwp.data.radiographs.dicom_file import syntax_of
 from keras_cwp.data.radiographs.layout import Layout
 from keras_cwp.errors import DataError
 
-# Lossy JPEG differs by a unit between decoders; the one that not every machine has comes last.
-_LAST_DECODER = "gdcm"
+# Lossy JPEG differs by a unit or two between decoders. So the one that setup.cfg asks for comes first, and the one
+# that few machines have last.
+_FIRST_DECODER, _LAST_DECODER = "pylibjpeg", "gdcm"
 _STARTS = (b"\xff\xd8", b"\xff\x4f")  # of a JPEG and of a JPEG 2000 frame
 _OFFSET_BYTES = 8  # of an entry of the extended offset table
 _HALF_COLOURS = "YBR_FULL_422"  # two pixels share their colours: two words a pixel instead of three
@@ -97,7 +98,7 @@ def _decode(dataset: pydicom.Dataset, syntax: UID, layout: Layout, photometric: 
     failures = []
     try:
         decoder = get_decoder(syntax)
-        plugins = sorted(decoder.available_plugins, key=lambda name: (name == _LAST_DECODER, name))
+        plugins = sorted(decoder.available_plugins, key=_rank)
         for plugin in plugins or [""]:
             try:
                 return decoder.as_array(dataset.PixelData, decoding_plugin=plugin, **options)
@@ -107,3 +108,7 @@ def _decode(dataset: pydicom.Dataset, syntax: UID, layout: Layout, photometric: 
         failures.append(error)
     reasons = dict.fromkeys(" ".join(str(error).split()).rpartition("available plugins: ")[2] for error in failures)
     raise DataError(f"cannot decode transfer syntax {syntax.name}: {'; '.join(reasons)}")
+
+
+def _rank(plugin: str) -> tuple[bool, bool, str]:
+    return plugin == _LAST_DECODER, plugin != _FIRST_DECODER, plugin
