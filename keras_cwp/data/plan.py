@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from keras_cwp.config import DataConfig
+from keras_cwp.data.annotations.box_units import check_box_units
 from keras_cwp.data.annotations.faults import Faults
 from keras_cwp.data.annotations.options import Trust
 from keras_cwp.data.annotations.roi import Box, Roi
@@ -87,6 +88,7 @@ def make_plan(
     gathered = Faults() if faults is None else faults
     try:
         films = _films(rois, config, gathered)
+        check_box_units(rois, {image: film.header for image, film in films.items()}, source)
         placed = [(roi, place) for roi in rois if (place := _placed(roi, films, gathered)) is not None]
         if faults is None:
             gathered.settle(source)

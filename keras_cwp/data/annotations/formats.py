@@ -31,6 +31,10 @@ from keras_cwp.errors import DataError
 JSON, XML, TEXT = (".json",), (".xml",), (".csv", ".tsv", ".txt")
 
 
+class UnknownFormatError(DataError):
+    """A file that can be parsed, and that no format recognises."""
+
+
 @dataclass(frozen=True)
 class Format:
     """One kind of annotation file.
@@ -66,7 +70,8 @@ def open_annotations(path: Path, note: Callable[[str], None], prefix: str = "") 
     """A file parsed, and the format that reads it.
 
     Raises:
-        DataError: another suffix, content that cannot be parsed, or that no format recognises.
+        DataError: another suffix, or content that cannot be parsed.
+        UnknownFormatError: content that no format recognises.
     """
     suffix = path.suffix.lower()
     if suffix in TEXT:
@@ -82,7 +87,7 @@ def open_annotations(path: Path, note: Callable[[str], None], prefix: str = "") 
     for row in FORMATS:
         if suffix in row.suffixes and row.recognises(content):
             return row, AnnotationFile(path, content, prefix)
-    raise DataError(f"{path}: {_unknown(content, suffix)}")
+    raise UnknownFormatError(f"{path}: {_unknown(content, suffix)}")
 
 
 def _unknown(content: Any, suffix: str) -> str:

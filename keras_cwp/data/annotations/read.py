@@ -74,6 +74,7 @@ def read_rois(
         to_predict=to_predict,
         label_attribute=label_attribute,
         image_by=image_by,
+        root=path if path.is_dir() else None,
         names_as_written=names_as_written,
         faults=Faults(skip_bad, note),
         note=note,

@@ -113,7 +113,7 @@ def test_what_is_left_out_is_named(images):
     (images / "well" / "._d.png").write_bytes(b"AppleDouble")
     _, notes = classes(images)
     said = next(note for note in notes if "not read" in note)
-    assert "2 files of types that are not read are left out (1 .bmp, 1 no suffix): sick/g.bmp, sick/no_suffix" in said
+    assert "left out: 2 files of types that are not read (1 .bmp, 1 no suffix): sick/g.bmp, sick/no_suffix" in said
 
 
 def test_dicom_without_a_suffix_is_read(tmp_path):

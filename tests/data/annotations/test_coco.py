@@ -145,3 +145,17 @@ def test_a_file_in_the_folder_of_its_pictures(images):
     rois = read_rois(images, images)
     assert [roi.image for roi in rois] == ["train/a.png", "valid/b.png"]
     assert len({roi.roi_id for roi in rois}) == 2
+
+
+def test_ids_as_text_here_and_as_numbers_there(tmp_path, images):
+    tree = coco()
+    for picture in tree["images"]:
+        picture["id"] = str(picture["id"])
+    assert len(notes_of(tree, tmp_path, images)[0]) == 2
+
+
+def test_pictures_without_a_region_are_counted(tmp_path, images):
+    tree = coco()
+    tree["images"] += [{"id": 7, "file_name": "c.png"}, {"id": 8, "file_name": "gone.png"}]
+    _, notes = notes_of(tree, tmp_path, images)
+    assert any("2 pictures without a region left out" in note for note in notes)

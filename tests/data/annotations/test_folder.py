@@ -91,3 +91,20 @@ def test_a_folder_with_a_table_names_the_table(tmp_path, images):
     (folder / "rois.csv").write_text("image,patient_id,label\na.png,P,n\n")
     with pytest.raises(DataError, match=r"no annotation files in it; give a table itself, such as .*rois\.csv"):
         read_rois(folder, images)
+
+
+def test_a_tools_own_file_is_left_out_and_named(tmp_path, images):
+    mark(tmp_path / "lm" / "a.json", "a.png")
+    (tmp_path / "lm" / "settings.json").write_text('{"tool": "x"}')
+    notes: list[str] = []
+    assert len(read_rois(tmp_path / "lm", images, note=notes.append)) == 1
+    assert any("1 file of no annotation format left out: settings.json" in note for note in notes)
+    assert any("1 LabelMe file; 1 region on 1 radiograph" in note for note in notes)
+
+
+def test_a_tree_of_annotations_that_mirrors_the_tree_of_pictures(tmp_path, images):
+    for batch, name in (("b1", "a"), ("b2", "b")):
+        (images / batch).mkdir()
+        (images / f"{name}.png").rename(images / batch / "01.png")
+        mark(tmp_path / "lm" / batch / "01.json", "01.png")
+    assert [roi.image for roi in read_rois(tmp_path / "lm", images)] == ["b1/01.png", "b2/01.png"]
