@@ -199,6 +199,8 @@ def _save(network: keras.Model, data: PreparedData, train: np.ndarray, views: in
         views=views,
         region_share=share,
         film_px=film_px,
+        voi=data.meta.get("voi", "apply"),
+        window=data.meta.get("window", 0),
     )
     contract.write(folder)
     save_network(network, folder)
