@@ -55,13 +55,14 @@ def prepare(
     """Read radiographs and a ROI table, check everything, crop, and write a data set.
 
     Args:
-        rois: CSV, COCO, LabelMe, VIA or VOC; a file or a folder.
+        rois: CSV, COCO, LabelMe, VOC, VIA or Label Studio; a file or a folder.
         images: folder that the image names are relative to.
         out: a new folder, or an earlier data set, which is replaced as a whole.
         config: a preset's name, a YAML file, a mapping or a Config; its section `data` counts.
         table: how to read `rois`, as keywords of `keras_cwp.data.annotations.read.read_rois`: patients (a CSV file of
             image and patient_id), patient_per_image (True: each image is another patient), labels (a YAML file that
-            maps names in the annotations to classes).
+            maps names in the annotations to classes), trust (whose patient counts), names_as_written, skip_bad,
+            label_attribute, image_by.
         workers: processes that decode and crop. With more than one, a script calls this below
             `if __name__ == "__main__":`.
         console: prints notes and a progress bar; None prints nothing.

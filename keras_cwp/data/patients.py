@@ -94,9 +94,9 @@ def settle_patients(
     by = next((roi.patient_by for roi in rois if roi.patient_id), "") or source
     against = contradiction(Statement(by, stated), said)
     if against and trust is None:
-        leave = f"leave {PER_IMAGE} out, or " if by == PER_IMAGE else ""
+        leave = f"leave {PER_IMAGE} out, " if by == PER_IMAGE else ""
         raise DataError(
-            f"{source}: {against}; correct one, {leave}state with --trust table or --trust files which counts"
+            f"{source}: {against}; correct one, {leave}or state with --trust table or --trust files which counts"
         )
     settled = [_with_patient(roi, said.ids, trust, headers_agree=against is None) for roi in rois]
     if trust is None and not link_studies:
@@ -115,9 +115,9 @@ def _header_ids(headers: Mapping[str, Header]) -> dict[str, str]:
     }
     issuers: dict[str, set[str]] = {}
     for patient, issuer in named.values():
-        issuers.setdefault(patient, set()).add(issuer)
+        issuers.setdefault(near_key(patient), set()).add(near_key(issuer))
     return {
-        image: f"{patient} ({issuer})" if issuer and len(issuers[patient] - {""}) > 1 else patient
+        image: f"{patient} ({issuer})" if issuer and len(issuers[near_key(patient)] - {""}) > 1 else patient
         for image, (patient, issuer) in named.items()
     }
 

@@ -7,7 +7,15 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from keras_cwp.data.annotations.class_tree import read_class_tree
-from keras_cwp.data.annotations.formats import JSON, TEXT, XML, Format, UnknownFormatError, open_annotations
+from keras_cwp.data.annotations.formats import (
+    JSON,
+    TEXT,
+    XML,
+    Format,
+    UnknownFormatError,
+    open_annotations,
+    say_what_is_lacking,
+)
 from keras_cwp.data.annotations.reading import AnnotationFile, Reading
 from keras_cwp.data.annotations.roi import Roi
 from keras_cwp.data.annotations.yolo import YOLO_HINT, yolo_files
@@ -82,6 +90,7 @@ def _read_files(
             rois += found
             marking += bool(found)
     (name,) = counts
+    say_what_is_lacking(opened[0][0], path, reading.note)
     used = {roi.image for roi in rois}
     empty = f", {len(opened) - marking} of them without a region" if marking < len(opened) else ""
     read = f"{plural(len(opened), f'{name} file')}{empty}"

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from keras_cwp.data.annotations.faults import Faults, ignore_note
 from keras_cwp.data.annotations.folder import read_folder
-from keras_cwp.data.annotations.formats import open_annotations
+from keras_cwp.data.annotations.formats import open_annotations, say_what_is_lacking
 from keras_cwp.data.annotations.image_folder import ImageFolder
 from keras_cwp.data.annotations.labels import check_labels, with_classes
 from keras_cwp.data.annotations.on_film import on_film
@@ -115,6 +115,7 @@ def _read(path: Path, reading: Reading) -> list[Roi]:
     if not path.is_file():
         raise DataError(f"ROI table {path}: no such file")
     kind, file = open_annotations(path, reading.note)
+    say_what_is_lacking(kind, path, reading.note)
     return kind.read(file, reading)
 
 

@@ -182,3 +182,10 @@ def test_bad_via_3(tree, message, tmp_path, images):
     (tmp_path / "v.json").write_text(json.dumps(tree))
     with pytest.raises(DataError, match=rf"v\.json.*{message}"):
         read_rois(tmp_path / "v.json", images)
+
+
+def test_it_is_said_that_via_states_no_size(tmp_path, images):
+    (tmp_path / "v.json").write_text(json.dumps(via()))
+    notes: list[str] = []
+    read_rois(tmp_path / "v.json", images, note=notes.append)
+    assert any("VIA does not state the size of the picture that was marked" in note for note in notes)
