@@ -15,6 +15,7 @@ from keras_cwp.evaluation.calibration import calibration_figures
 from keras_cwp.evaluation.calibration_error import calibration_test
 from keras_cwp.evaluation.conformal import conformal_figures
 from keras_cwp.evaluation.delong import delong_figures
+from keras_cwp.evaluation.fixed_specificity import fixed_specificity
 from keras_cwp.evaluation.folds import fold_figures
 from keras_cwp.evaluation.intervals import Figure
 from keras_cwp.evaluation.lock import lock
@@ -53,6 +54,7 @@ class Metrics(TypedDict):
         locked: thresholds and temperature for other data (`locked.Locked`); None without validation scores.
         calibration: `as_is`, `temperature`, `isotonic`: log_loss, brier, ece, ece_plain, test, and `lines`
             (intercept and slope of each class); `temperatures`.
+        fixed_specificity: sensitivity at 90 and 95 % specificity and partial AUC of each class.
         conformal: sets of classes that hold the true one (`conformal.conformal_figures`).
         subgroups: column -> value -> counts, classes and figures (`subgroups.subgroup_figures`).
         verdict: the first sentence of page and terminal.
@@ -83,6 +85,7 @@ class Metrics(TypedDict):
     thresholds: dict[str, Any]
     locked: Locked | None
     calibration: dict[str, Any]
+    fixed_specificity: dict[str, Any]
     conformal: dict[str, Any]
     subgroups: dict[str, Any]
     verdict: str
@@ -131,6 +134,7 @@ def evaluate(
         "thresholds": operating_points(known, validation, config, "roi", locked),
         "locked": locked or (None if validation is None else lock(validation, config)),
         "calibration": calibration_figures(known, validation, config, seed, locked),
+        "fixed_specificity": fixed_specificity(known, config, seed),
         "conformal": conformal_figures(known, config.coverage),
         "subgroups": subgroup_figures(known, _of_labelled(scores, subgroups or {}), config, seed),
     }
