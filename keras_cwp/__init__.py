@@ -14,8 +14,11 @@ from keras_cwp.version import VERSION as __version__
 
 if TYPE_CHECKING:
     from keras_cwp.api.data import Audit, audit_data, draw_phantoms, open_data, prepare
-    from keras_cwp.api.model import Model, Predictions, RemoteModel, load
+    from keras_cwp.api.model import Model, load
     from keras_cwp.api.networks import architectures, import_weights, preview_augmentation
+    from keras_cwp.api.predictions import Predictions
+    from keras_cwp.api.pretraining import Pretraining, pretrain
+    from keras_cwp.api.remote import RemoteModel
     from keras_cwp.api.run import Evaluation, Report, Run
     from keras_cwp.api.training import Comparison, Folds, compare, cross_validate, fit
     from keras_cwp.config import Config, load_config
@@ -23,8 +26,11 @@ if TYPE_CHECKING:
 
 _HOMES = {
     "keras_cwp.api.data": ("Audit", "audit_data", "draw_phantoms", "open_data", "prepare"),
-    "keras_cwp.api.model": ("Model", "Predictions", "RemoteModel", "load"),
+    "keras_cwp.api.model": ("Model", "load"),
+    "keras_cwp.api.predictions": ("Predictions",),
+    "keras_cwp.api.remote": ("RemoteModel",),
     "keras_cwp.api.networks": ("architectures", "import_weights", "preview_augmentation"),
+    "keras_cwp.api.pretraining": ("Pretraining", "pretrain"),
     "keras_cwp.api.run": ("Evaluation", "Report", "Run"),
     "keras_cwp.api.training": ("Comparison", "Folds", "compare", "cross_validate", "fit"),
     "keras_cwp.config": ("Config", "load_config"),
@@ -41,6 +47,7 @@ __all__ = [
     "Folds",
     "Model",
     "Predictions",
+    "Pretraining",
     "RemoteModel",
     "Report",
     "Run",
@@ -56,6 +63,7 @@ __all__ = [
     "load_config",
     "open_data",
     "prepare",
+    "pretrain",
     "preview_augmentation",
 ]
 

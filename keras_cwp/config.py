@@ -7,39 +7,17 @@ import difflib
 import re
 from collections.abc import Iterable, Mapping
 from pathlib import Path
-from types import NoneType
-from typing import Any, Literal, TypeVar, get_args
+from typing import Any, Literal
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import Field
 
 from keras_cwp.errors import ConfigError
-from keras_cwp.settings_file import find_settings, parse_yaml, read_yaml
+from keras_cwp.schema import RETIRED, Section, validated
+from keras_cwp.settings_file import find_settings, lay_over, parse_overrides, read_yaml
 
-Schema = TypeVar("Schema", bound=BaseModel)
-# Keys of earlier versions, and what to do about them. RUN folders that hold them are still read.
-_RETIRED = {"data.rois_per_shard": "all crops of a data set are in one file now, crops.npy; remove the key"}
 _CANDIDATE_SECTIONS = ("model", "augment", "train")
 _CANDIDATE_NAME = re.compile(r"[A-Za-z0-9_-]+")
-
-
-class Section(BaseModel):
-    """A frozen table of settings; an unknown key is an error."""
-
-    model_config = ConfigDict(
-        frozen=True, extra="forbid", strict=False, coerce_numbers_to_str=True, allow_inf_nan=False
-    )
-
-    @model_validator(mode="before")
-    @classmethod
-    def _none_is_a_word_too(cls, tree: Any) -> Any:
-        """`none` means no value for a key that may have none; an empty section has its defaults."""
-        if tree is None or tree == "":
-            return {}
-        if not isinstance(tree, dict):
-            return tree
-        optional = {name for name, field in cls.model_fields.items() if NoneType in get_args(field.annotation)}
-        return {name: None if name in optional and _is_none(value) else value for name, value in tree.items()}
 
 
 class DataConfig(Section):
@@ -47,6 +25,9 @@ class DataConfig(Section):
 
     classes: tuple[str, ...] | None = Field(
         None, description="class order of every table and model; none: the labels found, sorted"
+    )
+    ordinal: tuple[str, ...] | None = Field(
+        None, description="all classes from least to most disease, where they have such an order; none: they have none"
     )
     image_size: int = Field(224, ge=32, le=1024, description="side of the network's input, pixels")
     context: float = Field(
@@ -97,7 +78,9 @@ class ModelConfig(Section):
     dropout: float = Field(
         0.2, ge=0, lt=1, description="share of the features set to zero before the head, in training"
     )
-    weights: str | None = Field(None, description="imagenet, or a path to .pth, .safetensors or .weights.h5")
+    weights: str | None = Field(
+        None, description="imagenet, cxr, or a path: .pth, .safetensors, .weights.h5, .keras, or a RUN with one"
+    )
 
 
 class AugmentConfig(Section):
@@ -114,6 +97,9 @@ class AugmentConfig(Section):
 class TrainConfig(Section):
     """How the network is trained."""
 
+    mode: Literal["network", "probe"] = Field(
+        "network", description="network: all weights; probe: a linear head on the frozen features of model.weights"
+    )
     epochs: int = Field(32, ge=1, description="times that training sees every ROI")
     batch_size: int = Field(32, ge=1, le=1024, description="ROIs in one training step")
     learning_rate: float = Field(2e-3, gt=0, description="peak of the schedule, reached after the warm-up")
@@ -153,7 +139,10 @@ class EvaluateConfig(Section):
     """How figures are made."""
 
     bootstraps: int = Field(2000, ge=100, description="resamples of patients behind the intervals")
-    interval: Literal["percentile", "bca"] = Field("percentile", description="how resamples become an interval")
+    interval: Literal["score", "percentile", "bca"] = Field(
+        "score",
+        description="how intervals are made: score (from the variance over patients), or by percentile or bca",
+    )
     calibration_bins: int = Field(10, ge=2, description="points of the calibration curve")
     threshold: Literal["youden", "sensitivity", "specificity", "cost"] = Field(
         "youden", description="rule that picks operating points on validation scores"
@@ -162,8 +151,28 @@ class EvaluateConfig(Section):
         0.9, gt=0, lt=1, description="sensitivity or specificity to reach, for the rules of these names"
     )
     false_negative_cost: float = Field(1.0, gt=0, description="false alarms that a miss is worth, for the rule cost")
-    patient_rule: Literal["max", "mean", "noisy_or"] = Field(
-        "max", description="how the scores of a patient's ROIs become one score of the patient"
+    threshold_confidence: float | None = Field(
+        None,
+        ge=0.5,
+        lt=1,
+        description="for the rules sensitivity and specificity: confidence with which validation shows the target; "
+        "none: validation's own value reaches it",
+    )
+    patient_rule: Literal["mean_logit", "mean", "max", "noisy_or"] = Field(
+        "mean_logit",
+        description="how a patient's ROIs become one probability; max and noisy_or rise with the number of ROIs",
+    )
+    normal: str | None = Field(
+        None, description="class without disease; none: the first of data.ordinal, or a class called normal"
+    )
+    prevalence: dict[str, float] = Field(
+        {}, description="class → its share where the model is to be used; predictive values are given for it too"
+    )
+    coverage: float = Field(
+        0.9, ge=0.5, lt=1, description="share of a class's ROIs whose conformal set is to hold the class"
+    )
+    margin: float | None = Field(
+        None, gt=0, lt=0.5, description="compare: loss of AUC that still counts as not inferior; none: not asked"
     )
     tta: int = Field(1, ge=1, le=64, description="views of a crop whose probabilities are averaged; 1: the crop alone")
     examples: int = Field(4, ge=0, le=24, description="ROIs shown per kind of example in the report")
@@ -191,8 +200,8 @@ def load_config(
     """Read a configuration and lay single keys over it.
 
     Args:
-        source: a YAML file, the name of a packaged one (`default`), a tree, or a configuration; None for the defaults
-            alone.
+        source: a YAML file, the name of a packaged one (`default`), a tree, or a configuration; None for the
+            defaults alone.
         overrides: `section.key=value` as on the command line, where the value is read as YAML, or a mapping of
             `section.key` to a value.
 
@@ -210,26 +219,8 @@ def load_config(
     if not isinstance(overrides, Mapping):
         overrides = parse_overrides(overrides)
     for name, value in overrides.items():
-        _lay_over(tree, name, value)
+        lay_over(tree, name, value)
     return validated(Config, tree, where)
-
-
-def parse_overrides(items: Iterable[str]) -> dict[str, Any]:
-    """`section.key=value` texts as a mapping; a later item counts.
-
-    Raises:
-        ConfigError: no `=`, an empty key, or a value that is not YAML.
-    """
-    found = {}
-    for item in items:
-        name, equals, text = item.partition("=")
-        if not equals or not all(name.strip().split(".")):
-            raise ConfigError(f"--set {item!r}: expected section.key=value, for example train.epochs=5")
-        try:
-            found[name.strip()] = parse_yaml(text)
-        except yaml.YAMLError:
-            raise ConfigError(f"--set {item!r}: the value is not YAML") from None
-    return found
 
 
 def dotted_keys(settings: Mapping[str, Any]) -> dict[str, Any]:
@@ -265,26 +256,11 @@ def read_stored_config(path: Path) -> Config:
         ConfigError: as `load_config`.
     """
     tree = read_yaml(path)
-    for name in _RETIRED:
+    for name in RETIRED:
         section, key = name.split(".")
         if isinstance(tree.get(section), dict):
             tree[section].pop(key, None)
     return validated(Config, tree, f"configuration {path}")
-
-
-def validated(schema: type[Schema], tree: Mapping[str, Any], where: str) -> Schema:
-    """A tree of settings as a section.
-
-    Args:
-        where: names the file in messages.
-
-    Raises:
-        ConfigError: an unknown key, a value of the wrong type or range.
-    """
-    try:
-        return schema.model_validate(tree)
-    except ValidationError as error:
-        raise ConfigError(_explain(error, where, schema)) from None
 
 
 def read_candidate(path: Path | str) -> dict[str, Any]:
@@ -326,47 +302,3 @@ def candidate_configs(config: Config) -> dict[str, Config]:
 def dump_config(config: Config) -> str:
     """The whole configuration as YAML, defaults included: what a RUN folder keeps."""
     return yaml.safe_dump(config.model_dump(mode="json"), sort_keys=False, allow_unicode=True)
-
-
-def _is_none(value: Any) -> bool:
-    return isinstance(value, str) and value.strip().lower() in ("none", "null", "~", "")
-
-
-def _lay_over(tree: dict[str, Any], name: str, value: Any) -> None:
-    *sections, key = name.split(".")
-    for section in sections:
-        below = tree.get(section)
-        if below is None:
-            below = tree[section] = {}
-        if not isinstance(below, dict):
-            raise ConfigError(f"setting {name!r}: {section!r} is a value, not a section")
-        tree = below
-    tree[key] = value
-
-
-def _explain(error: ValidationError, where: str, schema: type[BaseModel]) -> str:
-    first, *others = error.errors()
-    key = ".".join(str(part) for part in first["loc"])
-    more = f" ({len(others)} more)" if others else ""
-    if first["type"] == "extra_forbidden":
-        known = ", ".join(_keys_beside(first["loc"], schema))
-        return f"{where}: unknown key {key!r}; {_RETIRED.get(key) or f'known here: {known}'}{more}"
-    return f"{where}: {key}: {first['msg']}, got {_received(first['input'])}{more}"
-
-
-def _received(value: Any) -> str:
-    """A value as the user wrote it: numbers are text until the schema reads them."""
-    try:
-        return value if isinstance(value, str) and float(value) is not None else repr(value)
-    except ValueError:
-        return repr(value)
-
-
-def _keys_beside(location: tuple[int | str, ...], schema: Any) -> list[str]:
-    """The keys that the section has in which the last part of `location` is unknown."""
-    for part in location[:-1]:
-        if schema is not None and hasattr(schema, "model_fields"):
-            schema = schema.model_fields[str(part)].annotation
-        else:  # dict[str, Section]: the part is a key of the dict
-            schema = get_args(schema)[1]
-    return sorted(schema.model_fields)

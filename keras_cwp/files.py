@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import ctypes
+import errno
 import glob
 import hashlib
 import os
@@ -23,6 +24,7 @@ except ImportError:  # Windows has no flock(2): nothing is locked there
 _HERE = -100  # AT_FDCWD of fcntl.h
 _EXCHANGE = 2  # RENAME_EXCHANGE of renameat2(2), Linux 3.15
 _CHUNK_BYTES = 1 << 20
+_NO_LOCKS = (errno.ENOSYS, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOLCK)  # some network disks: nothing is locked there
 
 
 def cache_folder() -> Path:
@@ -227,8 +229,7 @@ def _lock(file: Path, wait: bool) -> TextIO:
     while True:
         lock = open(file, "a")  # noqa: SIM115 - closed by _unlock
         try:
-            if fcntl is not None:
-                fcntl.flock(lock, fcntl.LOCK_EX if wait else fcntl.LOCK_EX | fcntl.LOCK_NB)
+            _flock(lock, wait)
             with contextlib.suppress(FileNotFoundError):
                 if os.path.samestat(os.stat(file), os.fstat(lock.fileno())):
                     return lock
@@ -236,6 +237,16 @@ def _lock(file: Path, wait: bool) -> TextIO:
             lock.close()
             raise
         lock.close()  # the process that had the lock removed the file in between
+
+
+def _flock(lock: TextIO, wait: bool) -> None:
+    if fcntl is None:
+        return
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX if wait else fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError as error:
+        if error.errno not in _NO_LOCKS:
+            raise
 
 
 def _unlock(lock: TextIO) -> None:

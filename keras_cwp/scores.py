@@ -14,7 +14,7 @@ from keras_cwp.files import write_text
 
 UNKNOWN_LABEL = -1
 _FIXED = ("roi_id", "patient_id", "image", "fold", "label")
-_PREFIX = "prob_"
+PREFIX = "prob_"
 _SUM_TOLERANCE = 1e-3  # of a row's probabilities, after rounding in a file
 
 
@@ -67,7 +67,7 @@ class Scores:
         """Write the table; the file appears whole or not at all."""
         text = io.StringIO()
         writer = csv.writer(text, lineterminator="\n")
-        writer.writerow([*_FIXED, *(_PREFIX + name for name in self.classes)])
+        writer.writerow([*_FIXED, *(PREFIX + name for name in self.classes)])
         for row in range(len(self)):
             label = int(self.label[row])
             writer.writerow(
@@ -77,14 +77,14 @@ class Scores:
                     self.image[row],
                     int(self.fold[row]),
                     "" if label == UNKNOWN_LABEL else self.classes[label],
-                    *(f"{p:.9g}" for p in self.probabilities[row]),
+                    *(repr(float(p)) for p in self.probabilities[row]),
                 ]
             )
         write_text(path, text.getvalue())
 
     @classmethod
     def from_csv(cls, path: Path | str) -> Scores:
-        """Read a table that `to_csv` wrote.
+        """Read a table that `to_csv` or predict wrote; columns that are absent are empty, and the fold is 0.
 
         Raises:
             ScoresError: no such file, a missing column, a class that has no column, a value that is no number.
@@ -94,10 +94,11 @@ class Scores:
                 header, *rows = list(csv.reader(file)) or [[]]
         except (OSError, UnicodeDecodeError, csv.Error) as error:
             raise ScoresError(f"scores {path}: {error}") from None
-        if tuple(header[: len(_FIXED)]) != _FIXED or not header[len(_FIXED) :]:
-            raise ScoresError(f"scores {path}: the header starts {header[:5]}, expected {list(_FIXED)} and {_PREFIX}…")
-        classes = tuple(name.removeprefix(_PREFIX) for name in header[len(_FIXED) :])
-        return cls(classes, *_columns(path, rows, classes))
+        places = {name: number for number, name in enumerate(header)}
+        classes = tuple(name.removeprefix(PREFIX) for name in header if name.startswith(PREFIX))
+        if not classes or places.keys().isdisjoint({_FIXED[0]}) or len(places) != len(header):
+            raise ScoresError(f"scores {path}: the header starts {header[:5]}, expected {_FIXED[0]} … and {PREFIX}…")
+        return cls(classes, *_columns(path, rows, classes, places))
 
 
 def concatenate(parts: list[Scores]) -> Scores:
@@ -112,19 +113,22 @@ def concatenate(parts: list[Scores]) -> Scores:
     return Scores(parts[0].classes, *(np.concatenate(column) for column in columns))
 
 
-def _columns(path: Path | str, rows: list[list[str]], classes: tuple[str, ...]) -> list[np.ndarray]:
+def _columns(
+    path: Path | str, rows: list[list[str]], classes: tuple[str, ...], places: dict[str, int]
+) -> list[np.ndarray]:
     index = {name: number for number, name in enumerate(classes)} | {"": UNKNOWN_LABEL}
     names: list[list[str]] = []
     folds, labels, probabilities = [], [], []
     for line, row in enumerate(rows, start=2):
         try:
-            names.append(row[:3])
-            folds.append(int(row[3]))
-            labels.append(index[row[4]])
-            probabilities.append([float(value) for value in row[5:]])
-            if len(row) != len(_FIXED) + len(classes):
+            if len(row) != len(places):
                 raise ValueError(f"{len(row)} fields")
-        except (ValueError, KeyError, IndexError) as error:
+            roi, patient, image, fold, label = (row[places[name]] if name in places else "" for name in _FIXED)
+            names.append([roi, patient, image])
+            folds.append(int(fold) if "fold" in places else 0)
+            labels.append(index[label])
+            probabilities.append([float(row[places[PREFIX + name]]) for name in classes])
+        except (ValueError, KeyError) as error:
             raise ScoresError(f"scores {path}, line {line}: cannot read {row}: {error}") from None
     texts = np.array(names, dtype=str).reshape(len(rows), 3).T
     values = np.array(probabilities, dtype=np.float64).reshape(len(rows), len(classes))

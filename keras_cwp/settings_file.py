@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -78,3 +79,38 @@ def read_yaml(path: Path) -> dict[str, Any]:
     if not isinstance(tree, dict):
         raise ConfigError(f"configuration {path}: expected sections such as 'train:', got {type(tree).__name__}")
     return tree
+
+
+def parse_overrides(items: Iterable[str]) -> dict[str, Any]:
+    """`section.key=value` texts as a mapping; a later item counts.
+
+    Raises:
+        ConfigError: no `=`, an empty key, or a value that is not YAML.
+    """
+    found = {}
+    for item in items:
+        name, equals, text = item.partition("=")
+        if not equals or not all(name.strip().split(".")):
+            raise ConfigError(f"--set {item!r}: expected section.key=value, for example train.epochs=5")
+        try:
+            found[name.strip()] = parse_yaml(text)
+        except yaml.YAMLError:
+            raise ConfigError(f"--set {item!r}: the value is not YAML") from None
+    return found
+
+
+def lay_over(tree: dict[str, Any], name: str, value: Any) -> None:
+    """Set `section.key` in a tree of settings.
+
+    Raises:
+        ConfigError: a part of the name is a value already.
+    """
+    *sections, key = name.split(".")
+    for section in sections:
+        below = tree.get(section)
+        if below is None:
+            below = tree[section] = {}
+        if not isinstance(below, dict):
+            raise ConfigError(f"setting {name!r}: {section!r} is a value, not a section")
+        tree = below
+    tree[key] = value

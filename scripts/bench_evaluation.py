@@ -17,9 +17,9 @@ import numpy as np
 
 from keras_cwp.config import EvaluateConfig
 from keras_cwp.evaluation.delong import clustered_delong, delong
-from keras_cwp.evaluation.intervals import resample
 from keras_cwp.evaluation.metrics import evaluate
-from keras_cwp.evaluation.roi_metrics import roi_statistic
+from keras_cwp.evaluation.resampling import resample
+from keras_cwp.evaluation.roi_metrics import roi_figures, roi_statistic
 from keras_cwp.scores import Scores
 
 ROUNDS = 5
@@ -30,13 +30,16 @@ def main() -> None:
     positive, score = rng.random(100_000) < 0.3, np.round(rng.normal(size=(100_000, 1)), 4)
     patients = rng.integers(20_000, size=100_000)
     scores, config = _scores(rng), EvaluateConfig(bootstraps=2000)
-    statistic = roi_statistic(scores, config)
+    statistic = roi_statistic(scores)
     _report("DeLong, 100,000 scores (goal 0.2 s)", lambda: delong(positive, score))
-    _report("DeLong clustered, 100,000 scores of 20,000 patients", lambda: clustered_delong(positive, score, patients))
+    _report(
+        "DeLong clustered, 100,000 scores of 20,000 patients", lambda: clustered_delong(positive, score[:, 0], patients)
+    )
     _report(
         "2,000 patient bootstraps of all figures of 1,000 ROIs (goal 5 s)",
-        lambda: resample(statistic, scores.patient_id, scores.label, resamples=2000, seed=0),
+        lambda: resample(statistic, scores.patient_id, resamples=2000, seed=0),
     )
+    _report("all figures of 1,000 ROIs with score intervals", lambda: roi_figures(scores, config, 0))
     _report("evaluate, 1,000 ROIs in five folds, every level", lambda: evaluate(scores, config, 0))
 
 

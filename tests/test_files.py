@@ -112,6 +112,17 @@ def test_lock_where_nothing_can_be_written(tmp_path):
         pass
 
 
+@pytest.mark.parametrize("code", [errno.ENOSYS, errno.ENOTSUP, errno.ENOLCK])
+def test_a_disk_without_locks_can_be_used(tmp_path, monkeypatch, code):
+    def refuse(*_: object) -> None:
+        raise OSError(code, os.strerror(code))
+
+    monkeypatch.setattr("fcntl.flock", refuse)
+    with locked_folder(tmp_path / "data"):
+        pass
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_replaced_folder_removes_what_a_killed_call_left(tmp_path):
     (tmp_path / ".data.preparing.x1").mkdir()
     (tmp_path / ".data[1].preparing.x1").mkdir()

@@ -30,7 +30,15 @@ def test_a_file_gives_back_what_was_written(tmp_path):
     assert again.classes == scores.classes
     for name in ("roi_id", "patient_id", "image", "fold", "label"):
         np.testing.assert_array_equal(getattr(again, name), getattr(scores, name))
-    np.testing.assert_allclose(again.probabilities, scores.probabilities, rtol=1e-8)
+    np.testing.assert_array_equal(again.probabilities, scores.probabilities)
+
+
+def test_writing_makes_no_ties_of_probabilities_that_differ(tmp_path):
+    """An overconfident model's differences stand in the last digits, and far below a thousand millionth."""
+    small = np.array([1e-300, 2e-300, 3e-17, np.nextafter(0.25, 1)])
+    scores = table(probabilities=np.stack([1 - small, small], axis=1))
+    scores.to_csv(tmp_path / "s.csv")
+    assert len(set(Scores.from_csv(tmp_path / "s.csv").probabilities[:, 1].tolist())) == 4
 
 
 def test_take_and_concatenate_are_inverse():

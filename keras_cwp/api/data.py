@@ -55,13 +55,14 @@ def prepare(
     """Read radiographs and a ROI table, check everything, crop, and write a data set.
 
     Args:
-        rois: CSV, COCO, LabelMe, VIA or VOC; a file or a folder.
+        rois: CSV, COCO, LabelMe, VOC, VIA or Label Studio; a file or a folder.
         images: folder that the image names are relative to.
         out: a new folder, or an earlier data set, which is replaced as a whole.
         config: a preset's name, a YAML file, a mapping or a Config; its section `data` counts.
         table: how to read `rois`, as keywords of `keras_cwp.data.annotations.read.read_rois`: patients (a CSV file of
             image and patient_id), patient_per_image (True: each image is another patient), labels (a YAML file that
-            maps names in the annotations to classes).
+            maps names in the annotations to classes), trust (whose patient counts), names_as_written, skip_bad,
+            label_attribute, image_by.
         workers: processes that decode and crop. With more than one, a script calls this below
             `if __name__ == "__main__":`.
         console: prints notes and a progress bar; None prints nothing.
@@ -151,10 +152,12 @@ class Audit:
 
     Args:
         findings: errors first, then warnings, then notes.
+        verdict: the result in a sentence.
         page: audit.html; audit.json lies beside it.
     """
 
     findings: tuple[Finding, ...]
+    verdict: str
     page: Path
 
     @property
@@ -176,11 +179,11 @@ def audit_data(data: Source, against: Source | None = None, *, folds: int = 5, o
         CwpError: the disk refuses.
     """
     from keras_cwp.audit.checks import audit
-    from keras_cwp.report.audit_page import write_audit
+    from keras_cwp.report.audit_page import verdict, write_audit
 
     opened = open_data(data)
     findings = audit(opened, None if against is None else open_data(against), folds)
     home = opened.path.resolve()
     folder = Path(out) if out else home.with_name(f"{home.name}_audit")
     write_audit(findings, opened, folder, against is not None)
-    return Audit(tuple(findings), folder / "audit.html")
+    return Audit(tuple(findings), verdict(findings), folder / "audit.html")

@@ -7,8 +7,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from keras_cwp.api.data import PathLike, Source, open_data
-from keras_cwp.config import ModelConfig, validated
+from keras_cwp.config import ModelConfig
 from keras_cwp.runtime import import_tensorflow
+from keras_cwp.schema import validated
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -79,7 +80,8 @@ def import_weights(
         ModelError: a file that cannot be read, or of another network.
     """
     import_tensorflow()
-    from keras_cwp.models.pretrained import read_network, write_weights
+    from keras_cwp.models.own_weights import write_weights
+    from keras_cwp.models.pretrained import read_network
     from keras_cwp.models.torch_weights import with_classes
 
     network = read_network(Path(file), _ANY_SIDE, grey=grey, normalised=normalised)

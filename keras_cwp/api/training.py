@@ -6,7 +6,7 @@ import functools
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from keras_cwp.api.data import PathLike, Settings, Source, open_data
 from keras_cwp.api.progress import or_silent
@@ -102,8 +102,7 @@ def fit(
     from keras_cwp.training.fit import fit as train
 
     opened = _open(data, images, table, chosen, console)
-    run = train(opened, chosen, Path(out), or_silent(console), _path(split), stated)
-    return Run.evaluated(run)
+    return Run.evaluated(train(opened, chosen, Path(out), or_silent(console), _path(split), stated), console)
 
 
 def cross_validate(
@@ -116,6 +115,7 @@ def cross_validate(
     candidates: Iterable[PathLike] | Mapping[str, Mapping[str, Any]] = (),
     split: PathLike | None = None,
     where: Folds = Folds(),
+    baseline: Literal["probe"] | None = None,
     console: Console | None = None,
     **settings: Any,
 ) -> Run:
@@ -129,6 +129,8 @@ def cross_validate(
             differs in the sections model, augment and train.
         split: split.csv of another cross-validation on the same data set, for the same folds.
         where: processes or cluster that train the folds.
+        baseline: "probe" puts a linear probe of frozen ImageNet features beside the network, on the same folds, with a
+            paired test in the report (extra `imagenet`).
         settings: single keys of the configuration, such as folds=5, repeats=2, by="site", inner=4, epochs=20.
 
     Raises:
@@ -144,8 +146,8 @@ def cross_validate(
     from keras_cwp.training.crossval import cross_validate as train
 
     opened = _open(data, images, table, chosen, console)
-    run = train(opened, chosen, Path(out), or_silent(console), _path(split), where.runner(), stated)
-    return Run.evaluated(run)
+    run = train(opened, chosen, Path(out), or_silent(console), _path(split), where.runner(), stated, baseline)
+    return Run.evaluated(run, console)
 
 
 @dataclass(frozen=True)

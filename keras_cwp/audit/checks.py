@@ -29,6 +29,7 @@ CHECKS = {
     "same file, two patients": "no radiograph file belongs to two patients",
     "same crop, two patients": "no crop belongs to two patients",
     "same region, two labels": "no region has two labels",
+    "patients spelt alike": "no patient id is spelt in several ways",
     "near-duplicate, two patients": "no crops of different patients look alike",
     _LOOK_ALIKE: "no radiographs of different patients look alike",
     "near-duplicate, one patient": "no crops of one patient look alike",

@@ -8,15 +8,13 @@ import numpy as np
 
 from keras_cwp.data.prepared import PreparedData
 from keras_cwp.data.splits import folds
-from keras_cwp.evaluation.intervals import percentile, resample
-from keras_cwp.evaluation.ranking import ranking_statistic
-from keras_cwp.evaluation.roc import macro_auc, one_vs_rest
+from keras_cwp.evaluation.ranking import macro_estimate
+from keras_cwp.evaluation.roc import macro_auc
+from keras_cwp.evaluation.score_interval import score_limits
 
 _FOLDS = 5
-_RESAMPLES = 400
 _NAMED = ("manufacturer", "site", "modality", "view", "photometric", "intent", "file_type", "bits", "side")
 _DEPTH, _LEAF = 6, 5
-_MACRO = ("auc", "macro")
 
 
 @dataclass(frozen=True)
@@ -48,8 +46,12 @@ def confound_auc(data: PreparedData, seed: int = 0) -> Confound | None:
         for name, values in features.items()
     }
     best = max(alone, key=lambda name: alone[name])
-    auc, (low, high) = _with_interval(data, scores, seed)
-    return Confound(auc, low, high, tuple(features), f"{best} (AUC {alone[best]:.3f})")
+    _, patient = np.unique(data.patients, return_inverse=True)
+    estimate = macro_estimate(data.labels, scores, patient, int(patient.max()) + 1)
+    limits = None if estimate is None else score_limits(estimate)
+    if estimate is None or limits is None:
+        return None
+    return Confound(estimate.value, *limits, tuple(features), f"{best} (AUC {alone[best]:.3f})")
 
 
 def acquisition(data: PreparedData) -> dict[str, np.ndarray]:
@@ -77,10 +79,3 @@ def _predict(features: np.ndarray, labels: np.ndarray, fold: np.ndarray, seed: i
         )
         scores[~train] = model.fit(features[train], labels[train]).predict_proba(features[~train])
     return scores
-
-
-def _with_interval(data: PreparedData, scores: np.ndarray, seed: int) -> tuple[float, tuple[float, float]]:
-    """Macro AUC and its 95 % percentile interval over patients."""
-    statistic = ranking_statistic(one_vs_rest(data.labels, scores.shape[1]), scores, data.classes)
-    resampled = resample(statistic, data.patients, data.labels, resamples=_RESAMPLES, seed=seed)
-    return resampled.table[_MACRO], percentile(resampled.bootstrap[_MACRO])

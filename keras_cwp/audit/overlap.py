@@ -9,7 +9,7 @@ import numpy as np
 
 from keras_cwp.data.fingerprints import FLAT, crop_digests
 from keras_cwp.data.identity import near_key
-from keras_cwp.data.prepare import JOINT
+from keras_cwp.data.patients import JOINT
 from keras_cwp.data.prepared import PreparedData
 
 

@@ -10,9 +10,9 @@ import tensorflow as tf
 
 from keras_cwp.augment.apply import apply_geometry
 from keras_cwp.augment.draw import draw_factors, draw_fields
-from keras_cwp.augment.geometry import central_slice
+from keras_cwp.augment.geometry import central_slice, matrices, motion_of
 from keras_cwp.augment.operations import OPERATIONS
-from keras_cwp.augment.policy import Policy
+from keras_cwp.augment.policy import Policy, load_policy
 
 VIEWS_POLICY = "light"  # whose geometric part makes the views, whatever a network was trained with
 
@@ -53,6 +53,18 @@ def mean_probabilities(
         with tf.control_dependencies([total]):  # in a graph one after the other, or all would be in memory together
             total = total + probabilities(_view(crops, geometry, image_size, margin, (seed, view)))
     return total / views
+
+
+def view_matrices(image_size: int, margin: int, views: int, seed: int = 0) -> np.ndarray:
+    """Of the views that `mean_probabilities` adds to the first one by VIEWS_POLICY: view → crop.
+
+    Returns:
+        float32 [views - 1, 3, 3]; see `geometry.matrices`.
+    """
+    policy = geometric_part(load_policy(VIEWS_POLICY))
+    drawn = [draw_factors(policy, 1, tf.constant((seed, view), tf.int64)) for view in range(1, views)]
+    found = [matrices(motion_of(each, tf.constant(1), image_size), margin, policy.keep)[0].numpy() for each in drawn]
+    return np.array(found, np.float32).reshape(-1, 3, 3)
 
 
 def geometric_part(policy: Policy) -> Policy:

@@ -9,6 +9,7 @@ import click
 
 from keras_cwp.cli.options import PATH, Output, output_options
 from keras_cwp.errors import DataError
+from keras_cwp.wording import plural
 
 if TYPE_CHECKING:
     from keras_cwp.audit.findings import Finding
@@ -27,14 +28,12 @@ def command(data: Path, against: Path | None, folds: int, out: Path | None, outp
     boxes, too few patients. Exit code 1 when there is an error-level finding.
     """
     from keras_cwp.api.data import audit_data
-    from keras_cwp.report.audit_page import verdict
-    from keras_cwp.wording import plural
 
     found = audit_data(data, against, folds=folds, out=out)
     if not output.as_json:
         _print_table(found.findings)
     tree = {"page": str(found.page), "findings": [vars(finding) for finding in found.findings]}
-    output.result(f"{verdict(found.findings)}\nPage: {found.page}", tree, found.page)
+    output.result(f"{found.verdict}\nPage: {found.page}", tree, found.page)
     names = [finding.check for finding in found.errors]
     if names:
         raise DataError(f"{data}: {plural(len(names), 'error-level finding')} ({', '.join(names)}); see {found.page}")

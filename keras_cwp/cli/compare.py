@@ -54,7 +54,7 @@ def command(
     With --config, each is cross-validated on the same folds first, into OUT/runs; what is finished there is kept.
     """
     from keras_cwp.api.training import compare
-    from keras_cwp.config import parse_overrides
+    from keras_cwp.settings_file import parse_overrides
 
     if not runs and not configs:
         raise click.UsageError("name two RUN folders or more, or give --config")

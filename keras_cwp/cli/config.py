@@ -53,7 +53,8 @@ def show(name: str) -> None:
 @click.argument("section", required=False)
 def keys(section: str | None) -> None:
     """Every key, or those of SECTION: its default, its values and its meaning."""
-    from keras_cwp.config import Config, Section
+    from keras_cwp.config import Config
+    from keras_cwp.schema import Section
 
     sections = [name for name, field in Config.model_fields.items() if _is_section(field.annotation, Section)]
     if section is not None and section not in sections:

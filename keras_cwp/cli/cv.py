@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import click
 
@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     "--candidate", "candidates", type=PATH, multiple=True, metavar="YAML",
     help="Nested: a configuration to choose among, laid over --config; repeat it.",
 )  # fmt: skip
+@click.option("--baseline", type=click.Choice(["probe"]), help="Put a probe on the same folds beside the network.")
 @running_options
 @output_options
 def command(
@@ -47,6 +48,7 @@ def command(
     by: str | None,
     inner: int | None,
     where: Folds,
+    baseline: Literal["probe"] | None,
     output: Output,
 ) -> None:
     """Cross-validate by patients, write RUN with out-of-fold scores.csv and report.html.
@@ -64,7 +66,14 @@ def command(
     check_source(source)
     settings |= {f"split.{name}": value for name, value in given.items()}
     run = cross_validate(
-        **source, out=out, candidates=candidates, split=split, where=where, console=output.console, **settings
+        **source,
+        out=out,
+        candidates=candidates,
+        split=split,
+        where=where,
+        baseline=baseline,
+        console=output.console,
+        **settings,
     )
     show_run(run, output)
     output.next(

@@ -200,7 +200,8 @@ def settings_of(config: str | None, overrides: tuple[str, ...], short: Mapping[s
     Raises:
         ConfigError: a configuration that cannot be read, or a wrong key or value.
     """
-    from keras_cwp.config import load_config, parse_overrides
+    from keras_cwp.config import load_config
+    from keras_cwp.settings_file import parse_overrides
 
     keys = parse_overrides(overrides) | {key: value for key, value in short.items() if value is not None}
     load_config(config, keys)

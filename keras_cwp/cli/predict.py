@@ -10,9 +10,11 @@ import click
 
 from keras_cwp.cli.options import PATH, Output, output_options, whole_image_option
 from keras_cwp.cli.reports import check_report_options, report_options, write_and_tell
+from keras_cwp.wording import plural
 
 if TYPE_CHECKING:
-    from keras_cwp.api.model import Predictions
+    from keras_cwp.api.predictions import Predictions
+    from keras_cwp.api.regions import Asking
 
 
 @click.command("predict")
@@ -67,33 +69,24 @@ def command(
     if not inputs and rois is None:
         raise click.UsageError("name at least one INPUT, or --rois")
     settings = check_report_options(reports, sr_settings)
+    asking: Asking = {
+        "rois": rois,
+        "images": images,
+        "whole_image": whole_image,
+        "refuse": output.left_out,
+        "console": output.console,
+    }
     if is_address(model):
         if views is not None:
             raise click.UsageError("--tta is for models that run here, not on a server")
-        from keras_cwp.api.model import RemoteModel
+        from keras_cwp.api.remote import RemoteModel
 
         remote = RemoteModel(model, token_file=token_file, tls_ca=tls_ca, requests=requests)
-        found = remote.score(
-            inputs,
-            out,
-            rois=rois,
-            images=images,
-            whole_image=whole_image,
-            refuse=output.left_out,
-            console=output.console,
-        )
+        found = remote.score(inputs, out, **asking)
     else:
         from keras_cwp.api.model import Model
 
-        found = Model(model).score(
-            inputs,
-            rois=rois,
-            images=images,
-            views=views,
-            whole_image=whole_image,
-            refuse=output.left_out,
-            console=output.console,
-        )
+        found = Model(model).score(inputs, views=views, **asking)
         found.to_csv(out)
     _show(found, out, output)
     if reports:
@@ -104,6 +97,6 @@ def command(
 def _show(found: Predictions, out: Path, output: Output) -> None:
     left_out = f", {found.lost} left out" if found.lost else ""
     output.result(
-        f"{out}: {len(found.scores)} regions scored{left_out} ({found.engine})",
+        f"{out}: {plural(len(found.scores), 'region')} scored{left_out} ({found.engine})",
         {"out": str(out), "regions": len(found.scores), "left_out": found.lost, "engine": found.engine},
     )

@@ -39,14 +39,18 @@ def command(
     """
     from keras_cwp.api.data import prepare
     from keras_cwp.runtime import cores, keep_freed_memory
+    from keras_cwp.wording import plural
 
     settings = settings_of(config, overrides, {})
     keep_freed_memory()
     data = prepare(rois, images, out, table=table, workers=workers or cores(), console=output.console, **settings)
     counts = data.meta["counts"]
+    by_class = counts["classes"].items()
+    rois_of = {name: f"{plural(n['rois'], 'ROI')} of {plural(n['patients'], 'patient')}" for name, n in by_class}
     output.result(
-        f"{out}: {counts['rois']} ROIs on {counts['images']} radiographs of {counts['patients']} patients, "
-        f"classes {', '.join(data.classes)}, {data.crop_size} px crops",
+        f"{out}: {plural(counts['rois'], 'ROI')} on {plural(counts['images'], 'radiograph')} of "
+        f"{plural(counts['patients'], 'patient')}; "
+        f"{', '.join(f'{name} ({said})' for name, said in rois_of.items())}; {data.crop_size} px crops",
         {"data": str(out), "counts": counts, "classes": list(data.classes), "image_size": data.image_size},
     )
     output.next(f"keras-cwp audit {out}, then keras-cwp fit --data {out} --out runs/first --config default")

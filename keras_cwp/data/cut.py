@@ -32,7 +32,7 @@ _LEAST_FOR_PROCESSES = 64  # below so many radiographs starting processes takes 
 
 
 class Source(NamedTuple):
-    """What tells one radiograph from another: its file's hash, and `looks.look_of` its pixels."""
+    """What identifies a radiograph: the hash of its file, and `fingerprints.look_of` its pixels."""
 
     sha256: str
     look: str
@@ -113,8 +113,14 @@ def cut_picture(picture: Picture, boxes: list[Box], margin: int, dtype: str, con
     crops = np.empty((len(boxes), side, side), dtype=dtype)
     for crop, box in zip(crops, boxes, strict=True):
         values = crop_roi(radiograph.pixels, box, config.image_size, margin, config.square, picture.field_px)
-        crop[...] = np.rint(values * (white / radiograph.white)).clip(0, white)
+        crop[...] = _rounded(values, white / radiograph.white, white)
     return Crops(Source(hashlib.sha256(content).hexdigest(), look_of(radiograph.pixels)), crops, radiograph.notes)
+
+
+def _rounded(values: np.ndarray, factor: float, white: int) -> np.ndarray:
+    """Whole numbers from 0 to white; `values` stay, for they may be a part of the radiograph itself."""
+    scaled = values * factor
+    return np.clip(np.rint(scaled, out=scaled), 0, white, out=scaled)
 
 
 class _Earlier:

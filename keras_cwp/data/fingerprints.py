@@ -32,8 +32,8 @@ def _cell_means(pixels: np.ndarray) -> np.ndarray:
     """float64 [16, 17] over a grid of whole pixels; in a picture with fewer pixels than that some repeat."""
     tops, lefts = (np.arange(n) * length // n for n, length in zip((_ROWS, _ROWS + 1), pixels.shape, strict=True))
     if pixels.dtype.kind == "f":  # sums of integers do not depend on their order, and so on the processor
-        pixels = np.rint(pixels * _STEPS)
-    sums = np.add.reduceat(np.add.reduceat(pixels.astype(np.int64), tops, axis=0), lefts, axis=1)
+        pixels = np.rint(pixels * _STEPS).astype(np.int64)
+    sums = np.add.reduceat(np.add.reduceat(pixels, tops, axis=0, dtype=np.int64), lefts, axis=1)
     heights, widths = (
         np.maximum(np.diff(edges, append=length), 1) for edges, length in zip((tops, lefts), pixels.shape, strict=True)
     )

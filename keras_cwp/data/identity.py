@@ -18,6 +18,7 @@ _EMPTY_MARKS = re.compile(r"[-–—?.*/]*")
 _NO_PATIENT = ("anon", "anonym", "anonymous", "anonymized", "anonymised", "unknown", "removed", "deidentified", "xxx")
 _SHORTENED = re.compile(r"\d(?:[.,]\d+)?E\+\d+", re.IGNORECASE)  # 1.23457E+11: Excel's form of a long number
 _NUMBER = re.compile(r"\d+")
+_ENDINGS = ".,;:。、"
 _DECIMAL_ZERO = re.compile(r"(?<=\d)\.0+$")
 # Cyrillic and Greek letters that look like Latin ones.
 _LOOKALIKES = str.maketrans("АВЕКМНОРСТХУІЈЅаеорсхуіјѕΑΒΕΖΗΙΚΜΝΟΡΤΥΧο", "ABEKMHOPCTXYIJSaeopcxyijsABEZHIKMNOPTYXo")
@@ -44,11 +45,11 @@ def near_key(text: str) -> str:
     """What is left of an id or a label when everything is ignored that programs change on the way.
 
     Besides `tidy`: compatibility forms (full-width letters), case, all blanks, leading zeros of each number, a
-    trailing `.0`, letters of other alphabets that look like Latin ones, and a hyphen or underscore between a letter
-    and a digit.
+    trailing `.0`, punctuation at the end, letters of other alphabets that look like Latin ones, and a hyphen or
+    underscore between a letter and a digit.
     """
     folded = unicodedata.normalize("NFKC", tidy(text)).translate(_LOOKALIKES).casefold()
-    joined = _JOIN.sub("", "".join(unicodedata.normalize("NFKC", folded).split()))
+    joined = _JOIN.sub("", "".join(unicodedata.normalize("NFKC", folded).split())).rstrip(_ENDINGS) or folded
     return _NUMBER.sub(lambda match: match[0].lstrip("0") or "0", _DECIMAL_ZERO.sub("", joined))
 
 

@@ -27,7 +27,7 @@ class ManifestRow:
         spacing_mm: of the radiograph, None when unknown.
         scale_x, scale_y: pixels of the crop for each pixel of the radiograph.
         file_sha256: of the radiograph's file.
-        look: `looks.look_of` the whole radiograph.
+        look: `fingerprints.look_of` the whole radiograph.
         roi_key, image_key, patient_key: salted hashes that stand for the names wherever a row leaves DATA.
         extra: acquisition (file_type, bits, and what DICOM or the ROI table says), text by name.
     """

@@ -9,12 +9,15 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import NamedTuple
 
+import numpy as np
+
 from keras_cwp.data.annotations.options import Trust
 from keras_cwp.data.annotations.roi import Roi
 from keras_cwp.data.identity import is_shortened_number, names_nobody, near_key, near_names, tidy
 from keras_cwp.data.radiographs.radiograph import Header
 from keras_cwp.errors import DataError
 
+JOINT = " + "  # between the ids of one patient
 PER_IMAGE = "--patient-per-image"
 HEADERS = "the DICOM headers"
 AS_WRITTEN = "--names-as-written states that they are meant"
@@ -91,9 +94,9 @@ def settle_patients(
     by = next((roi.patient_by for roi in rois if roi.patient_id), "") or source
     against = contradiction(Statement(by, stated), said)
     if against and trust is None:
-        leave = f"leave {PER_IMAGE} out, or " if by == PER_IMAGE else ""
+        leave = f"leave {PER_IMAGE} out, " if by == PER_IMAGE else ""
         raise DataError(
-            f"{source}: {against}; correct one, {leave}state with --trust table or --trust files which counts"
+            f"{source}: {against}; correct one, {leave}or state with --trust table or --trust files which counts"
         )
     settled = [_with_patient(roi, said.ids, trust, headers_agree=against is None) for roi in rois]
     if trust is None and not link_studies:
@@ -112,9 +115,9 @@ def _header_ids(headers: Mapping[str, Header]) -> dict[str, str]:
     }
     issuers: dict[str, set[str]] = {}
     for patient, issuer in named.values():
-        issuers.setdefault(patient, set()).add(issuer)
+        issuers.setdefault(near_key(patient), set()).add(near_key(issuer))
     return {
-        image: f"{patient} ({issuer})" if issuer and len(issuers[patient] - {""}) > 1 else patient
+        image: f"{patient} ({issuer})" if issuer and len(issuers[near_key(patient)] - {""}) > 1 else patient
         for image, (patient, issuer) in named.items()
     }
 
@@ -150,7 +153,10 @@ def _check_studies(rois: Sequence[Roi], headers: Mapping[str, Header], source: s
 
 
 def _check_names(rois: Sequence[Roi], source: str) -> None:
-    named = {str(roi.patient_id): roi for roi in reversed(rois) if roi.patient_by != PER_IMAGE}
+    named: dict[str, Roi] = {}
+    for roi in rois:
+        if roi.patient_by != PER_IMAGE:
+            named.setdefault(str(roi.patient_id), roi)
     for patient, roi in named.items():
         if names_nobody(patient) or is_shortened_number(patient):
             what = "is a number that Excel shortened" if is_shortened_number(patient) else "names nobody"
@@ -163,3 +169,33 @@ def _check_names(rois: Sequence[Roi], source: str) -> None:
             f"{first!r} at {named[first].where}, {second!r} at {named[second].where}); write one person's id in "
             f"one way; {AS_WRITTEN}"
         )
+
+
+def linked_patients(patients: Sequence[str], *shared: Sequence[str]) -> list[str]:
+    """Patient of each ROI when ids that share something, directly or through others, are one.
+
+    Args:
+        patients: ids [rois].
+        shared: sequences [rois]; patients with the same entry are linked.
+
+    Returns:
+        The ids, linked ones joined by JOINT in sorted order.
+    """
+    from scipy.sparse import coo_array
+    from scipy.sparse.csgraph import connected_components
+
+    names, patient = np.unique(np.array(patients, dtype=str), return_inverse=True)
+    rows, columns, count = [], [], len(names)
+    for keys in shared:
+        distinct, key = np.unique(np.array(keys, dtype=str), return_inverse=True)
+        rows.append(patient)
+        columns.append(key + count)
+        count += len(distinct)
+    ends = (np.concatenate(rows), np.concatenate(columns))
+    graph = coo_array((np.ones(len(ends[0]), dtype=np.int8), ends), shape=(count, count))
+    group = connected_components(graph, directed=False)[1][: len(names)]
+    members: dict[int, list[str]] = {}
+    for name, number in zip(names.tolist(), group.tolist(), strict=True):
+        members.setdefault(number, []).append(name)
+    joined = {number: JOINT.join(of_group) for number, of_group in members.items()}
+    return [joined[number] for number in group[patient].tolist()]

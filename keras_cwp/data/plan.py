@@ -9,12 +9,14 @@ from pathlib import Path
 from typing import NamedTuple
 
 from keras_cwp.config import DataConfig
+from keras_cwp.data.annotations.box_units import check_box_units
 from keras_cwp.data.annotations.faults import Faults
 from keras_cwp.data.annotations.options import Trust
 from keras_cwp.data.annotations.roi import Box, Roi
 from keras_cwp.data.crops import margin_px
 from keras_cwp.data.patients import settle_patients
 from keras_cwp.data.radiographs.radiograph import Header, read_header
+from keras_cwp.data.radiographs.spacing import spacing_from
 from keras_cwp.errors import DataError
 
 _EDGE_PX = 1e-6  # an overhang of less is rounding, not clipping
@@ -86,6 +88,7 @@ def make_plan(
     gathered = Faults() if faults is None else faults
     try:
         films = _films(rois, config, gathered)
+        check_box_units(rois, {image: film.header for image, film in films.items()}, source)
         placed = [(roi, place) for roi in rois if (place := _placed(roi, films, gathered)) is not None]
         if faults is None:
             gathered.settle(source)
@@ -207,17 +210,11 @@ def _pictures(rois: Sequence[Roi], films: Mapping[str, _Film], config: DataConfi
 def _stated_spacing(rois: Sequence[Roi]) -> float | None:
     """The spacing_mm column's value for one radiograph."""
     stated = {roi.extra["spacing_mm"]: roi for roi in rois if roi.extra.get("spacing_mm")}
-    for text, roi in stated.items():
-        try:
-            good = 0.001 <= float(text) <= 10
-        except ValueError:
-            good = False
-        if not good or len(stated) > 1:
-            raise DataError(
-                f"{roi.where}: spacing_mm {text!r}; expected one number of millimetres a pixel, the same in every "
-                "row of a radiograph"
-            )
-    return float(next(iter(stated))) if stated else None
+    found = [spacing_from(text, roi.where) for text, roi in stated.items()]
+    if len(found) > 1:
+        text, roi = next(iter(stated.items()))
+        raise DataError(f"{roi.where}: spacing_mm {text!r}; another row of this radiograph states another")
+    return found[0] if found else None
 
 
 def _notes(clipped: int, pictures: list[Picture], margin: int, config: DataConfig, source: str) -> list[str]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -23,6 +23,7 @@ from keras_cwp.data.cut import Crops, Source, cut_all, geometry
 from keras_cwp.data.fingerprints import crop_digest
 from keras_cwp.data.grey_range import narrow_range_note
 from keras_cwp.data.manifest import write_manifest
+from keras_cwp.data.patients import linked_patients
 from keras_cwp.data.plan import Picture, Plan
 from keras_cwp.data.prepared import DATASET_FILE, FORMAT_VERSION, MANIFEST_FILE, PreparedData, hash_of, is_prepared
 from keras_cwp.data.provenance import extra_names, manifest_rows, salt_of
@@ -30,8 +31,7 @@ from keras_cwp.data.radiographs.notes import lines_of
 from keras_cwp.data.radiographs.radiograph import read_bytes
 from keras_cwp.errors import DataError
 from keras_cwp.files import cache_folder, file_sha256, locked_folder, replaced_folder
-
-JOINT = " + "  # between the ids of one patient
+from keras_cwp.wording import plural, verb
 
 
 def _ignore(*_: object) -> None:
@@ -176,7 +176,8 @@ def _prepare(found: list[Roi], out: Path, config: DataConfig, way: _Way) -> Prep
     if narrow := narrow_range_note(data):
         way.note(f"{way.source}: {narrow}")
     if linked := patients - data.meta["counts"]["patients"]:
-        way.note(f"{way.source}: {linked} patients share a picture or study with another and count as one with them")
+        said_of = f"{plural(linked, 'patient')} {verb(linked, 'shares', 'share')}"
+        way.note(f"{way.source}: {said_of} a picture or study with another and count as one with them")
     return data
 
 
@@ -275,33 +276,3 @@ def _linked(plan: Plan, sources: dict[str, Source], digests: list[str]) -> Plan:
     patients = linked_patients([str(roi.patient_id) for roi in plan.rois], files, digests, studies)
     rois = [replace(roi, patient_id=name) for roi, name in zip(plan.rois, patients, strict=True)]
     return replace(plan, rois=rois)
-
-
-def linked_patients(patients: Sequence[str], *shared: Sequence[str]) -> list[str]:
-    """Patient of each ROI when ids that share something, directly or through others, are one.
-
-    Args:
-        patients: ids [rois].
-        shared: sequences [rois]; patients with the same entry are linked.
-
-    Returns:
-        The ids, linked ones joined by JOINT in sorted order.
-    """
-    from scipy.sparse import coo_array
-    from scipy.sparse.csgraph import connected_components
-
-    names, patient = np.unique(np.array(patients, dtype=str), return_inverse=True)
-    rows, columns, count = [], [], len(names)
-    for keys in shared:
-        distinct, key = np.unique(np.array(keys, dtype=str), return_inverse=True)
-        rows.append(patient)
-        columns.append(key + count)
-        count += len(distinct)
-    ends = (np.concatenate(rows), np.concatenate(columns))
-    graph = coo_array((np.ones(len(ends[0]), dtype=np.int8), ends), shape=(count, count))
-    group = connected_components(graph, directed=False)[1][: len(names)]
-    members: dict[int, list[str]] = {}
-    for name, number in zip(names.tolist(), group.tolist(), strict=True):
-        members.setdefault(number, []).append(name)
-    joined = {number: JOINT.join(of_group) for number, of_group in members.items()}
-    return [joined[number] for number in group[patient].tolist()]

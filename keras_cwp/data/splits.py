@@ -12,6 +12,7 @@ import hashlib
 import numpy as np
 
 from keras_cwp.errors import SplitError
+from keras_cwp.wording import plural, verb
 
 PARTS = ("train", "validation", "test")
 
@@ -58,7 +59,7 @@ def folds(patients: np.ndarray, labels: np.ndarray, folds: int, seed: int) -> np
         SplitError: fewer than two folds, one class only, or a class with fewer patients than folds.
     """
     if folds < 2:
-        raise SplitError(f"split: {folds} folds; cross-validation needs at least 2")
+        raise SplitError(f"split: {plural(folds, 'fold')}; cross-validation needs at least 2")
     parts = _place(patients, labels, np.full(folds, 1 / folds), seed, f"{folds} folds")
     assert_disjoint(patients, parts)
     return parts
@@ -77,13 +78,18 @@ def assert_disjoint(patients: np.ndarray, parts: np.ndarray) -> None:
     pairs = set(zip(patients.tolist(), parts.tolist(), strict=True))
     crossing = len(pairs) - len({patient for patient, _ in pairs})
     if crossing:
-        raise SplitError(f"split: {crossing} patients stand in more than one part; ROIs of a patient belong together")
+        raise SplitError(
+            f"split: {plural(crossing, 'patient')} {verb(crossing, 'stands', 'stand')} in more than one part; "
+            "ROIs of a patient belong together"
+        )
 
 
 def _place(patients: np.ndarray, labels: np.ndarray, shares: np.ndarray, seed: int, what: str) -> np.ndarray:
     """int64 [rois]: the part of each ROI."""
     if len(patients) != len(labels):
-        raise SplitError(f"split: {len(patients)} patients and {len(labels)} labels; give one of each a ROI")
+        raise SplitError(
+            f"split: {plural(len(patients), 'patient')} and {plural(len(labels), 'label')}; give one of each a ROI"
+        )
     names, patient = np.unique(patients, return_inverse=True)
     classes, label = np.unique(labels, return_inverse=True)
     counts = np.zeros((len(names), len(classes)), dtype=np.int64)
@@ -97,12 +103,13 @@ def _place(patients: np.ndarray, labels: np.ndarray, shares: np.ndarray, seed: i
 
 def _check_enough(counts: np.ndarray, classes: np.ndarray, parts: int, what: str) -> None:
     if len(classes) < 2:
-        raise SplitError(f"split: {len(classes)} class(es) in the data, {classes.tolist()}; at least 2 are needed")
+        found = plural(len(classes), "class", "classes")
+        raise SplitError(f"split: {found} in the data, {classes.tolist()}; at least 2 are needed")
     for name, patients in zip(classes.tolist(), (counts > 0).sum(axis=0).tolist(), strict=True):
         if patients < parts:
             raise SplitError(
-                f"split: class {name!r} has {patients} patient(s), fewer than {what} need ({parts}); "
-                "add patients, join classes or ask for fewer folds"
+                f"split: class {name!r} has {plural(patients, 'patient')}, fewer than {what} need ({parts}); "
+                f"{_remedy(parts, what)}"
             )
 
 
@@ -111,9 +118,15 @@ def _check_all_present(part: np.ndarray, counts: np.ndarray, classes: np.ndarray
         absent = classes[counts[part == chosen].sum(axis=0) == 0]
         if len(absent):
             raise SplitError(
-                f"split: class {absent[0]!r} cannot be had in each of {what}: its patients are needed for other "
-                "classes; add patients or ask for fewer folds"
+                f"split: class {absent[0]!r} cannot have a patient in each of {what}, because its patients are needed "
+                f"for other classes; {_remedy(len(np.unique(part)), what)}"
             )
+
+
+def _remedy(parts: int, what: str) -> str:
+    """What a user can do; two folds are the least, and the parts of a fit are three."""
+    fewer = parts > 2 and what.endswith("folds")
+    return "add patients, join classes or ask for fewer folds" if fewer else "add patients or join classes"
 
 
 def _greedy(counts: np.ndarray, shares: np.ndarray) -> np.ndarray:

@@ -6,8 +6,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from keras_cwp.evaluation.intervals import LEVEL, draw_patients, strata
+from keras_cwp.evaluation.resampling import draw_patients, strata
 from keras_cwp.evaluation.roc import Roc, macro_curve, one_vs_rest, roc_curve, sample
+from keras_cwp.evaluation.score_interval import LEVEL
 from keras_cwp.scores import Scores
 
 GRID = np.linspace(0.0, 1.0, 101)

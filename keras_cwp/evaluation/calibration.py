@@ -6,16 +6,20 @@ from dataclasses import replace
 from typing import Any, Literal
 
 import numpy as np
+from scipy import special
 from scipy.optimize import isotonic_regression, minimize_scalar
 
 from keras_cwp.config import EvaluateConfig
-from keras_cwp.evaluation.intervals import figure, resample
-from keras_cwp.evaluation.probability import SMALLEST_PROBABILITY, probability_statistic, row_losses
-from keras_cwp.evaluation.thresholds import NO_VALIDATION
-from keras_cwp.evaluation.validation import paired_folds
+from keras_cwp.evaluation.calibration_error import calibration_error, calibration_test, expected_calibration_error
+from keras_cwp.evaluation.calibration_line import calibration_lines
+from keras_cwp.evaluation.intervals import Measured, with_intervals
+from keras_cwp.evaluation.locked import Locked
+from keras_cwp.evaluation.probability import probability_statistic
+from keras_cwp.evaluation.statistic import nested
+from keras_cwp.evaluation.validation import NO_VALIDATION, paired_folds
 from keras_cwp.scores import Scores
 
-_LOG_TEMPERATURES = (-3.0, 3.0)  # a twentieth to twenty: what lies beyond is a broken model, not a calibration
+_LOG_TEMPERATURES = (-4.6, 4.6)  # a hundredth to a hundred: what lies beyond is a broken model, not a calibration
 
 
 def fit_temperature(labels: np.ndarray, probabilities: np.ndarray) -> float:
@@ -28,17 +32,27 @@ def fit_temperature(labels: np.ndarray, probabilities: np.ndarray) -> float:
     Reference: Guo et al., On Calibration of Modern Neural Networks, ICML 2017.
     """
 
+    logits = log_probabilities(probabilities)
+    rows = np.arange(len(labels))
+
     def loss(log_temperature: float) -> float:
-        return float(row_losses(labels, apply_temperature(probabilities, float(np.exp(log_temperature)))).mean())
+        return float(-special.log_softmax(logits / np.exp(log_temperature), axis=1)[rows, labels].mean())
 
     return float(np.exp(minimize_scalar(loss, bounds=_LOG_TEMPERATURES, method="bounded").x))
 
 
 def apply_temperature(probabilities: np.ndarray, temperature: float) -> np.ndarray:
     """Softmax of logits / temperature, the logits being the logarithms of the probabilities."""
-    logits = np.log(np.maximum(probabilities, SMALLEST_PROBABILITY)) / temperature
-    powers = np.exp(logits - logits.max(axis=1, keepdims=True))
-    return powers / powers.sum(axis=1, keepdims=True)
+    return np.asarray(special.softmax(log_probabilities(probabilities) / temperature, axis=1))
+
+
+def log_probabilities(probabilities: np.ndarray) -> np.ndarray:
+    """Logarithms, which are the logits but for a constant a row; a probability of 0 counts as the smallest above 0.
+
+    Probabilities are kept to the last digit, so that an overconfident model's logits are not cut off at a floor.
+    """
+    above = probabilities[probabilities > 0]
+    return np.log(np.maximum(probabilities, above.min() if len(above) else 1.0))
 
 
 def apply_isotonic(labels: np.ndarray, fitted: np.ndarray, probabilities: np.ndarray) -> np.ndarray:
@@ -82,9 +96,19 @@ def recalibrate(
     return replace(scores, probabilities=probabilities), temperatures
 
 
-def calibration_figures(scores: Scores, validation: Scores | None, config: EvaluateConfig, seed: int) -> dict[str, Any]:
-    """Log loss, Brier score and ECE as the model stands and after each recalibration, ready for JSON."""
+def calibration_figures(
+    scores: Scores, validation: Scores | None, config: EvaluateConfig, seed: int, locked: Locked | None = None
+) -> dict[str, Any]:
+    """Log loss, Brier score and calibration error as the model stands and after each recalibration, ready for JSON.
+
+    Args:
+        locked: the run's temperature, applied unchanged; validation is not looked at.
+    """
     found: dict[str, Any] = {"as_is": _figures(scores, config, seed)}
+    if locked is not None and locked["temperature"] is not None:
+        scaled = replace(scores, probabilities=apply_temperature(scores.probabilities, locked["temperature"]))
+        temperatures: dict[str, float] = {"locked": locked["temperature"]}
+        return found | {"temperatures": temperatures, "temperature": _figures(scaled, config, seed)}
     if validation is None:
         return found | {"reason": NO_VALIDATION}
     scaled, temperatures = recalibrate(scores, validation, "temperature")
@@ -97,12 +121,11 @@ def calibration_figures(scores: Scores, validation: Scores | None, config: Evalu
 
 
 def _figures(scores: Scores, config: EvaluateConfig, seed: int) -> dict[str, Any]:
-    resampled = resample(
-        probability_statistic(scores.label, scores.probabilities, config.calibration_bins),
-        scores.patient_id,
-        scores.label,
-        resamples=config.bootstraps,
-        seed=seed,
-        jackknife=config.interval == "bca",
-    )
-    return {key[0]: figure(resampled, key, config.interval, "undefined") for key in resampled.table}
+    table = Measured(scores.patient_id, probability_statistic(scores.label, scores.probabilities))
+    rows = (scores.label, scores.probabilities)
+    return nested(with_intervals(table, config, seed)) | {
+        "ece": calibration_error(*rows, scores.patient_id, config.calibration_bins),
+        "ece_plain": expected_calibration_error(*rows, config.calibration_bins),
+        "test": calibration_test(*rows, scores.patient_id, config.calibration_bins),
+        "lines": calibration_lines(scores),
+    }

@@ -11,9 +11,12 @@ from scipy import stats
 
 from keras_cwp.config import EvaluateConfig
 from keras_cwp.errors import ScoresError
-from keras_cwp.evaluation.delong import clustered_delong, clustered_variance, macro_influence
-from keras_cwp.evaluation.intervals import LEVEL, figure, resample
+from keras_cwp.evaluation.alignment import align
+from keras_cwp.evaluation.flips import MOST_EXACT, auc_amounts, sign_flip_p
+from keras_cwp.evaluation.intervals import figure
+from keras_cwp.evaluation.paired import FEW_FOR_TEST, agreeing, paired_delong
 from keras_cwp.evaluation.ranking import weighted_auc
+from keras_cwp.evaluation.resampling import resample
 from keras_cwp.evaluation.roc import one_vs_rest
 from keras_cwp.evaluation.statistic import Key, Statistic
 from keras_cwp.scores import Scores
@@ -24,12 +27,13 @@ def compare(runs: Mapping[str, Scores], config: EvaluateConfig, seed: int) -> di
 
     Args:
         runs: name -> labelled held-out Scores; the rows may stand in any order.
-        config: resamples of the bootstrap.
+        config: resamples of the bootstrap; margin of non-inferiority.
         seed: of the resamples.
 
     Returns:
-        `pairs`: for each pair `delong` (macro, per_class), `bootstrap` (macro AUC and accuracy) and `mcnemar`; each
-        test's p values also corrected by Holm over all pairs, as `p_holm`.
+        `pairs`: for each pair `delong` (macro, per_class; see `paired.Difference`), `bootstrap` (macro AUC and
+        accuracy) and `mcnemar`; each test's p values also corrected by Holm over all pairs (classes: over classes and
+        pairs), as `p_holm`. `cautions`: sentences that belong above the table.
 
     Raises:
         ScoresError: fewer than two runs, or runs whose ROIs, patients, folds or labels differ.
@@ -40,54 +44,17 @@ def compare(runs: Mapping[str, Scores], config: EvaluateConfig, seed: int) -> di
     pairs = [
         {"first": a, "second": b, **_pair(aligned[a], aligned[b], config, seed)} for a, b in combinations(aligned, 2)
     ]
-    for path in (("delong", "macro"), ("bootstrap", "macro"), ("bootstrap", "accuracy"), ("mcnemar",)):
-        _correct([_at(pair, path) for pair in pairs])
-    return {"runs": list(runs), "correction": f"Holm over {len(pairs)} pairs, test by test", "pairs": pairs}
-
-
-def align(runs: Mapping[str, Scores]) -> dict[str, Scores]:
-    """All runs in the row order of the first.
-
-    Raises:
-        ScoresError: a run whose classes, ROIs, folds, patients or labels are not those of the first.
-    """
-    (first, reference), *_ = runs.items()
-    order = _by_name(reference)
-    aligned = {}
-    for name, scores in runs.items():
-        if scores.classes != reference.classes:
-            raise ScoresError(f"run {name} has classes {scores.classes}, run {first} {reference.classes}")
-        own = _by_name(scores)
-        rows = np.empty(len(scores), dtype=int)
-        if len(scores) == len(reference):
-            rows[order] = own
-        for column in ("roi_id", "fold", "patient_id", "label"):
-            _assert_same(column, (first, reference), (name, scores), rows)
-        aligned[name] = scores.take(rows)
-    return aligned
-
-
-def paired_delong(first: Scores, second: Scores) -> dict[str, Any]:
-    """Difference of AUCs, patients as clusters: macro, and each class by Obuchowski's covariance."""
-    labels, patients = first.label, first.patient_id
-    a, influence_a = macro_influence(labels, first.probabilities)
-    b, influence_b = macro_influence(labels, second.probabilities)
-    macro = _wald(a - b, clustered_variance(influence_a - influence_b, patients))
-    positive = one_vs_rest(labels, len(first.classes))
-    per_class = {}
-    for c, name in enumerate(first.classes):
-        if min(len(np.unique(patients[positive[:, c]])), len(np.unique(patients[~positive[:, c]]))) < 2:
-            per_class[name] = _wald(float("nan"), float("nan"))
-            continue
-        scores = np.stack([first.probabilities[:, c], second.probabilities[:, c]], axis=1)
-        areas, covariance = clustered_delong(positive[:, c], scores, patients)
-        contrast = np.array([1.0, -1.0])
-        per_class[name] = _wald(float(areas @ contrast), float(contrast @ covariance @ contrast))
-    return {"macro": macro, "per_class": per_class}
+    many = f"{len(pairs)} pair{'s' * (len(pairs) != 1)}"
+    return {
+        "runs": list(runs),
+        "correction": f"Holm over {many}, test by test (single classes: over classes and pairs)",
+        "pairs": _corrected(pairs),
+        "cautions": _cautions(next(iter(aligned.values()))),
+    }
 
 
 def mcnemar(first_right: np.ndarray, second_right: np.ndarray, patients: np.ndarray) -> dict[str, Any]:
-    """Do two models err equally often? Exact on ROIs, and adjusted for several ROIs a patient.
+    """Do two models err equally often? Exact on ROIs, and over patients.
 
     Args:
         first_right, second_right: bool [rows], whether each model was right.
@@ -95,19 +62,22 @@ def mcnemar(first_right: np.ndarray, second_right: np.ndarray, patients: np.ndar
 
     Returns:
         `first_only`, `second_only`: ROIs that one alone got right; `p_rois`: exact binomial, as if ROIs were
-        independent; `p`: Durkalski's chi-squared over patients, which is the one to quote.
-
-    Reference: Durkalski et al., Statistics in Medicine 22 (2003) 2417-2428.
+        independent; `p`: sign flips of patients' differences, exact for up to 16 patients who differ, which is the one
+        to quote. With one ROI a patient it is McNemar's exact test.
     """
     difference = first_right.astype(int) - second_right.astype(int)
     first_only, second_only = int((difference > 0).sum()), int((difference < 0).sum())
     _, patient = np.unique(patients, return_inverse=True)
-    of_patient = np.bincount(patient, weights=difference) / np.bincount(patient)
-    squares = (of_patient**2).sum()
-    clustered = float(stats.chi2.sf(of_patient.sum() ** 2 / squares, 1)) if squares > 0 else 1.0
+    of_patient = np.bincount(patient, weights=difference)
     discordant = first_only + second_only
     exact = float(stats.binomtest(first_only, discordant).pvalue) if discordant else 1.0
-    return {"first_only": first_only, "second_only": second_only, "p_rois": exact, "p": clustered}
+    return {
+        "first_only": first_only,
+        "second_only": second_only,
+        "patients_who_differ": int(np.count_nonzero(of_patient)),
+        "p_rois": exact,
+        "p": sign_flip_p(of_patient),
+    }
 
 
 def holm(p: np.ndarray) -> np.ndarray:
@@ -126,30 +96,66 @@ def holm(p: np.ndarray) -> np.ndarray:
 def _pair(first: Scores, second: Scores, config: EvaluateConfig, seed: int) -> dict[str, Any]:
     right = [scores.probabilities.argmax(axis=1) == scores.label for scores in (first, second)]
     return {
-        "delong": paired_delong(first, second),
+        "delong": paired_delong(first, second, config.margin),
         "bootstrap": _bootstrap(first, second, config, seed),
         "mcnemar": mcnemar(right[0], right[1], first.patient_id),
     }
 
 
 def _bootstrap(first: Scores, second: Scores, config: EvaluateConfig, seed: int) -> dict[str, Any]:
-    """Both models on the same resamples; p: twice the share of resamples on the other side of zero."""
-    resampled = resample(
-        _difference(first, second), first.patient_id, first.label, resamples=config.bootstraps, seed=seed
-    )
-    found = {}
+    """Both models on the same resamples.
+
+    The p value is the level at which the interval would just touch 0, and at least that of sign flips of patients.
+    Where there is no interval there is no p value.
+    """
+    resampled = resample(_difference(first, second), first.patient_id, resamples=config.bootstraps, seed=seed)
+    flips, found = _flips(first, second), {}
     for key in resampled.table:
-        found[key[0]] = figure(resampled, key, "percentile", "needs ROIs of each class")
-        drawn = resampled.bootstrap.get(key, np.empty(0))
-        drawn = drawn[~np.isnan(drawn)]
-        beyond = min((drawn <= 0).sum(), (drawn >= 0).sum())
-        found[key[0]]["p"] = min(2 * (float(beyond) + 1) / (len(drawn) + 1), 1.0) if len(drawn) else None
+        behind = _rarest(first) if key[0] == "macro" else resampled.patients
+        own: dict[str, Any] = {**figure(resampled, key, "percentile", "needs ROIs of each class", behind), "p": None}
+        if own["ci95"] is not None:
+            drawn = resampled.bootstrap[key]
+            own["p"] = max(_touching(drawn[~np.isnan(drawn)], behind), flips[key[0]])
+            own["ci95"] = agreeing(own["ci95"], own["p"])
+        elif not np.isnan(resampled.table[key]) and abs(resampled.table[key]) < 1e-12:
+            own["p"] = 1.0 if own["reason"].startswith("every") else None
+        found[key[0]] = own
     return found
 
 
+def _touching(drawn: np.ndarray, patients: int) -> float:
+    """Two-sided p value of 0 by `intervals.percentile`'s rule, read backwards."""
+    beyond = (min((drawn <= 0).sum(), (drawn >= 0).sum()) + 1) / (len(drawn) + 1)
+    quantile = stats.norm.isf(min(beyond, 0.5)) / np.sqrt(patients / (patients - 1))
+    return float(2 * stats.t.sf(quantile, patients - 1))
+
+
+def _rarest(scores: Scores) -> int:
+    """Patients of the class that the fewest have."""
+    return min(len(np.unique(scores.patient_id[scores.label == label])) for label in np.unique(scores.label))
+
+
+def _usable(scores: Scores) -> tuple[np.ndarray, list[int]]:
+    positive = one_vs_rest(scores.label, len(scores.classes))
+    return positive, [c for c in range(len(scores.classes)) if 0 < positive[:, c].sum() < len(positive)]
+
+
+def _flips(first: Scores, second: Scores) -> dict[str, float]:
+    names, patient = np.unique(first.patient_id, return_inverse=True)
+    positive, usable = _usable(first)
+    amounts = [
+        auc_amounts(positive[:, c], first.probabilities[:, c], second.probabilities[:, c], patient, len(names))
+        for c in usable
+    ]
+    right = [(scores.probabilities.argmax(axis=1) == scores.label).astype(float) for scores in (first, second)]
+    return {
+        "macro": sign_flip_p(np.sum(amounts, axis=0)) if amounts else 1.0,
+        "accuracy": sign_flip_p(np.bincount(patient, weights=right[0] - right[1])),
+    }
+
+
 def _difference(first: Scores, second: Scores) -> Statistic:
-    positive = one_vs_rest(first.label, len(first.classes))
-    usable = [c for c in range(len(first.classes)) if 0 < positive[:, c].sum() < len(positive)]
+    positive, usable = _usable(first)
     areas = [[weighted_auc(positive[:, c], scores.probabilities[:, c]) for c in usable] for scores in (first, second)]
     right = [(scores.probabilities.argmax(axis=1) == scores.label).astype(float) for scores in (first, second)]
 
@@ -162,41 +168,50 @@ def _difference(first: Scores, second: Scores) -> Statistic:
     return statistic
 
 
-def _wald(difference: float, variance: float) -> dict[str, Any]:
-    if np.isnan(difference):
-        return {"value": None, "ci95": None, "p": None, "reason": "too few patients with the class, or without it"}
-    if np.isnan(variance) or variance <= 0:
-        return {"value": difference, "ci95": None, "p": None, "reason": "the two models rank these ROIs alike"}
-    error = np.sqrt(variance)
-    half = stats.norm.ppf((1 + LEVEL) / 2) * error
-    p = float(2 * stats.norm.sf(abs(difference) / error))
-    return {"value": difference, "ci95": [difference - half, difference + half], "p": p}
+def _corrected(pairs: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """The pairs with `p_holm` beside each p."""
+    families: list[list[Key]] = [
+        [("delong", "macro")],
+        [("bootstrap", "macro")],
+        [("bootstrap", "accuracy")],
+        [("mcnemar",)],
+        [("delong", "per_class", name) for name in (pairs[0]["delong"]["per_class"] if pairs else ())],
+    ]
+    corrected: dict[tuple[int, Key], float | None] = {}
+    for family in families:
+        members = [(number, path) for number in range(len(pairs)) for path in family]
+        p = [_at(pairs[number], path)["p"] for number, path in members]
+        values = holm(np.array([np.nan if own is None else own for own in p]))
+        for member, value in zip(members, values.tolist(), strict=True):
+            corrected[member] = None if np.isnan(value) else value
+    return [_with_holm(pair, (), number, corrected) for number, pair in enumerate(pairs)]
 
 
-def _correct(tests: list[dict[str, Any]]) -> None:
-    corrected = holm(np.array([np.nan if test["p"] is None else test["p"] for test in tests]))
-    for test, p in zip(tests, corrected, strict=True):
-        test["p_holm"] = None if np.isnan(p) else float(p)
+def _with_holm(tree: Any, path: Key, number: int, corrected: Mapping[tuple[int, Key], float | None]) -> Any:
+    if not isinstance(tree, dict):
+        return tree
+    found = {key: _with_holm(value, (*path, key), number, corrected) for key, value in tree.items()}
+    return found | {"p_holm": corrected[number, path]} if (number, path) in corrected else found
+
+
+def _cautions(scores: Scores) -> list[str]:
+    """What the number of patients forbids to conclude."""
+    sizes = {name: len(np.unique(scores.patient_id[scores.label == c])) for c, name in enumerate(scores.classes)}
+    few = {name: size for name, size in sizes.items() if size < FEW_FOR_TEST}
+    patients = len(np.unique(scores.patient_id))
+    found = []
+    if few:
+        have = ", ".join(f"{size} with {name}" for name, size in few.items())
+        found.append(
+            f"Few patients ({have}): these tests find only very large differences; no difference is no evidence."
+        )
+    if patients <= MOST_EXACT:
+        smallest = 2 / 2**patients
+        found.append(f"{patients} patients allow no p value below {smallest:.2g}, however the models differ.")
+    return found
 
 
 def _at(tree: dict[str, Any], path: tuple[str, ...]) -> dict[str, Any]:
     for name in path:
         tree = tree[name]
     return tree
-
-
-def _by_name(scores: Scores) -> np.ndarray:
-    return np.lexsort((scores.fold, scores.roi_id))
-
-
-def _assert_same(column: str, first: tuple[str, Scores], second: tuple[str, Scores], rows: np.ndarray) -> None:
-    (name_a, a), (name_b, b) = first, second
-    if len(a) != len(b):
-        raise ScoresError(f"run {name_a} holds out {len(a)} ROIs, run {name_b} {len(b)}; give both the same --split")
-    differ = np.flatnonzero(getattr(a, column) != getattr(b, column)[rows])
-    if len(differ):
-        row = int(differ[0])
-        raise ScoresError(
-            f"runs {name_a} and {name_b} differ in {column} ({len(differ)} ROIs, first {a.roi_id[row]}: "
-            f"{getattr(a, column)[row]} and {getattr(b, column)[rows[row]]}); give both the same --split"
-        )

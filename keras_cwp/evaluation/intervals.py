@@ -1,111 +1,164 @@
-"""95 % intervals: bootstrap over patients (percentile and BCa), and Wilson's for proportions.
+"""95 % intervals over patients of the metrics of a table, each as metrics.json keeps it.
 
-The patient is the unit: ROIs of a patient are alike, and intervals that resample ROIs come out too narrow.
+A metric whose variance is known (AUCs, accuracy, recalls) has the interval of score_interval.py; the others have a t
+interval from leaving out each patient, on a scale without bounds. Resamples of patients are there as an alternative; in
+simulation (scripts/bench_inference.py) their intervals of few patients hold the truth less often.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Literal
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Literal, TypedDict
 
 import numpy as np
-from scipy import stats
+from scipy import special, stats
+from typing_extensions import NotRequired
 
-from keras_cwp.evaluation.statistic import Key, Statistic, on_table
+from keras_cwp.config import EvaluateConfig
+from keras_cwp.evaluation.estimates import Estimate
+from keras_cwp.evaluation.metric_table import METRICS
+from keras_cwp.evaluation.resampling import LeftOut, Resampled, leave_out, resample
+from keras_cwp.evaluation.score_interval import FEW_PATIENTS, LEVEL, score_limits
+from keras_cwp.evaluation.statistic import Key, Statistic, joined, on_table
 
-LEVEL = 0.95
-MOST_UNDEFINED = 0.05  # share of resamples in which a figure may be undefined before its interval is withheld
-_BLOCK_ELEMENTS = 2**17  # of a weight matrix: about what stays in a core's cache
+MOST_UNDEFINED = 0.05  # share of resamples in which a metric may be undefined before its interval is withheld
+ONE_PATIENT = "one patient only: nothing to compare with"
+_UNVARIED = 1e-12
+Limits = tuple[float, float]
+
+
+class Figure(TypedDict):
+    """A metric as metrics.json keeps it.
+
+    Keys:
+        value: None where the metric is undefined.
+        ci95: lower and upper limit of the 95 % interval over patients; None where there is none.
+        reason: why value or ci95 is None, or what is unusual about the interval.
+    """
+
+    value: float | None
+    ci95: list[float] | None
+    reason: NotRequired[str]
 
 
 @dataclass(frozen=True, eq=False)
-class Resampled:
-    """A statistic on the table, on bootstrap resamples and with each patient left out.
+class Measured:
+    """Metrics of a table, with all that their intervals need.
+
+    A new metric is a line in its family's statistic; the rest is needed where resamples of all patients do not do.
 
     Args:
-        table: figure -> value on the table.
-        bootstrap: figure -> float [resamples].
-        jackknife: figure -> float [patients]; empty where only percentiles are wanted.
-        patients: how many there are.
+        patients: str [rows].
+        statistic: metrics whose interval comes from resamples.
+        exact: metrics whose interval comes from `estimates`, as a function of weights too.
+        estimates: those of `exact` that are defined.
+        behind: patients that a metric rests on, where they are fewer than all.
+        perfect: interval of a metric that no resample varies, by its value.
+        why_undefined: metric -> reason.
     """
 
-    table: dict[Key, float]
-    bootstrap: dict[Key, np.ndarray]
-    jackknife: dict[Key, np.ndarray]
-    patients: int
+    patients: np.ndarray
+    statistic: Statistic
+    exact: Statistic | None = None
+    estimates: Mapping[Key, Estimate] = field(default_factory=dict)
+    behind: Mapping[Key, int] = field(default_factory=dict)
+    perfect: Mapping[Key, Callable[[float], Limits | None]] = field(default_factory=dict)
+    why_undefined: Callable[[Key], str] = lambda _: "undefined on this table"
 
 
-def resample(
-    statistic: Statistic,
-    patients: np.ndarray,
-    labels: np.ndarray,
-    *,
-    resamples: int,
-    seed: int,
-    jackknife: bool = False,
-) -> Resampled:
-    """Compute a statistic on resamples of patients, drawn within strata of the patients' commonest label.
+def with_intervals(
+    table: Measured, config: EvaluateConfig, seed: int, layers: np.ndarray | None = None
+) -> dict[Key, Figure]:
+    """Every metric of a table with its interval.
 
     Args:
-        patients: str or int [rows]; rows of one patient are drawn together.
-        labels: int [rows].
-        seed: the same seed gives the same resamples for any statistic of the same rows: paired by construction.
-        jackknife: also leave out each patient once (BCa needs it).
+        config: `interval`: the rule; `bootstraps`: the resamples of the rules that need them.
+        seed: of the resamples.
+        layers: int [rows]; patients are drawn within these (folds). None: from all.
     """
-    names, patient = np.unique(patients, return_inverse=True)
-    rng = np.random.default_rng([seed, len(names)])
-    layers = strata(patient, labels)
-    width = max(8, _BLOCK_ELEMENTS // max(len(labels), 1))
-    sizes = [min(width, resamples - start) for start in range(0, resamples, width)]
-    drawn = [statistic(draw_patients(layers, size, rng)[patient]) for size in sizes] if len(names) > 1 else []
-    left_out = []
-    if jackknife and len(names) > 1:
-        for start in range(0, len(names), width):
-            columns = np.arange(start, min(start + width, len(names)))
-            left_out.append(statistic((patient[:, None] != columns).astype(float)))
-    return Resampled(on_table(statistic, len(labels)), _side_by_side(drawn), _side_by_side(left_out), len(names))
+    if config.interval == "score":
+        exact = {} if table.exact is None else on_table(table.exact, len(table.patients))
+        found = {
+            key: estimated(table.estimates.get(key), value, table.why_undefined(key)) for key, value in exact.items()
+        }
+        left_out = leave_out(table.statistic, table.patients, layers)
+        return found | {key: _of_left_out(table, left_out, key) for key in left_out.table}
+    every = table.statistic if table.exact is None else joined(table.exact, table.statistic)
+    bca = config.interval == "bca"
+    resampled = resample(every, table.patients, layers, resamples=config.bootstraps, seed=seed, jackknife=bca)
+    method = config.interval
+    return {
+        key: figure(resampled, key, method, table.why_undefined(key), table.behind.get(key), table.perfect.get(key))
+        for key in resampled.table
+    }
 
 
-def strata(patient: np.ndarray, labels: np.ndarray) -> np.ndarray:
-    """int [patients]: the commonest label of each patient, the rarer class where two are equally common.
+def estimated(estimate: Estimate | None, value: float, why_undefined: str) -> Figure:
+    """A metric with the interval of its own variance."""
+    if np.isnan(value):
+        return {"value": None, "ci95": None, "reason": why_undefined}
+    limits = None if estimate is None else score_limits(estimate)
+    if limits is None:
+        return {"value": value, "ci95": None, "reason": FEW_PATIENTS}
+    return {"value": value, "ci95": list(limits)}
 
-    A stratum of one patient would never vary; it joins the next rarer or, failing that, the next commoner one.
+
+def figure(
+    resampled: Resampled,
+    key: Key,
+    method: Literal["percentile", "bca"],
+    why_undefined: str,
+    behind: int | None = None,
+    perfect: Callable[[float], Limits | None] | None = None,
+) -> Figure:
+    """A metric with the interval of its resamples.
 
     Args:
-        patient: int [rows], 0 to patients - 1.
-        labels: int [rows].
+        behind: patients that the metric rests on; None: all.
+        perfect: interval of a value that no resample varies.
     """
-    classes = int(labels.max()) + 1 if len(labels) else 1
-    counts = np.zeros((int(patient.max()) + 1, classes))
-    np.add.at(counts, (patient, labels), 1)
-    rarest_first = np.argsort(counts.sum(axis=0), kind="stable")
-    stratum = np.argmax(counts[:, rarest_first], axis=1)
-    for layer in np.unique(stratum):
-        others = np.unique(stratum[stratum != layer])
-        if np.count_nonzero(stratum == layer) == 1 and len(others):
-            stratum[stratum == layer] = others[max(np.searchsorted(others, layer) - 1, 0)]
-    return stratum
+    value = resampled.table[key]
+    if np.isnan(value):
+        return {"value": None, "ci95": None, "reason": why_undefined}
+    if resampled.patients < 2:
+        return {"value": value, "ci95": None, "reason": ONE_PATIENT}
+    drawn = resampled.bootstrap[key]
+    known = drawn[~np.isnan(drawn)]
+    if not len(known) or np.ptp(known) < _UNVARIED:
+        limits = perfect(value) if perfect else None
+        if limits is None:
+            return {"value": value, "ci95": None, "reason": "every resample gives the same value"}
+        return {"value": value, "ci95": list(limits)}
+    lost = len(drawn) - len(known)
+    if lost > MOST_UNDEFINED * len(drawn) or (behind is not None and behind < 2):
+        reason = f"undefined in {lost} of {len(drawn)} resamples: too few patients of a class"
+        return {"value": value, "ci95": None, "reason": reason}
+    if method == "bca":
+        return {"value": value, "ci95": list(bca(value, known, resampled.jackknife[key]))}
+    return {"value": value, "ci95": list(percentile(known, resampled.patients if behind is None else behind))}
 
 
-def draw_patients(stratum: np.ndarray, resamples: int, rng: np.random.Generator) -> np.ndarray:
-    """float [patients, resamples]: how often each patient is drawn, with replacement within its stratum."""
-    counts = np.zeros((len(stratum), resamples))
-    for layer in np.unique(stratum):
-        members = np.flatnonzero(stratum == layer)
-        draw = rng.integers(len(members), size=(len(members), resamples))
-        flat = np.bincount((draw * resamples + np.arange(resamples)).ravel(), minlength=draw.size)
-        counts[members] = flat.reshape(draw.shape)
-    return counts
+def percentile(bootstrap: np.ndarray, patients: int | None = None) -> Limits:
+    """The central 95 % of defined resamples, or somewhat more where few patients were resampled.
 
+    Resamples of n patients spread by the factor sqrt((n - 1) / n) too little, and a normal quantile stands where one of
+    t should. Both are made good by taking more extreme percentiles.
 
-def percentile(bootstrap: np.ndarray) -> tuple[float, float]:
-    """The central 95 % of defined resamples."""
+    Args:
+        patients: how many the metric rests on, at least 2; None: so many that it does not matter.
+
+    Reference: Hesterberg, The American Statistician 69 (2015) 371-386 (expanded percentile interval).
+    """
     tail = (1 - LEVEL) / 2
+    if patients is not None:
+        quantile = stats.t.ppf(1 - tail, patients - 1) * np.sqrt(patients / (patients - 1))
+        tail = float(stats.norm.sf(quantile))
     lower, upper = np.quantile(bootstrap[~np.isnan(bootstrap)], [tail, 1 - tail])
     return float(lower), float(upper)
 
 
-def bca(value: float, bootstrap: np.ndarray, jackknife: np.ndarray) -> tuple[float, float]:
+def bca(value: float, bootstrap: np.ndarray, jackknife: np.ndarray) -> Limits:
     """Bias-corrected and accelerated interval; the percentile one where the correction is not finite.
 
     Args:
@@ -127,64 +180,34 @@ def bca(value: float, bootstrap: np.ndarray, jackknife: np.ndarray) -> tuple[flo
     return float(lower), float(upper)
 
 
-def wilson(successes: float, trials: float) -> tuple[float, float]:
-    """Wilson's score interval of a proportion; trials may be an effective, fractional number.
-
-    Reference: Wilson, Journal of the American Statistical Association 22 (1927) 209-212.
-    """
-    z2 = stats.norm.ppf((1 + LEVEL) / 2) ** 2
-    share = successes / trials
-    middle = (share + z2 / (2 * trials)) / (1 + z2 / trials)
-    half = np.sqrt(z2 * (share * (1 - share) / trials + z2 / (4 * trials**2))) / (1 + z2 / trials)
-    return float(max(middle - half, 0.0)), float(min(middle + half, 1.0))
-
-
-def clustered_wilson(success: np.ndarray, patients: np.ndarray) -> tuple[float, float] | None:
-    """Wilson's interval with as many trials as the rows are worth, given how alike a patient's rows are.
-
-    The design effect is the ratio estimator's variance over patients, divided by the binomial variance (at least 1).
-    Where all rows agree it cannot be estimated, and each patient counts as one trial.
-
-    Args:
-        success: bool [rows], the rows that the proportion is of.
-        patients: str or int [rows].
-
-    Returns:
-        None for no rows.
-
-    Reference: Rao and Scott, Biometrics 48 (1992) 577-585.
-    """
-    if not len(success):
-        return None
-    names, patient = np.unique(patients, return_inverse=True)
-    share, rows, clusters = float(success.mean()), len(success), len(names)
-    trials = float(clusters)
-    if 0 < share < 1 and clusters > 1:
-        residual = np.bincount(patient, weights=success - share)
-        variance = clusters / (clusters - 1) * (residual**2).sum() / rows**2
-        trials = rows / max(variance / (share * (1 - share) / rows), 1.0)
-    return wilson(share * trials, trials)
-
-
-def figure(resampled: Resampled, key: Key, method: Literal["percentile", "bca"], why_undefined: str) -> dict:
-    """A figure as metrics.json keeps it: `value`, `ci95` and, where one of them is null, the `reason`."""
-    value = resampled.table[key]
+def _of_left_out(table: Measured, left_out: LeftOut, key: Key) -> Figure:
+    """A metric with a t interval from the jackknife over patients, on a scale without bounds."""
+    value, behind = left_out.table[key], table.behind.get(key, left_out.patients)
     if np.isnan(value):
-        return {"value": None, "ci95": None, "reason": why_undefined}
-    if resampled.patients < 2:
-        return {"value": value, "ci95": None, "reason": "one patient only: nothing to resample"}
-    drawn = resampled.bootstrap[key]
-    lost = int(np.isnan(drawn).sum())
-    if lost > MOST_UNDEFINED * len(drawn):
-        reason = f"undefined in {lost} of {len(drawn)} resamples: too few patients of a class"
-        return {"value": value, "ci95": None, "reason": reason}
-    if np.nanmax(drawn) - np.nanmin(drawn) < 1e-12:
-        return {"value": value, "ci95": None, "reason": "every resample gives the same value"}
-    limits = percentile(drawn) if method == "percentile" else bca(value, drawn, resampled.jackknife[key])
-    return {"value": value, "ci95": list(limits)}
+        return {"value": None, "ci95": None, "reason": table.why_undefined(key)}
+    if left_out.patients < 2:
+        return {"value": value, "ci95": None, "reason": ONE_PATIENT}
+    perfect = table.perfect.get(key)
+    limits = perfect(value) if perfect else None
+    if limits is not None:
+        return {"value": value, "ci95": list(limits)}
+    variance = left_out.variance(key)
+    if behind < 2 or np.isnan(variance):
+        return {"value": value, "ci95": None, "reason": "too few patients of a class"}
+    if variance < _UNVARIED**2:
+        return {"value": value, "ci95": None, "reason": "no patient changes the value"}
+    half = float(stats.t.ppf((1 + LEVEL) / 2, behind - 1)) * float(np.sqrt(variance))
+    return {"value": value, "ci95": list(_around(value, half, METRICS[key[0]].scale))}
 
 
-def _side_by_side(parts: list[dict[Key, np.ndarray]]) -> dict[Key, np.ndarray]:
-    if not parts:
-        return {}
-    return {key: np.concatenate([part[key] for part in parts]) for key in parts[0]}
+def _around(value: float, half: float, scale: str) -> Limits:
+    """Value ± half on a scale without bounds: logit of shares, atanh of agreement, log of losses (delta method)."""
+    if scale == "share" and 0 < value < 1:
+        middle, half = special.logit(value), half / (value * (1 - value))
+        return float(special.expit(middle - half)), float(special.expit(middle + half))
+    if scale == "agreement" and -1 < value < 1:
+        middle, half = np.arctanh(value), half / (1 - value**2)
+        return float(np.tanh(middle - half)), float(np.tanh(middle + half))
+    if scale == "loss" and value > 0:
+        return float(value * np.exp(-half / value)), float(value * np.exp(half / value))
+    return value - half, value + half

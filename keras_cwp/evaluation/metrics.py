@@ -1,26 +1,94 @@
-"""All figures of a Scores table: what metrics.json holds."""
+"""All metrics of a Scores table: what metrics.json holds."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, TypedDict
 
 import numpy as np
+from typing_extensions import NotRequired
 
 from keras_cwp.config import EvaluateConfig
 from keras_cwp.errors import ScoresError
-from keras_cwp.evaluation.aggregation import aggregated_figures
 from keras_cwp.evaluation.agreement import confusion_matrix
 from keras_cwp.evaluation.calibration import calibration_figures
-from keras_cwp.evaluation.degenerate import mend_intervals
+from keras_cwp.evaluation.calibration_error import calibration_test
+from keras_cwp.evaluation.conformal import conformal_figures
 from keras_cwp.evaluation.delong import delong_figures
 from keras_cwp.evaluation.folds import fold_figures
-from keras_cwp.evaluation.intervals import Resampled, figure, resample
-from keras_cwp.evaluation.roi_metrics import nested, roi_statistic, why_undefined
-from keras_cwp.evaluation.statistic import Statistic
+from keras_cwp.evaluation.intervals import Figure
+from keras_cwp.evaluation.lock import lock
+from keras_cwp.evaluation.locked import Locked
+from keras_cwp.evaluation.roi_metrics import Order, check_order, roi_figures
+from keras_cwp.evaluation.score_interval import SCORE_METHOD
+from keras_cwp.evaluation.statistic import nested
 from keras_cwp.evaluation.subgroups import subgroup_figures
 from keras_cwp.evaluation.thresholds import operating_points
+from keras_cwp.evaluation.unit_metrics import unit_figures
+from keras_cwp.evaluation.verdict import verdict
 from keras_cwp.scores import UNKNOWN_LABEL, Scores
+
+
+class Metrics(TypedDict):
+    """metrics.json. A figure is `{"value", "ci95"}`, with a `reason` where one of them is null (`intervals.Figure`).
+
+    Keys:
+        classes: names, in the order of `confusion`.
+        counts: `rois`, `images`, `patients`, `unlabelled_rois`, and `per_class` with the first three of each class.
+        intervals: how they were made: `level`, `unit`, `method`, `others`, `resamples`, `seed`.
+        auc: figures `macro`, `micro`, `hand_till`; `per_class` and `pairwise` hold a figure by name.
+        average_precision: figures `macro`, `micro`; `per_class`.
+        accuracy, balanced_accuracy, mcc, log_loss, brier: figures.
+        f1: figure `macro`; `per_class`.
+        kappa: figures `unweighted`, `linear`, `quadratic`; the latter two need an order of the classes.
+        ece: debiased calibration error of the top class, a figure without interval.
+        calibration_test: `p` that a calibrated model has such gaps.
+        loss: the value of log_loss.
+        confusion: int [classes, classes]; rows are the truth.
+        folds: `each`, `mean`, `rank_normalised`, `cautions` (`folds.fold_figures`); None where there is one fold.
+        delong: `method`; `macro` and `per_class` with `value`, `se`, `ci95` on the logit scale.
+        image_level, patient_level: `unit_metrics.unit_figures`; patients also have `thresholds`. No image_level where
+            each image has one ROI.
+        thresholds: operating points of ROIs (`thresholds.operating_points`).
+        locked: thresholds and temperature for other data (`locked.Locked`); None without validation scores.
+        calibration: `as_is`, `temperature`, `isotonic`: log_loss, brier, ece, ece_plain, test, and `lines`
+            (intercept and slope of each class); `temperatures`.
+        conformal: sets of classes that hold the true one (`conformal.conformal_figures`).
+        subgroups: column -> value -> counts, classes and figures (`subgroups.subgroup_figures`).
+        verdict: the first sentence of page and terminal.
+        cautions: sentences that belong in the box above the figures.
+        views: of test-time augmentation. shared_with_training: patients in common. Both are added by the report.
+    """
+
+    classes: list[str]
+    counts: dict[str, Any]
+    intervals: dict[str, Any]
+    auc: dict[str, Any]
+    average_precision: dict[str, Any]
+    accuracy: Figure
+    balanced_accuracy: Figure
+    f1: dict[str, Any]
+    kappa: dict[str, Figure]
+    mcc: Figure
+    log_loss: Figure
+    brier: Figure
+    ece: Figure
+    calibration_test: dict[str, Any]
+    loss: float | None
+    confusion: list[list[int]]
+    folds: dict[str, Any] | None
+    delong: dict[str, Any]
+    image_level: dict[str, Any] | None
+    patient_level: dict[str, Any]
+    thresholds: dict[str, Any]
+    locked: Locked | None
+    calibration: dict[str, Any]
+    conformal: dict[str, Any]
+    subgroups: dict[str, Any]
+    verdict: str
+    cautions: list[str]
+    views: NotRequired[int]
+    shared_with_training: NotRequired[dict[str, Any]]
 
 
 def evaluate(
@@ -29,8 +97,11 @@ def evaluate(
     seed: int,
     validation: Scores | None = None,
     subgroups: Mapping[str, np.ndarray] | None = None,
-) -> dict[str, Any]:
-    """Figures with 95 % intervals over patients, ready for JSON: no NaN, null with a `reason` instead.
+    *,
+    order: Order = None,
+    locked: Locked | None = None,
+) -> Metrics:
+    """Metrics with 95 % intervals over patients, ready for JSON: no NaN, null with a `reason` instead.
 
     Args:
         scores: held-out ROIs only (the test part of fit, all folds of cv). Rows without a label are left out.
@@ -39,32 +110,31 @@ def evaluate(
         validation: what the models said of their validation ROIs, with the same fold numbers; thresholds and
             calibration come from it. None: they are left out, with the reason.
         subgroups: name of a column (site, manufacturer) -> str [rows of `scores`].
+        order: all classes from least to most disease (`data.ordinal`); None: they have no order.
+        locked: for another data set: `locked` of the run's metrics.json, applied unchanged instead of `validation`.
 
     Raises:
-        ScoresError: no row has a label; validation of other classes, or with a patient that its fold holds out.
+        ScoresError: no row has a label; validation of other classes, or with a patient that its fold holds out; an
+            order of other classes.
     """
+    check_order(order, scores.classes)
     known = labelled(scores)
-    statistic = roi_statistic(known, config)
-    resampled = _resample(known, statistic, config, seed)
-    found = nested({key: figure(resampled, key, config.interval, why_undefined(key)) for key in resampled.table})
-    mend_intervals(found, known)
-    decisions = known.probabilities.argmax(axis=1)
-    return {
+    found = _of_rois(known, config, seed, order) | {
         "classes": list(known.classes),
         "counts": counts(scores),
         "intervals": describe_intervals(config, seed),
-        **found,
-        "loss": found["log_loss"]["value"],
-        "confusion": confusion_matrix(known.label, decisions, len(known.classes)).tolist(),
-        "folds": fold_figures(known, config, seed),
+        "folds": fold_figures(known, config, seed, order),
         "delong": delong_figures(known),
-        "image_level": aggregated_figures(known, "image", config, seed) if _several_a_unit(known.image) else None,
-        "patient_level": aggregated_figures(known, "patient", config, seed)
-        | {"thresholds": operating_points(known, validation, config, "patient")},
-        "thresholds": operating_points(known, validation, config),
-        "calibration": calibration_figures(known, validation, config, seed),
+        "image_level": unit_figures(known, "image", config, seed, order) if _several_a_unit(known.image) else None,
+        "patient_level": unit_figures(known, "patient", config, seed, order)
+        | {"thresholds": operating_points(known, validation, config, "patient", locked)},
+        "thresholds": operating_points(known, validation, config, "roi", locked),
+        "locked": locked or (None if validation is None else lock(validation, config)),
+        "calibration": calibration_figures(known, validation, config, seed, locked),
+        "conformal": conformal_figures(known, config.coverage),
         "subgroups": subgroup_figures(known, _of_labelled(scores, subgroups or {}), config, seed),
     }
+    return Metrics(**found, verdict=verdict(found), cautions=_cautions(found))  # type: ignore[typeddict-item]
 
 
 def labelled(scores: Scores) -> Scores:
@@ -88,26 +158,46 @@ def counts(scores: Scores) -> dict[str, Any]:
 
 
 def describe_intervals(config: EvaluateConfig, seed: int) -> dict[str, Any]:
-    """How the intervals were made, for whoever reads the file alone."""
+    """How the intervals were made, for a reader of the file alone."""
+    resampled = f"bootstrap, {'BCa' if config.interval == 'bca' else 'percentile'}, wider for few patients"
+    left_out = "t interval, each patient left out once"
     return {
         "level": 0.95,
-        "method": f"bootstrap, {config.interval}",
+        "method": SCORE_METHOD if config.interval == "score" else resampled,
+        "others": left_out if config.interval == "score" else resampled,
         "unit": "patient",
-        "strata": "commonest label of the patient",
+        "strata": "none",
         "resamples": config.bootstraps,
         "seed": seed,
     }
 
 
-def _resample(scores: Scores, statistic: Statistic, config: EvaluateConfig, seed: int) -> Resampled:
-    return resample(
-        statistic,
-        scores.patient_id,
-        scores.label,
-        resamples=config.bootstraps,
-        seed=seed,
-        jackknife=config.interval == "bca",
-    )
+def _of_rois(known: Scores, config: EvaluateConfig, seed: int, order: Order) -> dict[str, Any]:
+    found = nested(roi_figures(known, config, seed, order))
+    decisions = known.probabilities.argmax(axis=1)
+    return found | {
+        "loss": found["log_loss"]["value"],
+        "confusion": confusion_matrix(known.label, decisions, len(known.classes)).tolist(),
+        "calibration_test": calibration_test(
+            known.label, known.probabilities, known.patient_id, config.calibration_bins
+        ),
+    }
+
+
+def _cautions(found: Mapping[str, Any]) -> list[str]:
+    """Cautions of the parts, in the order of the page."""
+    cautions: list[str] = [*(found["folds"] or {}).get("cautions", ()), *found["patient_level"]["cautions"]]
+    rough = [name for name, own in found["thresholds"]["per_class"].items() if "caution" in own]
+    if rough:
+        cautions.append(f"Thresholds of {', '.join(rough)} were chosen by few validation patients and are rough.")
+    for column, values in found["subgroups"].items():
+        lacking = [value for value, own in values.items() if not own["comparable"]]
+        if lacking:
+            cautions.append(
+                f"Subgroups of {column} that lack a class ({', '.join(lacking)}) have a macro AUC over fewer classes: "
+                "not comparable with the others."
+            )
+    return cautions
 
 
 def _of_labelled(scores: Scores, columns: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:

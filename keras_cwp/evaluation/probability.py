@@ -1,4 +1,4 @@
-"""Figures of the probabilities themselves: log loss, Brier score, expected calibration error."""
+"""Metrics of the probabilities themselves: log loss and Brier score."""
 
 from __future__ import annotations
 
@@ -6,29 +6,23 @@ import numpy as np
 
 from keras_cwp.evaluation.statistic import Key, Statistic, ratio
 
-SMALLEST_PROBABILITY = 1e-7  # the cross-entropy of a probability that a file rounded to zero stays finite
+SMALLEST_PROBABILITY = 1e-12  # keeps the log loss of a probability of zero finite; the only such floor
 
 
-def probability_statistic(labels: np.ndarray, probabilities: np.ndarray, bins: int) -> Statistic:
-    """Log loss (nats), Brier score (sum over classes, 0 to 2) and expected calibration error of the top class.
+def probability_statistic(labels: np.ndarray, probabilities: np.ndarray) -> Statistic:
+    """Log loss (nats) and Brier score (sum over classes, 0 to 2).
 
     Args:
         labels: int [rows].
         probabilities: float [rows, classes].
-        bins: equally wide bins of confidence.
 
-    Reference: Brier, Monthly Weather Review 78 (1950) 1-3; Guo et al., ICML 2017 (ECE).
+    Reference: Brier, Monthly Weather Review 78 (1950) 1-3.
     """
     per_row = np.stack([row_losses(labels, probabilities), row_brier(labels, probabilities)])
-    confidence = probabilities.max(axis=1)
-    gap = confidence - (probabilities.argmax(axis=1) == labels)
-    gap_in_bin = np.where(bin_of(confidence, bins) == np.arange(bins)[:, None], gap, 0.0)
 
     def statistic(weights: np.ndarray) -> dict[Key, np.ndarray]:
-        total = weights.sum(axis=0)
-        log_loss, brier = ratio(per_row @ weights, total)
-        ece = ratio(np.abs(gap_in_bin @ weights).sum(axis=0), total)
-        return {("log_loss",): log_loss, ("brier",): brier, ("ece",): ece}
+        log_loss, brier = ratio(per_row @ weights, weights.sum(axis=0))
+        return {("log_loss",): log_loss, ("brier",): brier}
 
     return statistic
 

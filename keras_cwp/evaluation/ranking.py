@@ -1,4 +1,4 @@
-"""Figures of order alone: AUC (one-vs-rest, micro, macro, Hand and Till) and average precision, weighted."""
+"""Metrics of order alone: AUC (one-vs-rest, micro, macro, Hand and Till) and average precision, weighted."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from itertools import combinations
 
 import numpy as np
 
+from keras_cwp.evaluation.estimates import Estimate, area_of, mean_estimate
 from keras_cwp.evaluation.statistic import Key, Statistic, ratio
 
 Weighted = Callable[[np.ndarray], np.ndarray]  # weights [rows, resamples] -> [resamples]
@@ -50,8 +51,8 @@ def weighted_average_precision(positive: np.ndarray, score: np.ndarray) -> Weigh
     return figure
 
 
-def ranking_statistic(positive: np.ndarray, scores: np.ndarray, classes: tuple[str, ...]) -> Statistic:
-    """AUC and average precision: each class against the rest, their mean (macro), all decisions pooled (micro).
+def auc_statistic(positive: np.ndarray, scores: np.ndarray, classes: tuple[str, ...]) -> Statistic:
+    """AUC of each class against the rest, their mean (macro), all decisions pooled (micro).
 
     Args:
         positive: bool [rows, classes]; several classes of a row may be true (a patient with several findings).
@@ -59,29 +60,49 @@ def ranking_statistic(positive: np.ndarray, scores: np.ndarray, classes: tuple[s
         classes: names of the columns.
 
     Returns:
-        Macro is the mean over the classes that have a figure on the table; in a resample that lost one it is NaN.
+        Macro is the mean over the classes that have a value on the table; in a resample that lost one it is NaN.
     """
-    per_class: dict[Key, Weighted] = {}
+    return _averaged("auc", weighted_auc, positive, scores, classes)
+
+
+def average_precision_statistic(positive: np.ndarray, scores: np.ndarray, classes: tuple[str, ...]) -> Statistic:
+    """Average precision with the same averages as `auc_statistic`."""
+    return _averaged("average_precision", weighted_average_precision, positive, scores, classes)
+
+
+def auc_estimates(
+    positive: np.ndarray, scores: np.ndarray, classes: tuple[str, ...], patient: np.ndarray, patients: int
+) -> dict[Key, Estimate]:
+    """The variances of `auc_statistic`; what is undefined is left out.
+
+    Args:
+        patient: int [rows], 0 to patients - 1.
+    """
+    found: dict[Key, Estimate] = {}
     for column, name in enumerate(classes):
-        per_class["auc", "per_class", name] = weighted_auc(positive[:, column], scores[:, column])
-        per_class["average_precision", "per_class", name] = weighted_average_precision(
-            positive[:, column], scores[:, column]
-        )
-    micro = {
-        ("auc", "micro"): weighted_auc(positive.ravel(), scores.ravel()),
-        ("average_precision", "micro"): weighted_average_precision(positive.ravel(), scores.ravel()),
-    }
-    usable = {name for column, name in enumerate(classes) if 0 < positive[:, column].sum() < len(positive)}
+        own = area_of(positive[:, column], scores[:, column], patient, patients)
+        if own is not None:
+            found["auc", "per_class", name] = own
+    if found:
+        found["auc", "macro"] = mean_estimate(list(found.values()))
+    pooled = area_of(positive.ravel(), scores.ravel(), np.repeat(patient, len(classes)), patients)
+    return found if pooled is None else found | {("auc", "micro"): pooled}
 
-    def statistic(weights: np.ndarray) -> dict[Key, np.ndarray]:
-        found = {key: figure(weights) for key, figure in per_class.items()}
-        for kind in ("auc", "average_precision"):
-            parts = [found[kind, "per_class", name] for name in classes if name in usable]
-            found[kind, "macro"] = np.mean(parts, axis=0) if parts else np.full(weights.shape[1], np.nan)
-        repeated = np.repeat(weights, len(classes), axis=0)
-        return found | {key: figure(repeated) for key, figure in micro.items()}
 
-    return statistic
+def macro_estimate(
+    labels: np.ndarray, probabilities: np.ndarray, patient: np.ndarray, patients: int
+) -> Estimate | None:
+    """The macro AUC with its variance over patients; None where no class has an AUC.
+
+    Args:
+        labels: int [rows].
+        probabilities: float [rows, classes].
+        patient: int [rows], 0 to patients - 1.
+    """
+    columns = range(probabilities.shape[1])
+    parts = [area_of(labels == c, probabilities[:, c], patient, patients) for c in columns]
+    known = [part for part in parts if part is not None]
+    return mean_estimate(known) if known else None
 
 
 def hand_till_statistic(labels: np.ndarray, probabilities: np.ndarray, classes: tuple[str, ...]) -> Statistic:
@@ -93,11 +114,11 @@ def hand_till_statistic(labels: np.ndarray, probabilities: np.ndarray, classes: 
     Reference: Hand and Till, Machine Learning 45 (2001) 171-186.
     """
     pairs: dict[Key, tuple[np.ndarray, Weighted, Weighted]] = {}
-    for a, b in combinations(range(len(classes)), 2):
+    for key, a, b in _pairs(classes):
         rows = np.flatnonzero((labels == a) | (labels == b))
         first = weighted_auc(labels[rows] == a, probabilities[rows, a])
         second = weighted_auc(labels[rows] == b, probabilities[rows, b])
-        pairs["auc", "pairwise", f"{classes[a]} / {classes[b]}"] = (rows, first, second)
+        pairs[key] = (rows, first, second)
     usable = [key for key, (rows, _, _) in pairs.items() if len(np.unique(labels[rows])) == 2]
 
     def statistic(weights: np.ndarray) -> dict[Key, np.ndarray]:
@@ -107,6 +128,49 @@ def hand_till_statistic(labels: np.ndarray, probabilities: np.ndarray, classes: 
         return found | {("auc", "hand_till"): np.mean(parts, axis=0) if parts else empty}
 
     return statistic
+
+
+def hand_till_estimates(
+    labels: np.ndarray, probabilities: np.ndarray, classes: tuple[str, ...], patient: np.ndarray, patients: int
+) -> dict[Key, Estimate]:
+    """The variances of `hand_till_statistic`; what is undefined is left out."""
+    found: dict[Key, Estimate] = {}
+    for key, a, b in _pairs(classes):
+        rows = np.flatnonzero((labels == a) | (labels == b))
+        own = [area_of(labels[rows] == c, probabilities[rows, c], patient[rows], patients) for c in (a, b)]
+        parts = [part for part in own if part is not None]
+        if parts:
+            found[key] = mean_estimate(parts)
+    return found | {("auc", "hand_till"): mean_estimate(list(found.values()))} if found else {}
+
+
+def _averaged(
+    kind: str,
+    weighted: Callable[[np.ndarray, np.ndarray], Weighted],
+    positive: np.ndarray,
+    scores: np.ndarray,
+    classes: tuple[str, ...],
+) -> Statistic:
+    """A metric of each class, macro and micro."""
+    per_class: dict[Key, Weighted] = {
+        (kind, "per_class", name): weighted(positive[:, column], scores[:, column])
+        for column, name in enumerate(classes)
+    }
+    pooled = weighted(positive.ravel(), scores.ravel())
+    usable = [name for column, name in enumerate(classes) if 0 < positive[:, column].sum() < len(positive)]
+
+    def statistic(weights: np.ndarray) -> dict[Key, np.ndarray]:
+        found = {key: figure(weights) for key, figure in per_class.items()}
+        parts = [found[kind, "per_class", name] for name in usable]
+        found[kind, "macro"] = np.mean(parts, axis=0) if parts else np.full(weights.shape[1], np.nan)
+        return found | {(kind, "micro"): pooled(np.repeat(weights, len(classes), axis=0))}
+
+    return statistic
+
+
+def _pairs(classes: tuple[str, ...]) -> list[tuple[Key, int, int]]:
+    numbers = combinations(range(len(classes)), 2)
+    return [(("auc", "pairwise", f"{classes[a]} / {classes[b]}"), a, b) for a, b in numbers]
 
 
 def _running_sum(weights: np.ndarray) -> np.ndarray:

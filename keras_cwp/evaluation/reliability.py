@@ -6,8 +6,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from keras_cwp.evaluation.intervals import clustered_wilson
 from keras_cwp.evaluation.probability import bin_of
+from keras_cwp.evaluation.score_interval import clustered_proportion
 
 
 @dataclass(frozen=True)
@@ -18,7 +18,7 @@ class ReliabilityBin:
         rows: how many; at least one.
         mean_probability: what was promised.
         frequency: what came true.
-        ci95: Wilson's interval of the frequency, clustered by patient.
+        ci95: score interval of the frequency, clustered by patient.
     """
 
     lower: float
@@ -41,7 +41,7 @@ def reliability(positive: np.ndarray, probability: np.ndarray, patients: np.ndar
     found = []
     for number in np.unique(index):
         rows = index == number
-        limits = clustered_wilson(positive[rows], patients[rows])
+        limits = clustered_proportion(positive[rows], patients[rows])
         assert limits is not None  # the bin holds rows
         mean, frequency = float(probability[rows].mean()), float(positive[rows].mean())
         found.append(ReliabilityBin(number / bins, (number + 1) / bins, int(rows.sum()), mean, frequency, limits))

@@ -1,4 +1,4 @@
-"""What a figure is to the resampling code: a function of how often each row counts.
+"""What a metric is to the resampling code: a function of how often each row counts.
 
 All resamples are computed side by side, as columns, so that a bootstrap of every figure is a handful of array
 operations and no loop over resamples.
@@ -6,7 +6,8 @@ operations and no loop over resamples.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from typing import Any
 
 import numpy as np
 
@@ -36,3 +37,14 @@ def joined(*statistics: Statistic) -> Statistic:
 def on_table(statistic: Statistic, rows: int) -> dict[Key, float]:
     """The figures of the table itself: every row counts once."""
     return {key: float(value[0]) for key, value in statistic(np.ones((rows, 1))).items()}
+
+
+def nested(figures: Mapping[Key, Any]) -> dict[str, Any]:
+    """("auc", "macro") becomes ["auc"]["macro"]."""
+    tree: dict[str, Any] = {}
+    for key, value in figures.items():
+        branch = tree
+        for name in key[:-1]:
+            branch = branch.setdefault(name, {})
+        branch[key[-1]] = value
+    return tree

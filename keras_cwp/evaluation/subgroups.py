@@ -1,4 +1,4 @@
-"""The same figures within sites, manufacturers, sides: where does the model hold?"""
+"""The same metrics within sites, manufacturers, sides: where does the model hold?"""
 
 from __future__ import annotations
 
@@ -8,8 +8,10 @@ from typing import Any
 import numpy as np
 
 from keras_cwp.config import EvaluateConfig
-from keras_cwp.evaluation.intervals import figure, resample
-from keras_cwp.evaluation.roi_metrics import nested, roi_statistic, why_undefined
+from keras_cwp.evaluation.comparable import comparable
+from keras_cwp.evaluation.gaps import subgroup_gaps
+from keras_cwp.evaluation.roi_metrics import roi_figures
+from keras_cwp.evaluation.statistic import nested
 from keras_cwp.scores import Scores
 
 _SHOWN = (("auc", "macro"), ("auc", "micro"), ("accuracy",), ("balanced_accuracy",), ("log_loss",))
@@ -19,7 +21,10 @@ MOST_VALUES = 12  # a column with more is a measurement or a name, not a subgrou
 def subgroup_figures(
     scores: Scores, columns: Mapping[str, np.ndarray], config: EvaluateConfig, seed: int
 ) -> dict[str, Any]:
-    """column -> value -> counts and figures with intervals; columns of one value or too many are left out.
+    """column -> value -> counts and metrics with intervals; columns of one value or too many are left out.
+
+    `gap` is the macro AUC within the subgroup minus that outside it (`gaps.subgroup_gaps`). A subgroup that lacks a
+    class is marked as not comparable: its macro AUC is over fewer classes.
 
     Args:
         scores: labelled rows.
@@ -29,20 +34,16 @@ def subgroup_figures(
     for name, values in columns.items():
         distinct = np.unique(values)
         if 1 < len(distinct) <= MOST_VALUES:
+            gaps = subgroup_gaps(scores, values)
             found[name] = {
-                str(value) or "(not given)": _figures(scores.take(values == value), config, seed) for value in distinct
+                str(value) or "(not given)": _figures(scores.take(values == value), scores, config, seed)
+                | {"gap": gaps[str(value)]}
+                for value in distinct
             }
     return found
 
 
-def _figures(scores: Scores, config: EvaluateConfig, seed: int) -> dict[str, Any]:
-    resampled = resample(
-        roi_statistic(scores, config),
-        scores.patient_id,
-        scores.label,
-        resamples=config.bootstraps,
-        seed=seed,
-        jackknife=config.interval == "bca",
-    )
-    sizes = {"rois": len(np.unique(scores.roi_id)), "patients": len(np.unique(scores.patient_id))}
-    return sizes | nested({key: figure(resampled, key, config.interval, why_undefined(key)) for key in _SHOWN})
+def _figures(own: Scores, whole: Scores, config: EvaluateConfig, seed: int) -> dict[str, Any]:
+    sizes = {"rois": len(np.unique(own.roi_id)), "patients": len(np.unique(own.patient_id))}
+    figures = roi_figures(own, config, seed)
+    return sizes | comparable(own, whole) | nested({key: figures[key] for key in _SHOWN})

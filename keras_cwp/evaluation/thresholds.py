@@ -1,4 +1,4 @@
-"""Operating points: a threshold a class, chosen on validation ROIs and applied to held-out ones."""
+"""Operating points: a threshold a class, chosen on validation ROIs or locked before, applied to held-out ones."""
 
 from __future__ import annotations
 
@@ -9,79 +9,64 @@ import numpy as np
 
 from keras_cwp.config import EvaluateConfig
 from keras_cwp.evaluation.aggregation import aggregate
-from keras_cwp.evaluation.intervals import clustered_wilson
-from keras_cwp.evaluation.roc import one_vs_rest, roc_curve
-from keras_cwp.evaluation.validation import paired_folds
+from keras_cwp.evaluation.likelihood_ratios import at_prevalence, likelihood_ratios
+from keras_cwp.evaluation.locked import Locked, thresholds_of
+from keras_cwp.evaluation.roc import one_vs_rest
+from keras_cwp.evaluation.score_interval import SCORE_METHOD, clustered_proportion
+from keras_cwp.evaluation.threshold_choice import choose_threshold
+from keras_cwp.evaluation.validation import NO_VALIDATION, paired_folds
 from keras_cwp.scores import Scores
 
-_DIGITS = 12  # shares are compared after rounding, so that equals are equal
-NO_VALIDATION = "no validation scores were given, and a threshold must not come from the ROIs it is judged on"
-
-
-def choose_threshold(positive: np.ndarray, score: np.ndarray, config: EvaluateConfig) -> float | None:
-    """The score from which on a row counts as positive, by the rule of the configuration.
-
-    youden: highest sensitivity + specificity - 1; sensitivity (specificity): the highest (lowest) threshold whose
-    sensitivity (specificity) reaches the target; cost: least false alarms + false_negative_cost × misses. Of equals the
-    strictest.
-
-    Args:
-        positive: bool [rows].
-        score: float [rows].
-
-    Returns:
-        None where there is no positive or no negative to choose by. inf: nothing counts as positive.
-
-    Reference: Youden, Cancer 3 (1950) 32-35.
-    """
-    curve = roc_curve(positive, score)
-    if curve is None:
-        return None
-    sensitivity, alarms = curve.true_positive_rate, curve.false_positive_rate
-    if config.threshold == "youden":
-        best = np.argmax(np.round(sensitivity - alarms, _DIGITS))
-    elif config.threshold == "sensitivity":
-        best = np.argmax(np.round(sensitivity, _DIGITS) >= config.threshold_target)
-    elif config.threshold == "specificity":
-        best = np.flatnonzero(np.round(1 - alarms, _DIGITS) >= config.threshold_target)[-1]
-    else:
-        misses = (1 - sensitivity) * positive.sum()
-        best = np.argmin(np.round(alarms * (~positive).sum() + config.false_negative_cost * misses, _DIGITS))
-    return float(curve.threshold[best])
+FEW_FOR_THRESHOLD = 10  # patients of the rarer kind; with 8, a threshold's sensitivity varies by .1 and more
+Level = Literal["roi", "patient"]
 
 
 def operating_points(
-    scores: Scores, validation: Scores | None, config: EvaluateConfig, level: Literal["roi", "patient"] = "roi"
+    scores: Scores,
+    validation: Scores | None,
+    config: EvaluateConfig,
+    level: Level = "roi",
+    locked: Locked | None = None,
 ) -> dict[str, Any]:
-    """Sensitivity, specificity and predictive values of each class at thresholds from validation, ready for JSON.
+    """Sensitivity, specificity and predictive values of each class at thresholds from elsewhere, ready for JSON.
 
     Args:
         scores: labelled held-out rows.
-        validation: see `paired_folds`; None: every figure is null, with the reason.
+        validation: see `paired_folds`; None without `locked`: every figure is null, with the reason.
         level: `patient`: thresholds and figures are of patients, whose ROIs are put together by `patient_rule`.
+        locked: decisions of the run, applied unchanged; validation is not looked at.
+
+    Returns:
+        `rule`, `chosen_on`, `level`, `per_class`: thresholds by fold, `chosen_by`: validation patients with and without
+        the class in the smallest fold, the rates, `likelihood_ratios`, predictive values `at_prevalence` where the
+        configuration states one, and a `caution` where these patients are few.
     """
-    head = {"rule": describe_rule(config), "interval": "Wilson, clustered by patient", "level": level}
+    head = {"rule": describe_rule(config), "interval": SCORE_METHOD, "level": level}
+    if locked is not None:
+        return head | {"rule": locked["rule"], **_at_locked(scores, locked, level, config)}
     if validation is None:
         return head | {"chosen_on": None, "reason": NO_VALIDATION, "per_class": {}}
     folds = [_fold(*pair, scores, config, level) for pair in paired_folds(scores, validation)]
     units = "ROIs" if level == "roi" else "patients"
     where = f"validation {units} of each fold" if folds[0].name != "all" else f"all validation {units}"
-    points = {name: _of_class(folds, c, config) for c, name in enumerate(scores.classes)}
+    points = {name: _of_class(folds, c, name, config) for c, name in enumerate(scores.classes)}
     return head | {"chosen_on": where, "per_class": points}
 
 
 def describe_rule(config: EvaluateConfig) -> str:
     """The rule in words."""
+    sure = config.threshold_confidence
+    shown = "" if sure is None else f", shown with {100 * sure:g} % confidence"
     return {
         "youden": "highest sensitivity + specificity (Youden)",
-        "sensitivity": f"sensitivity of at least {config.threshold_target:g}",
-        "specificity": f"specificity of at least {config.threshold_target:g}",
+        "sensitivity": f"sensitivity of at least {config.threshold_target:g}{shown}",
+        "specificity": f"specificity of at least {config.threshold_target:g}{shown}",
         "cost": f"least cost, a miss costing {config.false_negative_cost:g} false alarms",
     }[config.threshold]
 
 
 def rates(positive: np.ndarray, called: np.ndarray, patients: np.ndarray) -> dict[str, dict[str, Any]]:
-    """Sensitivity, specificity, positive and negative predictive value with clustered Wilson intervals.
+    """Sensitivity, specificity, positive and negative predictive value with intervals over patients.
 
     Args:
         positive, called: bool [rows], the truth and the decision.
@@ -102,36 +87,74 @@ class _Fold:
     patients: np.ndarray
     positive: np.ndarray
     score: np.ndarray
+    validation_patients: np.ndarray
     validation_positive: np.ndarray
     validation_score: np.ndarray
 
 
-def _fold(fold: int | None, rows: np.ndarray, own: Scores, scores: Scores, config: EvaluateConfig, level: str) -> _Fold:
-    held_out, name, classes = scores.take(rows), "all" if fold is None else str(fold), len(scores.classes)
-    if level == "patient":
-        judged, chosen = (aggregate(part, "patient", config.patient_rule) for part in (held_out, own))
-        return _Fold(name, judged.patient_id, judged.positive, judged.score, chosen.positive, chosen.score)
-    truths = [one_vs_rest(part.label, classes) for part in (held_out, own)]
-    return _Fold(name, held_out.patient_id, truths[0], held_out.probabilities, truths[1], own.probabilities)
+def units_of(scores: Scores, config: EvaluateConfig, level: Level) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Patients str [units], truths bool [units, classes], scores float [units, classes] at a level."""
+    if level == "roi":
+        return scores.patient_id, one_vs_rest(scores.label, len(scores.classes)), scores.probabilities
+    found = aggregate(scores, "patient", config.patient_rule)
+    return found.patient_id, found.positive, found.score
 
 
-def _of_class(folds: list[_Fold], column: int, config: EvaluateConfig) -> dict[str, Any]:
+def _fold(
+    fold: int | None, rows: np.ndarray, own: Scores, scores: Scores, config: EvaluateConfig, level: Level
+) -> _Fold:
+    name = "all" if fold is None else str(fold)
+    return _Fold(name, *units_of(scores.take(rows), config, level), *units_of(own, config, level))
+
+
+def _of_class(folds: list[_Fold], column: int, name: str, config: EvaluateConfig) -> dict[str, Any]:
     thresholds: dict[str, float | None] = {}
-    called = []
+    called, sizes = [], []
     for fold in folds:
-        threshold = choose_threshold(fold.validation_positive[:, column], fold.validation_score[:, column], config)
+        truth = fold.validation_positive[:, column]
+        threshold = choose_threshold(truth, fold.validation_score[:, column], config, fold.validation_patients)
         if threshold is None:
             where = "validation" if fold.name == "all" else f"validation of fold {fold.name}"
             return {"thresholds": {}, "reason": f"{where} lacks this class, or all others"}
         called.append(fold.score[:, column] >= threshold)
         thresholds[fold.name] = threshold if np.isfinite(threshold) else None
+        sizes.append([len(np.unique(fold.validation_patients[rows])) for rows in (truth, ~truth)])
     positive = np.concatenate([fold.positive[:, column] for fold in folds])
     patients = np.concatenate([fold.patients for fold in folds])
-    return {"thresholds": thresholds, **rates(positive, np.concatenate(called), patients)}
+    with_class, without = np.min(sizes, axis=0).tolist()
+    found: dict[str, Any] = {"thresholds": thresholds, "chosen_by": {"with": with_class, "without": without}}
+    if min(with_class, without) < FEW_FOR_THRESHOLD:
+        kind, few = ("with", with_class) if with_class <= without else ("without", without)
+        found["caution"] = f"chosen by {few} validation patient{'s' * (few != 1)} {kind} the class: rough"
+    return found | _worth(positive, np.concatenate(called), patients, config.prevalence.get(name))
+
+
+def _at_locked(scores: Scores, locked: Locked, level: Level, own: EvaluateConfig) -> dict[str, Any]:
+    config = own.model_copy(update={"patient_rule": locked["patient_rule"]})
+    patients, positive, score = units_of(scores, config, level)
+    points: dict[str, Any] = {}
+    for column, name in enumerate(scores.classes):
+        if name not in thresholds_of(locked, level):
+            points[name] = {"thresholds": {}, "reason": "the run has no threshold of this class"}
+            continue
+        threshold = thresholds_of(locked, level)[name]
+        called = score[:, column] >= (np.inf if threshold is None else threshold)
+        points[name] = {
+            "thresholds": {"locked": threshold},
+            **_worth(positive[:, column], called, patients, config.prevalence.get(name)),
+        }
+    return {"chosen_on": locked["chosen_on"], "per_class": points}
+
+
+def _worth(positive: np.ndarray, called: np.ndarray, patients: np.ndarray, prevalence: float | None) -> dict[str, Any]:
+    """Rates, likelihood ratios and, with a prevalence, what a call means there."""
+    ratios = likelihood_ratios(positive, called, patients)
+    found = {**rates(positive, called, patients), "likelihood_ratios": ratios}
+    return found if prevalence is None else found | {"at_prevalence": at_prevalence(ratios, prevalence)}
 
 
 def _proportion(success: np.ndarray, patients: np.ndarray, why_undefined: str) -> dict[str, Any]:
-    limits = clustered_wilson(success, patients)
+    limits = clustered_proportion(success, patients)
     if limits is None:
         return {"value": None, "ci95": None, "of": 0, "reason": why_undefined}
     return {"value": float(success.mean()), "ci95": list(limits), "of": len(success)}

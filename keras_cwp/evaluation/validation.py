@@ -9,6 +9,8 @@ import numpy as np
 from keras_cwp.errors import ScoresError
 from keras_cwp.scores import UNKNOWN_LABEL, Scores
 
+NO_VALIDATION = "no validation scores were given, and a threshold must not come from the ROIs it is judged on"
+
 
 def paired_folds(scores: Scores, validation: Scores) -> Iterator[tuple[int | None, np.ndarray, Scores]]:
     """Held-out rows with the validation rows of the models that scored them.

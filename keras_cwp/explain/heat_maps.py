@@ -15,6 +15,7 @@ import tensorflow as tf
 
 from keras_cwp.errors import ModelError
 from keras_cwp.models.deploy import Planned
+from keras_cwp.models.probed import features_layer
 
 FEATURES = "features"  # the layer before the global pooling in every network of models/
 METHODS = ("layercam", "gradcam", "gradcam++", "occlusion")
@@ -134,6 +135,7 @@ def _probe(model: Any, layer: str) -> Callable[[Any], tuple[Any, Any]]:
     planned = [each for each in model.layers if isinstance(each, Planned)]
     if planned:  # the graph that is deployed has no layers to ask for
         return planned[0].with_features
+    layer = features_layer(model) if layer == FEATURES else layer
     names = [each.name for each in model.layers]
     if layer not in names:
         raise ModelError(f"heat map: the model {model.name!r} has no layer {layer!r}; its last are {names[-5:]}")

@@ -3,7 +3,7 @@
 from keras_cwp.layers.batch_norm import FusedBatchNormalization
 from keras_cwp.layers.channel_shuffle import ChannelShuffle
 from keras_cwp.layers.channel_split import ChannelSplit
-from keras_cwp.layers.eca import ECA
+from keras_cwp.layers.eca import ECA, eca_kernel_size
 from keras_cwp.layers.padded import PaddedConv2D, PaddedDepthwiseConv2D, PaddedMaxPooling2D
 from keras_cwp.layers.scaling import Scaling
 
@@ -16,4 +16,5 @@ __all__ = [
     "PaddedDepthwiseConv2D",
     "PaddedMaxPooling2D",
     "Scaling",
+    "eca_kernel_size",
 ]

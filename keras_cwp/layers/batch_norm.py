@@ -33,7 +33,7 @@ class FusedBatchNormalization(keras.layers.BatchNormalization):
             and len(inputs.shape) == 4
             and self.axis in (-1, 3)
             and mask is None
-            and not self.renorm
+            and not getattr(self, "renorm", False)  # an argument of Keras since 3.13
             and not self.synchronized
             and keras.backend.standardize_dtype(inputs.dtype) in ("float16", "bfloat16", "float32")
         )

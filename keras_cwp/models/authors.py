@@ -17,7 +17,7 @@ from keras_cwp.layers.eca import ECA
 from keras_cwp.layers.padded import PaddedConv2D, PaddedDepthwiseConv2D, PaddedMaxPooling2D
 from keras_cwp.layers.scaling import Scaling
 from keras_cwp.models.presets import AUTHORS, GREY_MEAN, GREY_STD, AuthorsPreset
-from keras_cwp.models.shufflenet_v2 import FEATURES
+from keras_cwp.models.shufflenet import FEATURES
 from keras_cwp.models.torch_weights import State, assign, fold_rgb, transposed
 from keras_cwp.models.units import BN_EPSILON, BN_MOMENTUM, DEPTHWISE_STDDEV, relu
 

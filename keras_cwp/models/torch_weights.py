@@ -16,7 +16,7 @@ from keras_cwp.models.presets import (
     PRESETS,
     ShuffleNetPreset,
 )
-from keras_cwp.models.shufflenet_v2 import shufflenet_v2
+from keras_cwp.models.shufflenet import shufflenet_v2
 
 State = dict[str, np.ndarray]
 

@@ -18,7 +18,7 @@ def carry_over(source: keras.Model, target: keras.Model) -> list[str]:
     half, and what comes before the gate is doubled.
 
     Returns:
-        What was not carried over, one line each: the head, when the classes differ.
+        What was not carried over, one line each: the head, when the classes differ; gates that the target lacks.
 
     Raises:
         ModelError: the architectures differ.
@@ -26,15 +26,17 @@ def carry_over(source: keras.Model, target: keras.Model) -> list[str]:
     if source.name != target.name:
         raise ModelError(f"model.weights: the file is of {source.name}, the configuration asks for {target.name}")
     theirs = {layer.name: layer for layer in source.layers}
+    ours = {layer.name for layer in target.layers}
     notes, gates = [], []
+    if any(isinstance(layer, ECA) and name not in ours for name, layer in theirs.items()):
+        notes.append("the file's network has ECA where the configuration has none; its other weights are used without")
     for layer in target.layers:
         twin = theirs.get(layer.name)
         if isinstance(layer, ECA) and not isinstance(twin, ECA):
             layer.set_weights([np.zeros(layer.kernel.shape, "float32")])
             gates.append(layer)
-        elif layer.name == "logits" and source.output_shape != target.output_shape:
-            classes = source.output_shape[-1], target.output_shape[-1]
-            notes.append(f"the head for {classes[0]} classes is dropped, a new one for {classes[1]} starts at random")
+        elif layer.name == "logits" and _shapes(twin) != _shapes(layer):
+            notes += _about_head(source, target)
         elif layer.weights:
             _copy(twin, layer)
     for gate in gates:
@@ -42,9 +44,21 @@ def carry_over(source: keras.Model, target: keras.Model) -> list[str]:
     return notes
 
 
+def _about_head(source: keras.Model, target: keras.Model) -> list[str]:
+    theirs, ours = source.output_shape[-1], target.output_shape[-1]
+    if theirs == 1:  # a file without a head
+        return []
+    if theirs == ours:
+        return ["the head of a probe is dropped, a new one starts at random"]
+    return [f"the head for {theirs} classes is dropped, a new one for {ours} starts at random"]
+
+
+def _shapes(layer: keras.layers.Layer | None) -> list[tuple[int, ...]] | None:
+    return None if layer is None else [tuple(weight.shape) for weight in layer.weights]
+
+
 def _copy(twin: Any, layer: keras.layers.Layer) -> None:
-    got = [tuple(weight.shape) for weight in twin.weights] if twin is not None else None
-    wanted = [tuple(weight.shape) for weight in layer.weights]
+    got, wanted = _shapes(twin), _shapes(layer)
     if got != wanted:
         raise ModelError(f"model.weights: {layer.name} needs shapes {wanted}, the file has {got}")
     layer.set_weights(twin.get_weights())

@@ -1,4 +1,4 @@
-"""The model card: what a caller, and whoever audits one, has to know of an exported version."""
+"""The model card: what callers and auditors have to know of an exported version."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ from keras_cwp.version import VERSION
 CARD_FILE = "assets.extra/model_card.json"
 _ELSEWHERE = ("thresholds", "folds", "delong", "subgroups")  # of metrics.json: named apart, or for the report alone
 INTENDED_USE = (
-    "Research. It tells classes of opacities in marked regions of chest radiographs apart as its training data "
-    "did; not for clinical use unless shown to be fit for it."
+    "Research. It classifies opacities in marked regions of chest radiographs as its training data did; "
+    "not for clinical use unless shown to be fit for it."
 )
 
 
@@ -86,7 +86,7 @@ def _config(folder: RunFolder) -> dict[str, Any] | None:
     except RunError:
         return None
     if tree["model"]["weights"]:
-        tree["model"]["weights"] = Path(tree["model"]["weights"]).name  # a path tells of the machine it was on
+        tree["model"]["weights"] = Path(tree["model"]["weights"]).name  # the rest of the path belongs to the machine
     return tree
 
 
@@ -98,7 +98,7 @@ def _or_none(folder: RunFolder, name: str) -> Any:
 
 
 def versions(folder: Path) -> list[int]:
-    """Version numbers that stand in a model's folder, ascending; whatever is no number is skipped."""
+    """Version numbers that stand in a model's folder, ascending; other names are skipped."""
     if not folder.is_dir():
         return []
     return sorted(int(each.name) for each in folder.iterdir() if each.name.isdecimal() and each.is_dir())

@@ -12,6 +12,7 @@ from typing import Any
 
 import cv2
 import numpy as np
+from scipy import special
 
 from keras_cwp.augment.geometry import central_slice
 from keras_cwp.data.annotations.roi import Roi
@@ -59,7 +60,8 @@ def explain(
         out: a new folder.
         method: see `heat_maps.METHODS`.
         class_name: the class to explain; None: for each region the most probable one.
-        whole_image, note: see `whole_image.check_whole_images`.
+        whole_image: see `whole_image.check_whole_images`.
+        note: gets a line on whole images, and one for each oddity of the radiographs.
         refuse, progress: see `regions.cut_regions`.
 
     Returns:
@@ -78,7 +80,7 @@ def explain(
     writer.writerow(_COLUMNS)
     number = 0
     with new_folder(out) as folder:
-        crops = cut_regions(regions, contract, refuse, progress)
+        crops = cut_regions(regions, contract, refuse, progress, note)
         while some := list(islice(crops, _BATCH)):
             for found in _explain_batch(network, contract, some, method, class_name):
                 number += 1
@@ -96,8 +98,7 @@ def _explain_batch(
     size = contract.image_size
     images = central_slice(np.stack([crop for _, crop in some]), size, margin_px(size, contract.context))
     logits = np.asarray(network(images, training=False), dtype=np.float64)
-    powers = np.exp(logits - logits.max(axis=1, keepdims=True))
-    probabilities = powers / powers.sum(axis=1, keepdims=True)
+    probabilities = special.softmax(logits, axis=1)
     wanted = None if class_name is None else contract.classes.index(class_name)
     chosen = probabilities.argmax(axis=1) if wanted is None else np.full(len(some), wanted)
     maps = heat_maps(network, images, chosen, method)

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from keras_cwp.data.image_files import IMAGE_SUFFIXES, UNREAD_SUFFIXES, is_radiograph
-from keras_cwp.data.radiographs.dicom_file import is_dicomdir
+from keras_cwp.data.radiographs.dicom_file import has_preamble, is_dicomdir
 from keras_cwp.errors import DataError
 
 
@@ -27,7 +27,7 @@ def image_files(path: Path, refuse: Callable[[DataError, int], None], note: Call
     if not path.is_dir():
         raise DataError(f"INPUT {path}: no such file or folder")
     files = [file for file in sorted(path.rglob("*")) if not _is_hidden(file, path) and file.is_file()]
-    found = [file for file in files if is_radiograph(file) and not _is_index(file)]
+    found = [file for file in files if (is_radiograph(file) or _has_preamble(file)) and not _is_index(file)]
     others = [file for file in files if file not in set(found) and not _is_index(file)]
     unread = [file for file in others if file.suffix.lower() in UNREAD_SUFFIXES]
     for file in unread:
@@ -44,6 +44,14 @@ def image_files(path: Path, refuse: Callable[[DataError, int], None], note: Call
 
 def _is_hidden(file: Path, folder: Path) -> bool:
     return any(part.startswith(".") for part in file.relative_to(folder).parts)
+
+
+def _has_preamble(path: Path) -> bool:
+    """Whether it is DICOM under a suffix that says otherwise, such as .ima or .dc3."""
+    try:
+        return has_preamble(path)
+    except OSError:
+        return False
 
 
 def _is_index(path: Path) -> bool:

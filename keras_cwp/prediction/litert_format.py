@@ -1,4 +1,7 @@
-"""A network as LiteRT (once TensorFlow Lite), in float32 and with weights of eight bits, and its interpreter."""
+"""A network as LiteRT (once TensorFlow Lite), in float32 and with weights of eight bits, and its interpreter.
+
+TensorFlow is imported by what needs it: predict answers without it where it can.
+"""
 
 from __future__ import annotations
 
@@ -6,12 +9,9 @@ import tempfile
 from collections.abc import Callable
 from typing import Any
 
-import keras
 import numpy as np
-import tensorflow as tf
 
 from keras_cwp.errors import ServingError
-from keras_cwp.models.deploy import deploy
 from keras_cwp.training.run import ModelContract
 
 Ask = Callable[[Any], np.ndarray]
@@ -31,6 +31,8 @@ def to_litert(network: Any, contract: ModelContract) -> bytes:
 
 def to_litert_int8(network: Any, contract: ModelContract) -> bytes:
     """The same with dynamic-range quantisation: weights int8 by channel, activations as they are when it runs."""
+    import tensorflow as tf
+
     return _convert(network, contract, [tf.lite.Optimize.DEFAULT])
 
 
@@ -55,18 +57,29 @@ def run_litert(content: bytes) -> Ask:
 def engine_name() -> str:
     """The interpreter that `run_litert` uses."""
     module = _interpreter_class().__module__.partition(".")[0]
-    return "LiteRT (ai-edge-litert)" if module == "ai_edge_litert" else f"LiteRT (TensorFlow {tf.__version__})"
+    if module == "ai_edge_litert":
+        return "LiteRT (ai-edge-litert)"
+    import tensorflow as tf
+
+    return f"LiteRT (TensorFlow {tf.__version__})"
 
 
 def _interpreter_class() -> Any:
     try:
         from ai_edge_litert.interpreter import Interpreter
     except ImportError:
+        import tensorflow as tf
+
         return tf.lite.Interpreter
     return Interpreter
 
 
 def _convert(network: Any, contract: ModelContract, optimizations: list[Any]) -> bytes:
+    import keras
+    import tensorflow as tf
+
+    from keras_cwp.models.deploy import deploy
+
     deployed, side = deploy(network, portable=True), contract.image_size
 
     def answer(pixels: Any) -> dict[str, Any]:

@@ -1,4 +1,7 @@
-"""A network as ONNX, and ONNX Runtime as what runs it."""
+"""A network as ONNX, and ONNX Runtime as what runs it.
+
+TensorFlow is imported by what needs it: predict answers without it where it can.
+"""
 
 from __future__ import annotations
 
@@ -10,8 +13,6 @@ from typing import Any
 import numpy as np
 
 from keras_cwp.errors import ServingError
-from keras_cwp.models.onnx_graph import PIXELS, onnx_model
-from keras_cwp.models.steps import can_plan, plan
 from keras_cwp.runtime import cores
 from keras_cwp.training.run import ModelContract
 
@@ -32,12 +33,18 @@ def is_installed() -> bool:
     return True
 
 
-def to_onnx(network: Any, contract: ModelContract) -> bytes:
+def to_onnx(network: Any, contract: ModelContract, notes: dict[str, str] | None = None) -> bytes:
     """The network, rewritten for inference, as an ONNX file whose metadata names the classes.
+
+    Args:
+        notes: more metadata, name: text.
 
     Raises:
         ServingError: the extra is not installed, or a network that the rewriting does not know.
     """
+    from keras_cwp.models.onnx_graph import onnx_model
+    from keras_cwp.models.steps import can_plan, plan
+
     if not is_installed():
         raise ServingError("--format onnx needs ONNX and ONNX Runtime: pip install 'keras_cwp[onnx]'")
     if not can_plan(network):
@@ -45,8 +52,8 @@ def to_onnx(network: Any, contract: ModelContract) -> bytes:
             f"--format onnx: {network.name!r} is not a ShuffleNet V2 with ECA at the ends of its units or none, the "
             "only networks that are written as ONNX; use --format savedmodel"
         )
-    notes = {"classes": json.dumps(contract.classes), "input": "crop, bone bright, 0 to 1"}
-    model = onnx_model(plan(network), contract.image_size, len(contract.classes), notes)
+    about = {"classes": json.dumps(contract.classes), "input": "crop, bone bright, 0 to 1"}
+    model = onnx_model(plan(network), contract.image_size, len(contract.classes), about | (notes or {}))
     return model.SerializeToString()
 
 
@@ -55,6 +62,15 @@ def run_onnx(content: bytes) -> Ask:
 
     Raises:
         ServingError: ONNX Runtime is not installed, or cannot read the file.
+    """
+    return ask_of(open_session(content))
+
+
+def open_session(content: bytes) -> Any:
+    """ONNX Runtime's session of a file.
+
+    Raises:
+        ServingError: as `run_onnx`.
     """
     try:
         import onnxruntime
@@ -65,14 +81,19 @@ def run_onnx(content: bytes) -> Ask:
     options.log_severity_level = _ERRORS_ONLY
     options.intra_op_num_threads = cores()  # stated, or it would bind threads to CPUs that may not be ours
     try:
-        session = onnxruntime.InferenceSession(content, options, providers=["CPUExecutionProvider"])
+        return onnxruntime.InferenceSession(content, options, providers=["CPUExecutionProvider"])
     except Exception as error:  # of classes that its C++ part makes
         raise ServingError(f"ONNX Runtime cannot read the model: {' '.join(str(error).split())}") from None
+
+
+def ask_of(session: Any) -> Ask:
+    """What asks a session; see `run_onnx`."""
+    (name,) = [each.name for each in session.get_inputs()]
 
     def ask(pixels: Any) -> np.ndarray:
         images = np.asarray(pixels, np.float32)
         chunks = [images[start : start + _CHUNK] for start in range(0, max(len(images), 1), _CHUNK)]
-        return np.concatenate([session.run(None, {PIXELS: chunk})[0] for chunk in chunks]).astype(np.float64)
+        return np.concatenate([session.run(None, {name: chunk})[0] for chunk in chunks]).astype(np.float64)
 
     return ask
 

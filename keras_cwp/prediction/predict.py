@@ -1,21 +1,19 @@
-"""Scores of whatever regions the user names, from whatever kind of model."""
+"""Scores of the regions that the user names, from every kind of model."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from itertools import islice
-from pathlib import Path
 
 import numpy as np
 
-from keras_cwp.augment.layer import load_policy
-from keras_cwp.augment.tta import VIEWS_POLICY, mean_probabilities
 from keras_cwp.data.annotations.roi import Roi
 from keras_cwp.data.crops import margin_px
 from keras_cwp.errors import DataError
-from keras_cwp.prediction.predictor import Predictor, check_probabilities, open_predictor
-from keras_cwp.prediction.regions import cut_regions, find_regions
+from keras_cwp.prediction.predictor import Predictor, check_probabilities
+from keras_cwp.prediction.regions import cut_regions
 from keras_cwp.prediction.scored import scores_of
+from keras_cwp.prediction.views import mean_of_views
 from keras_cwp.prediction.whole_image import check_whole_images
 from keras_cwp.scores import Scores
 
@@ -36,7 +34,8 @@ def predict(
 
     Args:
         views: of test-time augmentation; 1: the crop as it is; None: as the model's figures were obtained.
-        whole_image, note: see `whole_image.check_whole_images`.
+        whole_image: see `whole_image.check_whole_images`.
+        note: gets a line on whole images, and one for each oddity of the radiographs.
         refuse, progress: see `regions.cut_regions`.
 
     Returns:
@@ -49,29 +48,22 @@ def predict(
     contract = predictor.contract
     check_whole_images(regions, contract, whole_image, note)
     margin = margin_px(contract.image_size, contract.context)
-    policy = load_policy(VIEWS_POLICY)
-    crops = cut_regions(regions, contract, refuse, progress)
+    crops = cut_regions(regions, contract, refuse, progress, note)
     kept: list[Roi] = []
     answers = [np.zeros((0, len(contract.classes)))]
     while some := list(islice(crops, _BATCH)):
         kept += [roi for roi, _ in some]
         batch = np.stack([crop for _, crop in some])
-        found = mean_probabilities(predictor.ask, batch, policy, contract.image_size, margin, views or contract.views)
+        found = _of_views(predictor, batch, margin, views or contract.views)
         answers.append(check_probabilities(found))
     return scores_of(kept, contract.classes, np.concatenate(answers))
 
 
-def predict_table(model: Path, table: Path, images: Path, out: Path, *, whole_image: bool = False) -> Scores:
-    """Score a ROI table and write the Scores CSV.
+def _of_views(predictor: Predictor, crops: np.ndarray, margin: int, views: int) -> np.ndarray:
+    size = predictor.contract.image_size
+    if views - 1 <= len(predictor.views):
+        return mean_of_views(predictor.ask, crops, predictor.views[: views - 1], size, margin)
+    from keras_cwp.augment.layer import load_policy
+    from keras_cwp.augment.tta import VIEWS_POLICY, mean_probabilities
 
-    Raises:
-        CwpError: a model, table or radiograph that cannot be used; nothing is written then.
-    """
-
-    def stop(error: DataError, _: int) -> None:
-        raise error
-
-    regions = find_regions([table], images=images)
-    scores = predict(open_predictor(model), regions, whole_image=whole_image, refuse=stop)
-    scores.to_csv(out)
-    return scores
+    return mean_probabilities(predictor.ask, crops, load_policy(VIEWS_POLICY), size, margin, views)

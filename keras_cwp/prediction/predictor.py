@@ -2,23 +2,26 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Callable
-from dataclasses import dataclass, replace
+import os
+import sys
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import tensorflow as tf
 
 from keras_cwp.errors import CwpError, ModelError
-from keras_cwp.models.deploy import deploy
-from keras_cwp.models.steps import can_plan
 from keras_cwp.prediction import onnx_format
-from keras_cwp.prediction.card import CARD_FILE, contract_of, versions
+from keras_cwp.prediction.card import versions
+from keras_cwp.prediction.decided import thresholds_of
 from keras_cwp.prediction.formats import open_converted
-from keras_cwp.training.run import ModelContract, fold_folders
-from keras_cwp.training.saved import MODEL_FILE, load_with_contract, model_folders
+from keras_cwp.prediction.kept_onnx import KERAS_FILE, Kept, open_kept
+from keras_cwp.prediction.views import Matrices
+from keras_cwp.runtime import import_tensorflow
+from keras_cwp.training.run import ModelContract, RunFolder, fold_folders
+
+_GPU_DEVICES = (Path("/dev/nvidiactl"), Path("/dev/kfd"))  # NVIDIA's driver, AMD's
 
 
 @dataclass(frozen=True)
@@ -29,81 +32,90 @@ class Predictor:
         contract: classes in order and how a region becomes the input.
         ask: float32 [B, image_size, image_size, 1] in [0, 1] → probabilities float64 [B, classes].
         engine: what computes them.
+        views: matrices of the views that need no TensorFlow; see `views.Matrices`.
+        thresholds: by class, those that the run chose on its validation part; empty where they are not known.
     """
 
     contract: ModelContract
     ask: Callable[[Any], np.ndarray]
-    engine: str = f"TensorFlow {tf.__version__}"
+    engine: str
+    views: Matrices = field(default_factory=list)
+    thresholds: Mapping[str, float] = field(default_factory=dict)
 
 
 def open_predictor(path: Path) -> Predictor:
     """Open a RUN (of cv: the mean of its folds' probabilities), a .keras file, an exported version or its parent.
 
-    Networks run in ONNX Runtime where it is installed, knows them, and there is no GPU; else in TensorFlow.
+    Networks run in ONNX Runtime where it is installed, knows them, and there is no GPU; else in TensorFlow. A run that
+    kept its ONNX form (see `kept_onnx`) is opened without importing TensorFlow.
 
     Raises:
         ModelError: none of these, or one that cannot be read.
         RunError: a model without its contract.
     """
-    if (path / "saved_model.pb").is_file():
-        return _of_saved_model(path)
-    if versions(path) and not (path / MODEL_FILE).exists():
+    is_run = any((folder / KERAS_FILE).is_file() for folder in (path, *fold_folders(path).values()))
+    if not is_run and versions(path):
         return open_predictor(path / str(versions(path)[-1]))
+    return replace(_of_run(path) if is_run else _opened(path), thresholds=thresholds_of(path))
+
+
+def _opened(path: Path) -> Predictor:
+    if (path / "saved_model.pb").is_file():
+        return _by_tensorflow().of_saved_model(path)
     if converted := open_converted(path):
         return Predictor(*converted)
     if path.suffix == ".keras" and path.is_file():
-        return _of_networks([load_with_contract(path)])
-    if (path / MODEL_FILE).is_file() or any((fold / MODEL_FILE).is_file() for fold in fold_folders(path).values()):
-        return _of_networks([load_with_contract(folder) for folder in model_folders(path).values()])
+        return _by_tensorflow().of_networks([path])
     raise ModelError(
         f"MODEL {path}: {'no model in it' if path.exists() else 'no such file or folder'}; expected a completed RUN, "
         "a .keras file that fit or cv wrote, or a version that export wrote"
     )
 
 
-def _of_networks(loaded: list[tuple[Any, ModelContract]]) -> Predictor:
-    contracts = [contract for _, contract in loaded]
-    first = contracts[0]
-    if any(replace(each, data_hash="") != replace(first, data_hash="") for each in contracts):
-        raise ModelError("MODEL: the folds of the run disagree about classes or input; their model.json differ")
-    by_runtime = _is_for_onnx_runtime([network for network, _ in loaded])
-    forwards = [_onnx_forward(*each) if by_runtime else _forward(each[0], first.image_size) for each in loaded]
-    predictor = Predictor(first, lambda pixels: np.mean([forward(pixels) for forward in forwards], axis=0))
-    return replace(predictor, engine=onnx_format.engine_name()) if by_runtime else predictor
+def _of_run(path: Path) -> Predictor:
+    folders = RunFolder(path).model_folders()
+    kept = [] if _may_have_gpu() else [open_kept(folder) for folder in folders]
+    found = [each for each in kept if each is not None]
+    return _of_kept(found) if found and len(found) == len(folders) else _by_tensorflow().of_networks(folders)
 
 
-def _is_for_onnx_runtime(networks: list[Any]) -> bool:
-    return onnx_format.is_installed() and all(map(can_plan, networks)) and not tf.config.list_physical_devices("GPU")
-
-
-def _onnx_forward(network: Any, contract: ModelContract) -> Callable[[Any], np.ndarray]:
-    return onnx_format.run_onnx(onnx_format.to_onnx(network, contract))
-
-
-def _forward(network: Any, size: int) -> Callable[[Any], np.ndarray]:
-    network = deploy(network)
-    logits = tf.function(
-        lambda pixels: tf.cast(network(pixels, training=False), tf.float32),
-        input_signature=[tf.TensorSpec([None, size, size, 1], tf.float32)],
-        autograph=False,
+def _of_kept(kept: list[Kept]) -> Predictor:
+    asks = [each.ask for each in kept]
+    return Predictor(
+        common_contract([each.contract for each in kept]),
+        lambda pixels: np.mean([ask(pixels) for ask in asks], axis=0),
+        onnx_format.engine_name(),
+        kept[0].views,
     )
-    return lambda pixels: tf.nn.softmax(tf.cast(logits(pixels), tf.float64)).numpy()
 
 
-def _of_saved_model(version: Path) -> Predictor:
-    try:
-        contract = contract_of(json.loads((version / CARD_FILE).read_text(encoding="utf-8")))
-        loaded = tf.saved_model.load(str(version))
-        loaded.signatures["pixels"]
-    except (OSError, ValueError, KeyError, TypeError, tf.errors.OpError) as error:
-        reason = " ".join(str(error).split())
-        raise ModelError(f"MODEL {version}: not a SavedModel that keras-cwp export wrote: {reason}") from None
+def common_contract(contracts: list[ModelContract]) -> ModelContract:
+    """The contract of all folds of a run, which differ in what their own training part held.
 
-    def ask(pixels: Any) -> np.ndarray:  # holds `loaded`, for a signature alone does not keep its variables alive
-        answer = loaded.signatures["pixels"](pixels=tf.constant(pixels, tf.float32))
-        return answer["probabilities"].numpy().astype(np.float64)
+    Raises:
+        ModelError: they differ in more.
+    """
+    first = contracts[0]
+    fields = {"data_hash": "", "region_share": None, "film_px": None}
+    if any(replace(each, **fields) != replace(first, **fields) for each in contracts):  # type: ignore[arg-type]
+        raise ModelError("MODEL: the folds of the run disagree about classes or input; their model.json differ")
+    return first
 
-    return Predictor(contract, ask)
+
+def _by_tensorflow() -> Any:
+    """The module that opens what needs TensorFlow, which is imported without its messages."""
+    if "tensorflow" not in sys.modules:
+        import_tensorflow()
+    from keras_cwp.prediction import tensorflow_models
+
+    return tensorflow_models
+
+
+def _may_have_gpu() -> bool:
+    """Whether TensorFlow might find one, which only TensorFlow can say for sure."""
+    if os.environ.get("CUDA_VISIBLE_DEVICES") in ("", "-1"):
+        return False
+    return any(device.exists() for device in _GPU_DEVICES)
 
 
 def check_probabilities(probabilities: np.ndarray) -> np.ndarray:

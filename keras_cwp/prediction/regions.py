@@ -12,7 +12,9 @@ from keras_cwp.data.annotations.roi import Roi
 from keras_cwp.data.crops import crop_roi, margin_px
 from keras_cwp.data.image_files import IMAGE_SUFFIXES
 from keras_cwp.data.plan import place_box
+from keras_cwp.data.radiographs.notes import lines_of
 from keras_cwp.data.radiographs.radiograph import Header, Radiograph, read_radiograph
+from keras_cwp.data.radiographs.spacing import spacing_from
 from keras_cwp.errors import DataError
 from keras_cwp.prediction.folders import image_files
 from keras_cwp.training.run import ModelContract
@@ -50,7 +52,7 @@ def find_regions(
     found: list[Roi] = []
     for path in [*inputs, *([rois] if rois else [])]:
         if path in tables:
-            found += read_rois(path, images or path.parent, to_predict=True)
+            found += read_rois(path, images or path.parent, to_predict=True, note=note)
         else:
             found += [_whole(file) for file in image_files(path, refuse, note)]
     unique = {(roi.roi_id, roi.path): roi for roi in found}
@@ -68,12 +70,14 @@ def cut_regions(
     contract: ModelContract,
     refuse: Callable[[DataError, int], None],
     progress: Callable[[int, int], None] = lambda *_: None,
+    note: Callable[[str], None] = lambda _: None,
 ) -> Iterator[tuple[Roi, np.ndarray]]:
     """Each region with its crop, radiograph by radiograph; one that cannot be used is reported and left out.
 
     Args:
         refuse: gets the error and the number of regions lost to it.
         progress: gets regions done and in all.
+        note: gets, at the end, a line for each oddity of the radiographs.
 
     Yields:
         Region and crop as `cut` gives it.
@@ -82,9 +86,11 @@ def cut_regions(
     for roi in regions:
         by_file.setdefault(roi.path, []).append(roi)
     done = 0
+    said: dict[str, tuple[str, ...]] = {}
     for path, of_file in by_file.items():
         try:
             radiograph = read_radiograph(path)
+            said[of_file[0].image] = radiograph.notes
         except DataError as error:
             refuse(error, len(of_file))
             of_file = []
@@ -95,6 +101,8 @@ def cut_regions(
                 refuse(error, 1)
         done += len(by_file[path])
         progress(done, len(regions))
+    for line in lines_of(said):
+        note(line)
 
 
 def cut(radiograph: Radiograph, roi: Roi, contract: ModelContract) -> np.ndarray:
@@ -121,11 +129,9 @@ def cut(radiograph: Radiograph, roi: Roi, contract: ModelContract) -> np.ndarray
 
 def _field_px(radiograph: Radiograph, roi: Roi, contract: ModelContract) -> float | None:
     """Side of the region in the radiograph's pixels, where the model was trained at one spacing."""
-    try:
-        spacing = float(roi.extra.get("spacing_mm") or radiograph.spacing_mm or 0)
-    except ValueError:
-        raise DataError(f"{roi.where}: spacing_mm is {roi.extra['spacing_mm']!r}, expected millimetres") from None
-    if not contract.spacing_mm or not spacing > 0:
+    stated = roi.extra.get("spacing_mm")
+    spacing = spacing_from(stated, roi.where) if stated else radiograph.spacing_mm
+    if not contract.spacing_mm or not spacing:
         return None
     return contract.image_size * contract.spacing_mm / spacing
 

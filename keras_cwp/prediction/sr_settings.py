@@ -6,7 +6,8 @@ from pathlib import Path
 
 from pydantic import Field
 
-from keras_cwp.config import Section, read_yaml, validated
+from keras_cwp.schema import Section, validated
+from keras_cwp.settings_file import read_yaml
 
 
 class SrCode(Section):

@@ -26,7 +26,8 @@ def check_whole_images(
         return
     images = "1 image has" if len(whole) == 1 else f"{len(whole)} images have"
     if contract.region_share is None:
-        note(f"{images} no box and is scored whole; the model does not say whether it was trained on whole radiographs")
+        verb = "is" if len(whole) == 1 else "are"
+        note(f"{images} no box and {verb} scored whole; the model does not say whether it was trained on such images")
     elif contract.of_regions:
         low, _, high = contract.region_share
         raise DataError(

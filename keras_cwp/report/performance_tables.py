@@ -21,7 +21,7 @@ _WHOLE = (
     ("Matthews' correlation", ("mcc",)),
     ("log loss (nats)", ("log_loss",)),
     ("Brier score (0 to 2)", ("brier",)),
-    ("expected calibration error", ("ece",)),
+    ("calibration error, debiased", ("ece",)),
 )
 
 
@@ -52,7 +52,7 @@ def overall_table(metrics: Mapping[str, Any]) -> Table:
 
 def class_table(metrics: Mapping[str, Any]) -> Table:
     """AUC with both intervals, average precision and F1 of each class against all others, and their means."""
-    header = ("class", "ROIs", "AUC [bootstrap]", "[DeLong, clustered]", "average precision", "F1")
+    header = ("class", "ROIs", "AUC", "[DeLong, logit]", "average precision", "F1")
     rows = [
         (
             name,
@@ -67,7 +67,7 @@ def class_table(metrics: Mapping[str, Any]) -> Table:
     macro = [metric_text(metrics[kind]["macro"]) for kind in ("auc", "average_precision", "f1")]
     total = f"{metrics['counts']['rois']:,}"
     rows.append(("macro (mean)", total, macro[0], interval_text(metrics["delong"]["macro"]), macro[1], macro[2]))
-    note = "The two intervals come from different methods (resampled patients; Obuchowski's variance) and should agree."
+    note = "The two intervals rest on the same variance over patients, on different scales, and should agree."
     return Table("classes", "Each class against all others", header, tuple(rows), note)
 
 
@@ -99,7 +99,7 @@ def operating_table(thresholds: Mapping[str, Any]) -> Table | None:
     reasons = " ".join(f"{name}: {own['reason']}." for name, own in points.items() if "reason" in own)
     note = (
         f"Rule: {thresholds['rule']}. Thresholds chosen on {chosen_on(thresholds)}, never on ROIs judged here. "
-        f"Wilson's intervals, clustered by patient. PPV and NPV hold only for data with such class shares. {reasons}"
+        f"Score intervals, clustered by patient. PPV and NPV hold only for data with such class shares. {reasons}"
     )
     of_patients = thresholds["level"] == "patient"
     name, title = ("patient_operating_points", "Patients") if of_patients else ("operating_points", "ROIs")
@@ -141,6 +141,7 @@ def calibration_table(metrics: Mapping[str, Any]) -> Table | None:
             ("temperature", "temperature scaling"),
             ("isotonic", "isotonic regression"),
         )
+        if key in found
     )
     note = f"Fitted on validation ROIs, judged on held-out ROIs. Temperature {_threshold_text(found['temperatures'])}; "
     note += "above 1: the model was overconfident. All other tables and plots use the unchanged probabilities."

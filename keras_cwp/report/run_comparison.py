@@ -9,7 +9,7 @@ from keras_cwp.errors import RunError
 from keras_cwp.report.compared_run import ComparedRun
 from keras_cwp.report.comparison import write_comparison
 from keras_cwp.report.run_facts import run_history
-from keras_cwp.training.run import ModelContract, RunFolder
+from keras_cwp.training.run import RunFolder
 
 
 def compare_runs(paths: Sequence[Path], out: Path) -> tuple[str, Path]:
@@ -29,7 +29,7 @@ def compare_runs(paths: Sequence[Path], out: Path) -> tuple[str, Path]:
     names = run_names(paths)
     folders = [RunFolder(path) for path in paths]
     config = folders[0].config
-    runs = [_read(name, folder) for name, folder in zip(names, folders, strict=True)]
+    runs = [compared_run(name, folder) for name, folder in zip(names, folders, strict=True)]
     return write_comparison(runs, config.evaluate, config.seed, out), out / "comparison.html"
 
 
@@ -49,7 +49,8 @@ def run_names(paths: Sequence[Path]) -> list[str]:
     return ["/".join(path.parts[-depth:]) for path in resolved]
 
 
-def _read(name: str, folder: RunFolder) -> ComparedRun:
+def compared_run(name: str, folder: RunFolder) -> ComparedRun:
+    """A run as a comparison shows it."""
     scores = folder.scores
     architectures = dict.fromkeys(folder.model_config(own).arch for own in folder.model_folders())
     settings = folder.config.model_dump(mode="json")
@@ -58,11 +59,8 @@ def _read(name: str, folder: RunFolder) -> ComparedRun:
 
 def _size(folder: RunFolder) -> tuple[int, int]:
     """Trainable parameters and multiply-accumulates of the run's first network."""
-    from keras_cwp.models.build import build_model
     from keras_cwp.models.cost import count_macs, count_parameters
+    from keras_cwp.training.saved import load_network
 
-    first = folder.model_folders()[0]
-    contract = ModelContract.read(first)
-    model = folder.model_config(first).model_copy(update={"weights": None})
-    network = build_model(model, len(contract.classes), contract.image_size)
+    network = load_network(folder.model_folders()[0])
     return count_parameters(network), count_macs(network)

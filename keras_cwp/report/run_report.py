@@ -11,8 +11,10 @@ from keras_cwp.audit.lookalike_patients import indistinct, look_alikes, pairs_ap
 from keras_cwp.data.prepared import PreparedData
 from keras_cwp.data.split_file import SPLIT_FILE, split_rows
 from keras_cwp.errors import DataError, RunError
+from keras_cwp.evaluation.lock import lock
 from keras_cwp.evaluation.metrics import evaluate
 from keras_cwp.files import updated_folder, write_text
+from keras_cwp.report.beside import beside_probe
 from keras_cwp.report.held_out import how_held_out, scored
 from keras_cwp.report.run_examples import run_examples
 from keras_cwp.report.run_facts import architectures, kept_epochs, parts, run_facts, run_history
@@ -51,7 +53,8 @@ def evaluate_run(
         DataError: `data` has other classes or crops than the model was trained for, or patients that it was trained on.
         CwpError: the disk refuses.
     """
-    shared = None if data is None else _shared(run, data, allow_shared_patients)
+    data = None if data is None else _as_the_model_has_it(run, data)
+    shared = None if data is None else check_shared(run, _own_data(run), data, allow_shared_patients)
     config = run.config
     source = data or _own_data(run)
     own_views = views in (None, config.evaluate.tta)
@@ -59,9 +62,14 @@ def evaluate_run(
     scores, validation = _scores(run, data, source, views, own_views)
     out = out or run.path / _place(data, None if own_views else views)
     subgroups = subgroup_columns(scores, source) if source else {}
-    metrics = evaluate(scores, config.evaluate, config.seed, validation, subgroups) | {"views": views}
-    metrics |= {"shared_with_training": shared} if shared else {}
-    metrics |= {"look_alikes": _look_alikes(run, source)} if source and data is None else {}
+    locked = None if data is None else lock(run.validation_scores, config.evaluate)
+    order = config.data.ordinal
+    found = evaluate(scores, config.evaluate, config.seed, validation, subgroups, order=order, locked=locked)
+    metrics = {**found, "views": views, **({"shared_with_training": shared} if shared else {})}
+    if source and data is None:
+        metrics["look_alikes"] = _look_alikes(run, source)
+    if sentence := beside_probe(run) if data is None and own_views else None:
+        metrics["baseline"] = sentence
     report = ReportInput(
         title=_title(run, data),
         scores=scores,
@@ -100,11 +108,10 @@ def _look_alikes(run: RunFolder, data: PreparedData) -> dict[str, Any]:
     return {"pairs": len(found), "across_parts": apart, "indistinct": indistinct(found, data)}
 
 
-def _shared(run: RunFolder, data: PreparedData, allow: bool) -> dict[str, Any]:
-    from keras_cwp.training.rescore import check_elsewhere
+def _as_the_model_has_it(run: RunFolder, data: PreparedData) -> PreparedData:
+    from keras_cwp.training.rescore import as_the_model_has_it
 
-    check_elsewhere(run, data)
-    return check_shared(run, _own_data(run), data, allow)
+    return as_the_model_has_it(run, data)
 
 
 def _scores(

@@ -36,6 +36,8 @@ def result(run: ReportInput) -> list[str]:
     level = run.metrics["patient_level"]
     if level["auc"]["macro"]["value"] is not None and level["units"] != counts["rois"]:
         sentences.append(f"By patient, the macro AUC is {metric_text(level['auc']['macro'])}.")
+    if run.metrics.get("baseline"):
+        sentences.append(run.metrics["baseline"])
     return sentences
 
 

@@ -42,6 +42,8 @@ def note_short_training(config: Config, rois: int, note: Callable[[str], None]) 
     Args:
         rois: to train on.
     """
+    if config.train.mode == "probe":
+        return
     steps_an_epoch = -(-rois // config.train.batch_size)
     steps = steps_an_epoch * config.train.epochs
     warmup = config.train.warmup_epochs * steps_an_epoch

@@ -13,12 +13,13 @@ from rich.console import Console
 from keras_cwp.config import Config, candidate_configs
 from keras_cwp.data.fold_plan import fold_parts
 from keras_cwp.data.prepared import PreparedData
-from keras_cwp.data.split_file import read_split, split_csv
+from keras_cwp.data.split_file import SPLIT_FILE, read_split, split_csv
 from keras_cwp.errors import SplitError
-from keras_cwp.files import write_text
+from keras_cwp.files import locked_folder, write_text
 from keras_cwp.runtime import use_threads
 from keras_cwp.scores import concatenate
 from keras_cwp.training.admit import admit, note_short_training
+from keras_cwp.training.beside import probe_config, probe_run
 from keras_cwp.training.device import environment
 from keras_cwp.training.fit import run_info
 from keras_cwp.training.fold import FoldJob, fold_scores, run_fold
@@ -45,6 +46,7 @@ def cross_validate(
     split: Path | None = None,
     run_folds: RunFolds = one_by_one,
     stated: Collection[str] = (),
+    baseline: str | None = None,
 ) -> RunFolder:
     """Train one network a fold; each ROI is scored by a network that saw no ROI of its patient.
 
@@ -54,19 +56,24 @@ def cross_validate(
         split: split.csv of another cv on the same data set, for the same folds; None draws them by the configuration.
         run_folds: runs the jobs that are left, in any order, and calls the function it gets after each.
         stated: see `admit`.
+        baseline: "probe" cross-validates a probe on the same folds too, into `beside.probe_run`.
 
     Raises:
         DataError: see `admit`.
+        CwpError: another process works in `out`.
         RunError: `out` holds something else, or a training diverged.
         SplitError: too few patients for the folds, or a file that is not such a split.
         ConfigError: see `admit`; or a candidate of nested cross-validation that is no configuration.
     """
-    config = admit(data, config, stated, say(console))
-    use_threads(config.train.threads)
-    run, jobs = begin_cv(data, config, out, split)
-    note_short_training(config, min(len(job.rows("train")) for job in jobs), say(console))
-    run_jobs(jobs, console, run_folds)
-    finish_cv(run, jobs, run_info(data, split))
+    with locked_folder(out):
+        config = admit(data, config, stated, say(console))
+        use_threads(config.train.threads)
+        run, jobs = begin_cv(data, config, out, split)
+        if baseline == "probe" and not RunFolder(probe_run(run.path)).complete:
+            cross_validate(data, probe_config(config), probe_run(run.path), console, run.path / SPLIT_FILE)
+        note_short_training(config, min(len(job.rows("train")) for job in jobs), say(console))
+        run_jobs(jobs, console, run_folds)
+        finish_cv(run, jobs, run_info(data, split))
     return run
 
 

@@ -15,6 +15,7 @@ import tensorflow as tf
 from keras_cwp.config import TrainConfig
 from keras_cwp.data.prepared import PreparedData
 from keras_cwp.errors import RunError
+from keras_cwp.evaluation.probability import row_losses
 from keras_cwp.evaluation.roc import macro_auc
 from keras_cwp.files import write_bytes, write_text
 from keras_cwp.training.inference import forward, predict_probabilities
@@ -22,7 +23,6 @@ from keras_cwp.training.state import Progress, save_state
 
 STATE_FILE = "state.npz"
 _VALIDATION_FILE = "validation_epoch_{:04d}.npy"
-_TINY = 1e-12  # keeps the logarithm of a probability finite
 
 
 class EpochEnd(keras.callbacks.Callback):
@@ -97,6 +97,8 @@ class EpochEnd(keras.callbacks.Callback):
         if len(self.rows) == 0:
             return {}
         probabilities = predict_probabilities(self._ask, self.data, self.rows, self.keep_views or 1)
+        if not np.isfinite(probabilities).all():
+            raise RunError(f"{self.folder}: the validation loss is nan in epoch {epoch + 1}; lower train.learning_rate")
         if self.keep_views:
             keep_validation(self.folder, epoch, probabilities)
         return validation_figures(self.data.labels[self.rows], probabilities)
@@ -123,9 +125,8 @@ class EpochEnd(keras.callbacks.Callback):
 
 def validation_figures(labels: np.ndarray, probabilities: np.ndarray) -> dict[str, float]:
     """Macro AUC (NaN where a class is missing), accuracy and log loss of un-augmented crops."""
-    own = probabilities[np.arange(len(labels)), labels]
     return {
-        "val_loss": float(-np.log(np.maximum(own, _TINY)).mean()),
+        "val_loss": float(row_losses(labels, probabilities).mean()),
         "val_accuracy": float((probabilities.argmax(axis=1) == labels).mean()),
         "val_auc": float(macro_auc(labels, probabilities)),
     }

@@ -93,6 +93,8 @@ class FoldProgress:
 
 def fold_epochs(config: Config) -> int:
     """Epochs that a fold takes at most; nested, those of all inner networks and of the fold's own."""
+    if config.train.mode == "probe":
+        return 1
     if config.split.inner is None:
         return config.train.epochs
     return config.train.epochs * (config.split.inner * max(len(config.candidates), 1) + 1)

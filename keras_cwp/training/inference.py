@@ -7,6 +7,7 @@ from collections.abc import Callable
 import keras
 import numpy as np
 import tensorflow as tf
+from scipy import special
 
 from keras_cwp.augment.layer import load_policy
 from keras_cwp.augment.tta import VIEWS_POLICY, mean_probabilities
@@ -42,7 +43,7 @@ def predict_probabilities(
     """
 
     def probabilities(images: tf.Tensor) -> np.ndarray:
-        return _softmax(ask(images).numpy().astype(np.float64))
+        return np.asarray(special.softmax(ask(images).numpy().astype(np.float64), axis=-1))
 
     policy = load_policy(VIEWS_POLICY)
     found: dict[int, np.ndarray] = {}
@@ -64,8 +65,3 @@ def as_scores(data: PreparedData, rows: np.ndarray, probabilities: np.ndarray, f
         data.labels[rows].astype(np.int64),
         probabilities,
     )
-
-
-def _softmax(logits: np.ndarray) -> np.ndarray:
-    powers = np.exp(logits - logits.max(axis=-1, keepdims=True))
-    return powers / powers.sum(axis=-1, keepdims=True)

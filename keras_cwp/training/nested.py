@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
 
 import keras
 import numpy as np
@@ -87,8 +88,11 @@ def _inner_parts(data: PreparedData, rows: np.ndarray, inner: np.ndarray) -> dic
 
 
 def _without_stopping(config: Config) -> Config:
-    """Every inner network is trained to the end, so that all epochs can be compared."""
-    return config.model_copy(update={"train": config.train.model_copy(update={"early_stopping": None})})
+    """Every inner network is trained to the end, so that all epochs can be compared; a probe has one."""
+    change: dict[str, Any] = {"early_stopping": None}
+    if config.train.mode == "probe":
+        change["epochs"] = 1
+    return config.model_copy(update={"train": config.train.model_copy(update=change)})
 
 
 def _out_of_fold(

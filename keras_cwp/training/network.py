@@ -16,12 +16,15 @@ from keras_cwp.data.pipeline import batches
 from keras_cwp.data.prepared import PreparedData
 from keras_cwp.models.build import build_model
 from keras_cwp.training.device import jit_compile, make_reproducible, training_precision
-from keras_cwp.training.epochs import STATE_FILE, EpochEnd
+from keras_cwp.training.epochs import STATE_FILE, EpochEnd, keep_validation
+from keras_cwp.training.inference import forward, predict_probabilities
 from keras_cwp.training.losses import make_loss
 from keras_cwp.training.optim import make_optimizer
+from keras_cwp.training.probe import check_probe, train_probe
 from keras_cwp.training.progress import TrainingProgress
 from keras_cwp.training.run import ModelContract
 from keras_cwp.training.saved import MODEL_FILE, load_network, save_network
+from keras_cwp.training.seen import refuse_seen
 from keras_cwp.training.state import Progress, load_state
 from keras_cwp.training.trainee import Trainee
 
@@ -31,9 +34,13 @@ def check_buildable(config: Config, data: PreparedData) -> None:
 
     Raises:
         ModelError: unknown architecture, or weights that cannot be found, read or matched.
-        ConfigError: unknown or malformed augmentation policy.
+        ConfigError: unknown or malformed augmentation policy, a probe without weights, or weights that were trained
+            on this very data set.
     """
     load_policy(config.augment.policy)
+    refuse_seen(config, data)
+    if config.train.mode == "probe":
+        check_probe(config)
     build_model(config.model, len(data.classes), data.image_size)
 
 
@@ -66,6 +73,8 @@ def train_network(
         return load_network(folder)
     folder.mkdir(parents=True, exist_ok=True)
     make_reproducible(seed)
+    if config.train.mode == "probe":
+        return _probe(data, train, validation, config, seed, folder, console, title, keep)
     steps = -(-len(train) // config.train.batch_size)
     trainee, network = _build(data, config, seed, steps)
     progress = load_state(folder / STATE_FILE, trainee) if (folder / STATE_FILE).is_file() else Progress()
@@ -88,6 +97,25 @@ def train_network(
         )
     epoch_end.set_model(trainee)
     epoch_end.restore_best()
+    _save(network, data, train, config.evaluate.tta, folder)
+    return network
+
+
+def _probe(
+    data: PreparedData,
+    train: np.ndarray,
+    validation: np.ndarray,
+    config: Config,
+    seed: int,
+    folder: Path,
+    console: Console,
+    title: str,
+    keep: bool,
+) -> keras.Model:
+    network = train_probe(data, train, config, seed, folder, console, title)
+    if keep:
+        views = config.evaluate.tta
+        keep_validation(folder, 0, predict_probabilities(forward(network), data, validation, views))
     _save(network, data, train, config.evaluate.tta, folder)
     return network
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 
 from keras_cwp.data.prepared import PreparedData
@@ -41,23 +43,27 @@ def score_held_out(run: RunFolder, data: PreparedData, views: int) -> tuple[Scor
     return concatenate(found["test"]), concatenate(found["validation"])
 
 
-def check_elsewhere(run: RunFolder, data: PreparedData) -> None:
-    """Whether the run's model can be judged on a data set.
+def as_the_model_has_it(run: RunFolder, data: PreparedData) -> PreparedData:
+    """A data set with the classes of the run's model, in the model's order; classes may lack ROIs.
 
     Raises:
         RunError: it is the run's own data set.
-        DataError: other classes or crops than the model's.
+        DataError: a class that the model does not have, or crops of another size.
     """
     if data.content_hash == run.info["data_hash"]:
         raise RunError(f"{data.path} is what {run.path} was trained on; leave --data out to see its held-out ROIs")
     contract = ModelContract.read(run.model_folders()[0])
-    for key, theirs in (("classes", data.classes), ("image_size", data.image_size)):
-        if getattr(contract, key) != theirs:
-            raise DataError(f"{data.path}: {key} is {theirs}, the model of {run.path} has {getattr(contract, key)}")
+    if not set(data.label_names.tolist()) <= set(contract.classes):
+        raise DataError(f"{data.path}: classes is {data.classes}, the model of {run.path} has {contract.classes}")
+    if contract.image_size != data.image_size:
+        raise DataError(
+            f"{data.path}: image_size is {data.image_size}, the model of {run.path} has {contract.image_size}"
+        )
+    return replace(data, classes=contract.classes)
 
 
 def score_elsewhere(run: RunFolder, data: PreparedData, views: int) -> Scores:
-    """Scores of a whole data set that `check_elsewhere` let pass; cv's fold models are averaged."""
+    """Scores of a whole data set that `as_the_model_has_it` gave; cv's fold models are averaged."""
     folders = run.model_folders()
     rows = np.arange(len(data))
     each = [predict_probabilities(forward(load_network(folder)), data, rows, views) for folder in folders]

@@ -17,7 +17,8 @@ from keras_cwp.audit.lookalikes import alike, near_duplicates, thumbnails
 from keras_cwp.cli.main import main
 from keras_cwp.config import DataConfig
 from keras_cwp.data.fingerprints import look_of
-from keras_cwp.data.prepare import linked_patients, prepare
+from keras_cwp.data.patients import linked_patients
+from keras_cwp.data.prepare import prepare
 from keras_cwp.data.prepared import PreparedData
 from keras_cwp.data.splits import three_way
 from keras_cwp.errors import DataError
@@ -208,7 +209,8 @@ def test_manufacturer_that_gives_the_label_away(make):
     assert "strongest: manufacturer (AUC 1.000)" in said(data, "warning")["confounds"]
     result = confound_auc(data)
     assert result is not None
-    assert result.low == result.auc == result.high == 1
+    assert result.auc == result.high == 1
+    assert 0.6 < result.low < 1  # an interval of few patients, at a perfect result too
 
 
 def test_side_of_the_chest_that_gives_the_label_away(make):

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from keras_cwp.audit.checks import audit
 from keras_cwp.audit.overlap import Overlap, overlap
 from keras_cwp.config import DataConfig
 from keras_cwp.data.prepare import prepare
@@ -52,6 +53,8 @@ ALL = np.arange(4)
         ([("x.png", "Q1", 1), ("y.png", "Q1", 11), ("z.png", "Q2", 12)], Overlap(1, 2, 1)),  # and the patient's others
         ([("x.png", "P1", 1), ("y.png", "Q2", 2)], Overlap(2, 2, 2)),
         ([("d.png", "d.png", 11), ("y.png", "Q2", 12)], Overlap(0, 0, 0)),
+        ([("x.png", "p1", 11), ("y.png", "P02", 12)], Overlap(2, 2, 0, respelt=2)),  # by ids spelt otherwise
+        ([("x.png", "p1", 1), ("y.png", "P2", 12)], Overlap(2, 2, 1)),  # of which the picture or the very id is known
     ],
 )
 def test_counts(trained: PreparedData, tmp_path: Path, radiographs: list, expected: Overlap) -> None:
@@ -97,3 +100,17 @@ def test_each_id_of_a_linked_patient_counts(tmp_path: Path) -> None:
     theirs = made(tmp_path / "theirs", ("x.png", "P2", 11), ("y.png", "Q", 12))
     assert overlap(theirs, ours, ALL) == Overlap(1, 1, 0)
     assert overlap(ours, theirs, np.array([0])) == Overlap(1, 2, 0)
+
+
+def test_ids_spelt_alike_are_found_by_audit(tmp_path: Path) -> None:
+    radiographs = [("a.png", "P1", 1), ("b.png", "p1", 2), ("c.png", "1", 3), ("d.png", "Q", 4)]
+    (tmp_path / "images").mkdir()
+    lines = ["image,patient_id,label,x,y,width,height"]
+    for number, (image, patient, picture) in enumerate(radiographs):
+        Image.fromarray(noise(picture)).save(tmp_path / "images" / image)
+        lines.append(f"{image},{patient},{'ab'[number % 2]},4,4,32,32")
+    (tmp_path / "rois.csv").write_text("\n".join(lines) + "\n")
+    config = DataConfig(image_size=32)
+    data = prepare(tmp_path / "rois.csv", tmp_path / "images", tmp_path / "data", config, names_as_written=True)
+    found = {finding.check: finding for finding in audit(data, folds=2)}
+    assert found["patients spelt alike"].rows == ((0, 1),)

@@ -12,6 +12,7 @@ import pytest
 from click.testing import CliRunner, Result
 from support.small_run import CLASSES, CONTEXT, IMAGE_SIZE, write_model
 
+from keras_cwp.api.model import Model
 from keras_cwp.cli.main import cli
 from keras_cwp.config import DataConfig
 from keras_cwp.data.prepare import prepare
@@ -19,7 +20,6 @@ from keras_cwp.data.radiographs.radiograph import read_radiograph
 from keras_cwp.errors import CwpError, DataError, ModelError
 from keras_cwp.files import write_text
 from keras_cwp.prediction.card import CARD_FILE, model_card
-from keras_cwp.prediction.predict import predict_table
 from keras_cwp.scores import UNKNOWN_LABEL, Scores
 from keras_cwp.serving.export import write_saved_model
 from keras_cwp.training.saved import load_network, load_with_contract
@@ -142,7 +142,7 @@ def test_what_cannot_be_used_is_named_and_left_out(fit_run: Path, images: Path, 
     result = run(fit_run, broken, images / "a.png", "--out", tmp_path / "s.csv")
     assert result.exit_code == 1
     assert f"left out: image {broken}: cannot be decoded" in result.output
-    assert "1 regions scored, 1 left out" in result.output
+    assert "1 region scored, 1 left out" in result.output
     assert read(tmp_path / "s.csv").image.tolist() == [str(images / "a.png")]
 
 
@@ -167,11 +167,11 @@ def test_no_input_is_a_usage_error(fit_run: Path, tmp_path: Path) -> None:
     assert "name at least one INPUT, or --rois" in result.output
 
 
-def test_a_table_with_a_broken_radiograph_stops_predict_table(fit_run: Path, tmp_path: Path) -> None:
+def test_a_table_with_a_broken_radiograph_stops_the_api(fit_run: Path, tmp_path: Path) -> None:
     (tmp_path / "a.png").write_bytes(b"junk")
     (tmp_path / "rois.csv").write_text("image\na.png\n")
     with pytest.raises(DataError, match=r"image .*a\.png: not a readable PNG"):
-        predict_table(fit_run, tmp_path / "rois.csv", tmp_path, tmp_path / "s.csv")
+        Model(fit_run).score(tmp_path / "rois.csv", images=tmp_path).to_csv(tmp_path / "s.csv")
     assert not (tmp_path / "s.csv").exists()
 
 

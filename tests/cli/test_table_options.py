@@ -85,7 +85,19 @@ def test_without_a_patient_it_says_what_to_give(marks: Path, trained_on: list[Pr
     assert trained_on[0].patients.tolist() == [f"{number}.png" for number in range(4)]
 
 
-@pytest.mark.parametrize("option", [["--patients", "p.csv"], ["--labels", "l.yaml"], ["--patient-per-image"]])
+OPTIONS = [
+    ["--patients", "p.csv"],
+    ["--labels", "l.yaml"],
+    ["--patient-per-image"],
+    ["--trust", "table"],
+    ["--names-as-written"],
+    ["--skip-bad"],
+    ["--label-attribute", "finding"],
+    ["--image-by", "name"],
+]
+
+
+@pytest.mark.parametrize("option", OPTIONS, ids=lambda option: option[0])
 def test_they_are_refused_for_a_prepared_data_set(option: list[str], tmp_path: Path) -> None:
     tmp_path.joinpath("data").mkdir()
     with pytest.raises(CwpError, match=f"{option[0]} is for a ROI table with --images; .* leave {option[0]} out"):

@@ -72,6 +72,6 @@ def test_a_class_of_one_site(tmp_path):
 def test_a_patient_at_two_sites_is_counted_not_named(of_three_sites):
     rows = list(of_three_sites.manifest)
     rows[0] = replace(rows[0], extra={"site": "south"})
-    with pytest.raises(SplitError, match="1 patients stand in more than one part") as caught:
+    with pytest.raises(SplitError, match="1 patient stands in more than one part") as caught:
         fold_parts(replace(of_three_sites, manifest=manifest_of(rows)), small_config(by="site"))
     assert "P0" not in str(caught.value)

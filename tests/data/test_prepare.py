@@ -241,7 +241,8 @@ def test_no_patient_known(images, tmp_path):
 def test_bad_spacing(values, table, images, tmp_path):
     header = "image,patient_id,label,spacing_mm"
     path = table(*(f"a.png,P,{label},{value}" for label, value in zip("xy", values, strict=True)), header=header)
-    with pytest.raises(DataError, match=r"line \d: spacing_mm '.*'; expected one number"):
+    expected = "expected millimetres a pixel, from 0.001 to 10|another row"
+    with pytest.raises(DataError, match=rf"line \d: spacing_mm '.*'; ({expected})"):
         prepare(path, images, tmp_path / "data", CONFIG)
 
 
@@ -303,7 +304,7 @@ def test_every_file_may_meet_a_disk_that_takes_no_more(name, cached, good_table,
     out = tmp_path / "data"
     whole = prepare(good_table, images, tmp_path / "whole", config).path
     sizes = {path.name: path.stat().st_size for path in whole.iterdir()}
-    if name != "crops.npy":  # the crops come first, and shall not be what the limit stops
+    if name != "crops.npy":  # the crops come first, and must not be what the limit stops
         sizes["crops.npy"] = 0
         monkeypatch.setattr(crop_file.CropWriter, "put", lambda *_: None)
     resource = pytest.importorskip("resource")
@@ -328,7 +329,7 @@ def test_scale_of_a_stretched_box(table, images, tmp_path):
     assert [(row.scale_x, row.scale_y) for row in padded] == [(2, 2), (1.6, 1.6)]
 
 
-def test_cache_is_used_and_mended(good_table, images, tmp_path, monkeypatch):
+def test_cache_is_used_and_repaired(good_table, images, tmp_path, monkeypatch):
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
     first = prepare_cached(good_table, images, CONFIG)
     assert first.path.parent == tmp_path / "cache" / "keras_cwp"
@@ -379,3 +380,50 @@ def test_cache_waits_for_another_process_and_takes_what_that_made(good_table, im
         stamp = (aside.rename(made) / "crops.npy").stat().st_mtime_ns
     assert waiting.result(timeout=60).path == made
     assert (made / "crops.npy").stat().st_mtime_ns == stamp
+
+
+BROKEN = {"b": b"", "d": None, "e": b"no picture"}  # None: cut off within the pixels
+
+
+def spoilt(images, *names: str) -> None:
+    for name in names:
+        path = images / f"{name}.png"
+        path.write_bytes(path.read_bytes()[:900] if BROKEN[name] is None else BROKEN[name] or b"")
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+def test_one_run_names_every_radiograph_that_cannot_be_used(workers, good_table, images, tmp_path, monkeypatch):
+    monkeypatch.setattr("keras_cwp.data.cut._LEAST_FOR_PROCESSES", 1)
+    spoilt(images, "b", "d", "e")
+    with pytest.raises(DataError, match=r"3 entries cannot be used: ") as caught:
+        prepare(good_table, images, tmp_path / "data", CONFIG, workers=workers)
+    message = str(caught.value)
+    for line, name, reason in (
+        (3, "b", "the file is empty"),
+        (5, "d", "cannot be decoded"),
+        (7, "e", "not a readable"),
+    ):
+        assert f"line {line}: image {images / name}.png: {reason}" in message
+    assert not (tmp_path / "data").exists()
+
+
+def test_they_can_be_left_out_and_are_counted(good_table, images, tmp_path):
+    spoilt(images, "b", "d")
+    notes: list[str] = []
+    config = DataConfig(image_size=32, classes=("normal", "sick"))
+    data = prepare(good_table, images, tmp_path / "data", config, skip_bad=True, note=notes.append)
+    assert sorted(set(data.manifest.texts("image").tolist())) == ["a.png", "c.png", "e.png"]
+    assert any("2 entries left out: " in note and "b.png" in note and "d.png" in note for note in notes)
+    clean = tmp_path / "clean.csv"
+    lines = good_table.read_text().splitlines()
+    clean.write_text("\n".join(line for line in lines if not line.startswith(("b.png", "d.png"))) + "\n")
+    expected = prepare(clean, images, tmp_path / "other", config)
+    np.testing.assert_array_equal(data.read(np.arange(len(data))), expected.read(np.arange(len(expected))))
+
+
+def test_a_box_outside_and_a_line_that_is_wrong_are_left_out_too(table, images, tmp_path):
+    path = table("a.png,P,n,1,1,20,20", "b.png,Q,s,1,1,20,20", "c.png,R,s,100,1,5,5", "gone.png,R,s,1,1,5,5")
+    data = prepare(path, images, tmp_path / "data", CONFIG, skip_bad=True)
+    assert data.manifest.texts("image").tolist() == ["a.png", "b.png"]
+    with pytest.raises(DataError, match="lies outside image"):
+        prepare(table("a.png,P,n,1,1,20,20", "c.png,R,s,100,1,5,5"), images, tmp_path / "other", CONFIG)

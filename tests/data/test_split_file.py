@@ -62,7 +62,7 @@ def test_of_fewer_rois(data, text):
 
 def test_a_patient_on_both_sides(data, text):
     line = next(line for line in text.splitlines() if line.endswith(",1,test"))
-    with pytest.raises(SplitError, match="fold 1: split: 1 patients stand in more than one part"):
+    with pytest.raises(SplitError, match="fold 1: split: 1 patient stands in more than one part"):
         given(data, text.replace(line, line.replace(",1,test", ",1,train")))
 
 

@@ -85,24 +85,28 @@ def test_seed_decides():
 def test_class_with_fewer_patients_than_folds():
     patients = np.array([f"P{i}" for i in range(20)])
     labels = np.array(["normal"] * 17 + ["large"] * 3)
-    with pytest.raises(SplitError, match=r"class 'large' has 3 patient\(s\), fewer than 5 folds"):
+    with pytest.raises(
+        SplitError, match=r"class 'large' has 3 patients, fewer than 5 folds need \(5\); .* ask for fewer folds$"
+    ):
         folds(patients, labels, 5, 0)
 
 
 def test_many_rois_of_one_patient_are_one_patient():
     patients = np.array(["A"] * 10 + [f"P{i}" for i in range(10)])
     labels = np.array([1] * 10 + [0] * 10)
-    with pytest.raises(SplitError, match=r"class 1 has 1 patient\(s\), fewer than the parts"):
+    with pytest.raises(
+        SplitError, match=r"class 1 has 1 patient, fewer than the parts .*; add patients or join classes$"
+    ):
         three_way(patients, labels, 0.1, 0.1, 0)
 
 
 def test_one_class_only():
-    with pytest.raises(SplitError, match=r"1 class\(es\) in the data, \['x'\]"):
+    with pytest.raises(SplitError, match=r"1 class in the data, \['x'\]"):
         folds(np.array(["a", "b", "c"]), np.array(["x"] * 3), 2, 0)
 
 
 def test_one_fold():
-    with pytest.raises(SplitError, match="1 folds; cross-validation needs at least 2"):
+    with pytest.raises(SplitError, match="1 fold; cross-validation needs at least 2"):
         folds(np.array(["a", "b"]), np.array([0, 1]), 1, 0)
 
 
@@ -113,12 +117,12 @@ def test_shares_out_of_range(validation, test):
 
 
 def test_lengths_that_differ():
-    with pytest.raises(SplitError, match="2 patients and 1 labels"):
+    with pytest.raises(SplitError, match="2 patients and 1 label;"):
         folds(np.array(["a", "b"]), np.array([0]), 2, 0)
 
 
 def test_crossing_patients_are_counted_not_named():
-    with pytest.raises(SplitError, match="1 patients stand in more than one part") as caught:
+    with pytest.raises(SplitError, match="1 patient stands in more than one part") as caught:
         assert_disjoint(np.array(["secret", "secret", "b"]), np.array(["train", "test", "test"]))
     assert "secret" not in str(caught.value)
 
@@ -140,7 +144,7 @@ def test_validation_part_takes_its_share_of_every_class_by_patients() -> None:
 
 
 def test_validation_part_needs_two_patients_of_a_class() -> None:
-    with pytest.raises(SplitError, match=r"class 'b' has 1 patient"):
+    with pytest.raises(SplitError, match=r"class 'b' has 1 patient, "):
         validation_part(np.array(["p1", "p2", "p3"]), np.array(["a", "a", "b"]), 0.1, 0)
     with pytest.raises(SplitError, match="validation 1 must be above 0 and below 1"):
         validation_part(np.array(["p1", "p2"]), np.array(["a", "b"]), 1, 0)

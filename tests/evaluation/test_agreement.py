@@ -4,13 +4,17 @@ import numpy as np
 import pytest
 from sklearn import metrics
 
-from keras_cwp.evaluation.agreement import agreement_statistic, confusion_matrix, kappa
-from keras_cwp.evaluation.statistic import on_table
+from keras_cwp.evaluation.agreement import agreement_statistic, confusion_matrix, kappa, right_statistic
+from keras_cwp.evaluation.statistic import joined, on_table
 
 
 def test_every_figure_is_scikit_learns(scores) -> None:
     labels, decisions = scores.label, scores.probabilities.argmax(axis=1)
-    found = on_table(agreement_statistic(labels, decisions, scores.classes), len(scores))
+    families = (
+        right_statistic(labels, decisions),
+        agreement_statistic(labels, decisions, scores.classes, scores.classes),
+    )
+    found = on_table(joined(*families), len(scores))
     expected = {
         ("accuracy",): metrics.accuracy_score(labels, decisions),
         ("balanced_accuracy",): metrics.balanced_accuracy_score(labels, decisions),
@@ -41,8 +45,20 @@ def test_confusion_by_hand_rows_are_the_truth() -> None:
 
 def test_one_class_only_leaves_kappa_and_correlation_undefined() -> None:
     labels = np.zeros(4, dtype=int)
-    found = on_table(agreement_statistic(labels, labels, ("a", "b")), 4)
+    both = joined(right_statistic(labels, labels), agreement_statistic(labels, labels, ("a", "b"), ("a", "b")))
+    found = on_table(both, 4)
     assert np.isnan(found["kappa", "quadratic"])
     assert np.isnan(found[("mcc",)])
     assert found[("accuracy",)] == 1
     assert np.isnan(found["f1", "per_class", "b"])
+
+
+def test_weighted_kappa_follows_the_order_and_not_the_names(scores) -> None:
+    """Renamed and sorted anew, the classes keep their order, and kappa its value."""
+    labels, decisions = scores.label, scores.probabilities.argmax(axis=1)
+    renamed = {0: 2, 1: 0, 2: 1}
+    move = np.vectorize(renamed.get)
+    first = on_table(agreement_statistic(labels, decisions, ("n", "s", "l"), ("n", "s", "l")), len(scores))
+    second = on_table(agreement_statistic(move(labels), move(decisions), ("s", "l", "n"), ("n", "s", "l")), len(scores))
+    assert first["kappa", "quadratic"] == pytest.approx(second["kappa", "quadratic"], abs=1e-12)
+    assert ("kappa", "linear") not in on_table(agreement_statistic(labels, decisions, ("n", "s", "l")), len(scores))

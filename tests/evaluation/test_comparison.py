@@ -9,7 +9,9 @@ from scipy import stats
 
 from keras_cwp.config import EvaluateConfig
 from keras_cwp.errors import ScoresError
-from keras_cwp.evaluation.comparison import align, compare, holm, mcnemar
+from keras_cwp.evaluation.alignment import align
+from keras_cwp.evaluation.comparison import compare, holm, mcnemar
+from keras_cwp.evaluation.paired import paired_delong
 from keras_cwp.evaluation.roc import macro_auc
 from keras_cwp.scores import Scores
 
@@ -94,10 +96,92 @@ def test_mcnemar_by_hand() -> None:
     found = mcnemar(first, second, np.arange(20))
     assert (found["first_only"], found["second_only"]) == (10, 2)
     assert found["p_rois"] == pytest.approx(2 * stats.binom.cdf(2, 12, 0.5))
-    # With one ROI a patient Durkalski's statistic is McNemar's own without continuity correction.
-    assert found["p"] == pytest.approx(stats.chi2.sf((10 - 2) ** 2 / 12, 1))
+    assert found["p"] == pytest.approx(found["p_rois"])  # with one ROI a patient the flips are McNemar's exact test
 
 
 def test_holm_by_hand() -> None:
     np.testing.assert_allclose(holm(np.array([0.01, 0.04, 0.03, np.nan])), [0.03, 0.06, 0.06, np.nan])
     np.testing.assert_allclose(holm(np.array([0.9, 0.8])), [1, 1])
+
+
+def eight_patients(rare: int = 2) -> tuple[Scores, Scores]:
+    """Eight patients, two of them with the rare class; the first model is right throughout, the second guesses."""
+    rng = np.random.default_rng(3)
+    patient = np.repeat(np.arange(8), 4)
+    label = np.where(patient < rare, 2, patient % 2)
+    names, owners = np.arange(32).astype(str), patient.astype(str)
+    good = Scores(("a", "b", "c"), names, owners, owners, 0 * patient, label, 0.7 * np.eye(3)[label] + 0.1)
+    noisy = good.probabilities + rng.random((32, 3)) * 1e-3
+    return (
+        replace(good, probabilities=noisy / noisy.sum(axis=1, keepdims=True)),
+        replace(good, probabilities=rng.dirichlet(np.ones(3), 32)),
+    )
+
+
+def test_eight_patients_never_give_a_p_value_that_sign_flips_forbid() -> None:
+    found = compare(dict(zip("ab", eight_patients(), strict=True)), QUICK, 0)
+    (pair,) = found["pairs"]
+    for test in (pair["delong"]["macro"], pair["bootstrap"]["macro"], pair["bootstrap"]["accuracy"], pair["mcnemar"]):
+        assert test["p"] is None or test["p"] >= 2 / 2**8
+    assert "2 patients stand on one side" in pair["delong"]["macro"]["caution"]
+    assert any("2 with c" in sentence for sentence in found["cautions"])
+    assert any("0.0078" in sentence for sentence in found["cautions"])
+
+
+def test_one_patient_of_a_class_is_refused() -> None:
+    (pair,) = compare(dict(zip("ab", eight_patients(1), strict=True)), QUICK, 0)["pairs"]
+    assert pair["delong"]["macro"]["p"] is None
+    assert pair["delong"]["macro"]["ci95"] is None
+    assert pair["delong"]["per_class"]["c"]["reason"] == "needs two patients with the class and two without"
+    assert pair["delong"]["per_class"]["a"]["p"] is not None
+
+
+def test_p_and_interval_say_the_same(make_scores) -> None:
+    for seed in range(25):
+        scores = make_scores(patients=12, seed=seed)
+        runs = {"a": blurred(scores, seed, 1.0), "b": blurred(scores, seed + 100, 2.0)}
+        (pair,) = compare(runs, EvaluateConfig(bootstraps=100), 0)["pairs"]
+        for test in (pair["delong"]["macro"], pair["bootstrap"]["macro"], pair["bootstrap"]["accuracy"]):
+            assert (test["p"] is None) == (test["ci95"] is None) or test["value"] == 0
+            if test["ci95"] is not None:
+                assert (test["p"] < 0.05) == (not test["ci95"][0] <= 0 <= test["ci95"][1])
+
+
+def test_classes_are_corrected_over_classes_and_pairs(make_scores) -> None:
+    scores = make_scores(patients=60)
+    runs = {"a": scores, "b": blurred(scores, 1), "c": blurred(scores, 2)}
+    pairs = compare(runs, EvaluateConfig(bootstraps=100), 0)["pairs"]
+    tests = [test for pair in pairs for test in pair["delong"]["per_class"].values()]
+    np.testing.assert_allclose([test["p_holm"] for test in tests], holm(np.array([test["p"] for test in tests])))
+
+
+def test_detectable_difference_is_found_in_four_of_five_studies() -> None:
+    """The mean detectable difference of studies, against the share of studies that find the true one."""
+    found, detectable = [], []
+    for seed in range(120):
+        rng = np.random.default_rng(seed)
+        positive = np.arange(200) < 100
+        common = rng.normal(size=200)
+        names = np.arange(200).astype(str)
+        runs = {}
+        for name, gain in (("a", 1.35), ("b", 0.9)):
+            share = stats.norm.cdf(0.7 * common + 0.7 * rng.normal(size=200) + gain * positive)
+            both = np.stack([1 - share, share], axis=1)
+            runs[name] = Scores(("no", "yes"), names, names, names, 0 * names.astype(int), positive.astype(int), both)
+        test = paired_delong(runs["a"], runs["b"])["per_class"]["yes"]
+        found.append(test["p"] < 0.05)
+        detectable.append(test["detectable"])
+    true = stats.norm.cdf(1.35 / np.sqrt(2 * 0.98)) - stats.norm.cdf(0.9 / np.sqrt(2 * 0.98))
+    needed = np.mean(detectable) / true  # 1: the study is of just the size that finds it in 80 %
+    expected = stats.norm.cdf((1.96 + 0.84) / needed - 1.96)
+    assert np.mean(found) == pytest.approx(expected, abs=0.12)
+
+
+def test_non_inferiority_by_hand(make_scores) -> None:
+    scores = make_scores(patients=60)
+    test = paired_delong(scores, blurred(scores), margin=0.05)["macro"]
+    plain = paired_delong(scores, blurred(scores))["macro"]
+    assert "non_inferior" not in plain
+    assert test["non_inferior"]["first_p"] < 0.001
+    assert test["non_inferior"]["second_p"] > 0.5
+    assert test["value"] == plain["value"]

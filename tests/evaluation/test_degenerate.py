@@ -6,8 +6,9 @@ import numpy as np
 import pytest
 
 from keras_cwp.config import EvaluateConfig
-from keras_cwp.evaluation.degenerate import newcombe_auc
+from keras_cwp.evaluation.estimates import area_of, proportion_of
 from keras_cwp.evaluation.metrics import evaluate
+from keras_cwp.evaluation.score_interval import clustered_proportion, newcombe_auc, score_limits, wilson
 
 
 def hanley_mcneil_variance(area: float, positives: int, negatives: int) -> float:
@@ -34,11 +35,63 @@ def test_more_patients_narrower_and_mirrored() -> None:
     np.testing.assert_allclose(newcombe_auc(0.0, 5, 5), [0, 1 - few[0]])
 
 
-def test_a_perfect_model_has_intervals_that_count_patients(scores) -> None:
+def test_wilson_by_the_published_example() -> None:
+    """Newcombe, Statistics in Medicine 17 (1998) 857-872, table I: 81 of 263, 15 of 148, 0 of 20, 1 of 29."""
+    for successes, trials, limits in (
+        (81, 263, (0.2553, 0.3662)), (15, 148, (0.0624, 0.1605)), (0, 20, (0.0, 0.1611)), (1, 29, (0.0061, 0.1718)),
+    ):  # fmt: skip
+        np.testing.assert_allclose(wilson(successes, trials), limits, atol=5e-5)
+
+
+def test_alike_rows_count_as_fewer() -> None:
+    """Rows of a patient that say the same are worth one; independent rows, for many patients, Wilson's own."""
+    success = np.repeat([True, False, True, True, False, True, True, False], 50)
+    alone = clustered_proportion(success, np.arange(400))
+    alike = clustered_proportion(success, np.repeat(np.arange(8), 50))
+    np.testing.assert_allclose(alone, wilson(250, 400), atol=0.002)
+    assert np.ptp(alike) > 4 * np.ptp(alone)
+    np.testing.assert_allclose(alike, clustered_proportion(success[::50], np.arange(8)), atol=1e-12)
+
+
+def test_all_right_counts_patients() -> None:
+    np.testing.assert_allclose(
+        clustered_proportion(np.ones(30, dtype=bool), np.repeat([0, 1, 2], 10)), wilson(3, 3), atol=1e-9
+    )
+    assert clustered_proportion(np.ones(0, dtype=bool), np.ones(0)) is None
+
+
+def test_the_interval_meets_itself_at_an_auc_of_one() -> None:
+    """One swapped pair of ROIs among many moves the limits a little; it once moved them from .85 to .997."""
+    patient = np.repeat(np.arange(30), 3)
+    positive, score = patient < 15, np.where(patient < 15, 2.0, 0.0) + np.arange(90) / 1000
+    swapped = score.copy()
+    swapped[0], swapped[89] = score[89], score[0]
+    limits = [score_limits(area_of(positive, own, patient, 30)) for own in (score, swapped)]
+    np.testing.assert_allclose(limits[0], newcombe_auc(1.0, 15, 15), atol=1e-9)
+    assert abs(limits[0][0] - limits[1][0]) < 0.002
+    errors = [proportion_of(np.arange(90) >= wrong, patient, 30) for wrong in (0, 1)]
+    lower = [score_limits(own)[0] for own in errors]
+    assert abs(lower[0] - lower[1]) < 0.03
+
+
+def test_a_perfect_model_has_an_interval_of_every_metric(scores) -> None:
     perfect = replace(scores, probabilities=np.eye(3)[scores.label] * 0.8 + 0.2 / 3)
-    auc = evaluate(perfect, EvaluateConfig(bootstraps=100), 0)["auc"]
-    assert auc["macro"]["value"] == 1
+    found = evaluate(perfect, EvaluateConfig(bootstraps=100), 0, order=scores.classes)
     patients = [len(np.unique(perfect.patient_id[rows])) for rows in (perfect.label == 0, perfect.label != 0)]
-    assert auc["per_class"]["normal"]["ci95"] == list(newcombe_auc(1.0, *patients))
-    assert 0.8 < auc["macro"]["ci95"][0] < 1
-    assert "Newcombe" in auc["macro"]["reason"]
+    np.testing.assert_allclose(found["auc"]["per_class"]["normal"]["ci95"], newcombe_auc(1.0, *patients), atol=1e-9)
+    everywhere = [
+        *(found["auc"][key] for key in ("macro", "micro", "hand_till")),
+        *(found["average_precision"][key] for key in ("macro", "micro")),
+        *(found[key] for key in ("accuracy", "balanced_accuracy", "mcc")),
+        *(found["kappa"][key] for key in ("unweighted", "linear", "quadratic")),
+        found["f1"]["macro"],
+        *found["f1"]["per_class"].values(),
+        *found["average_precision"]["per_class"].values(),
+        *(found["patient_level"]["auc"][key] for key in ("macro", "micro")),
+        found["patient_level"]["average_precision"]["macro"],
+        found["folds"]["mean"]["auc"]["macro"],
+    ]
+    for own in everywhere:
+        assert own["value"] == pytest.approx(1)
+        assert 0.6 < own["ci95"][0] < 0.999
+        assert own["ci95"][1] == pytest.approx(1)

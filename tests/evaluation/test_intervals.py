@@ -4,23 +4,26 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from keras_cwp.evaluation.agreement import agreement_statistic
-from keras_cwp.evaluation.intervals import (
-    bca,
-    clustered_wilson,
-    draw_patients,
-    figure,
-    percentile,
-    resample,
-    strata,
-    wilson,
-)
-from keras_cwp.evaluation.statistic import Key
+from keras_cwp.config import EvaluateConfig
+from keras_cwp.evaluation.agreement import agreement_statistic, right_statistic
+from keras_cwp.evaluation.intervals import Measured, bca, figure, percentile, with_intervals
+from keras_cwp.evaluation.resampling import MOST_LEFT_OUT, draw_patients, leave_out, resample, strata
+from keras_cwp.evaluation.statistic import Key, joined
 
 
 def share_of(values: np.ndarray):
     def statistic(weights: np.ndarray) -> dict[Key, np.ndarray]:
         return {("mean",): values @ weights / weights.sum(axis=0)}
+
+    return statistic
+
+
+def share_without_class(labels: np.ndarray):
+    """A metric that is undefined where a resample lost the first row, and that varies otherwise."""
+
+    def statistic(weights: np.ndarray) -> dict[Key, np.ndarray]:
+        mine = weights[labels == 0].sum(axis=0)
+        return {("share",): np.where(weights[0] > 0, mine / weights.sum(axis=0) + weights[0], np.nan)}
 
     return statistic
 
@@ -94,34 +97,52 @@ def test_bca_agrees_with_scipy_on_independent_rows() -> None:
     assert ours[0] > percentile(found.bootstrap[("mean",)])[0]  # skewed to the right: BCa shifts
 
 
-def test_wilson_by_the_published_example() -> None:
-    """Newcombe, Statistics in Medicine 17 (1998) 857-872, table I: 81 of 263, 15 of 148, 0 of 20, 1 of 29."""
-    for successes, trials, limits in (
-        (81, 263, (0.2553, 0.3662)), (15, 148, (0.0624, 0.1605)), (0, 20, (0.0, 0.1611)), (1, 29, (0.0061, 0.1718)),
-    ):  # fmt: skip
-        np.testing.assert_allclose(wilson(successes, trials), limits, atol=5e-5)
-
-
-def test_clustered_wilson_counts_alike_rows_as_fewer() -> None:
-    success = np.repeat([True, False, True, True, False, True, True, False], 5)
-    alone = clustered_wilson(success, np.arange(40))
-    alike = clustered_wilson(success, np.repeat(np.arange(8), 5))
-    np.testing.assert_allclose(alone, wilson(25, 40), atol=0.002)
-    # Rows of a patient say the same: worth the eight patients (seven, after the variance's correction).
-    np.testing.assert_allclose(alike, wilson(7 * 25 / 40, 7), atol=1e-9)
-
-
-def test_clustered_wilson_with_all_right_counts_patients() -> None:
-    assert clustered_wilson(np.ones(30, dtype=bool), np.repeat([0, 1, 2], 10)) == wilson(3, 3)
-    assert clustered_wilson(np.ones(0, dtype=bool), np.ones(0)) is None
-
-
 def test_figures_say_why_they_have_no_interval() -> None:
     labels = np.array([0, 0, 1, 1])
-    statistic = agreement_statistic(labels, labels, ("a", "b"))
+    statistic = joined(right_statistic(labels, labels), agreement_statistic(labels, labels, ("a", "b")))
     several = resample(statistic, np.arange(4), labels, resamples=100, seed=0)
     assert figure(several, ("accuracy",), "percentile", "")["reason"] == "every resample gives the same value"
     alone = resample(statistic, np.zeros(4), labels, resamples=100, seed=0)
     assert "one patient" in figure(alone, ("accuracy",), "percentile", "")["reason"]
-    rare = resample(statistic, np.array([0, 1, 1, 1]), np.zeros(4, dtype=int), resamples=100, seed=0)
-    assert "too few patients of a class" in figure(rare, ("balanced_accuracy",), "percentile", "")["reason"]
+    rare = resample(share_without_class(labels), np.array([0, 1, 1, 1]), resamples=100, seed=0)
+    assert "too few patients of a class" in figure(rare, ("share",), "percentile", "")["reason"]
+
+
+def test_few_patients_give_more_extreme_percentiles() -> None:
+    drawn = np.random.default_rng(0).normal(size=20_000)
+    plain, few, many = percentile(drawn), percentile(drawn, 5), percentile(drawn, 100_000)
+    np.testing.assert_allclose(many, plain, atol=0.01)
+    assert few[0] == pytest.approx(-stats.t.ppf(0.975, 4) * np.sqrt(5 / 4), abs=0.25)
+
+
+def test_leaving_out_is_the_jackknife_patient_by_patient(scores) -> None:
+    values = scores.probabilities[:, 0]
+    names = np.unique(scores.patient_id)
+    slow = np.array([values[scores.patient_id != name].mean() for name in names])
+    found = leave_out(share_of(values), scores.patient_id)
+    np.testing.assert_allclose(found.values[("mean",)], slow, atol=1e-12)
+    expected = (len(names) - 1) / len(names) * ((slow - slow.mean()) ** 2).sum()
+    assert found.variance(("mean",)) == pytest.approx(expected, rel=1e-12)
+
+
+def test_many_patients_are_left_out_in_groups_with_the_same_variance() -> None:
+    rng = np.random.default_rng(0)
+    patient = np.repeat(np.arange(4000), 2)
+    values = rng.normal(size=8000) + rng.normal(size=4000)[patient]
+    found = leave_out(share_of(values), patient)
+    assert len(found.layer) == MOST_LEFT_OUT
+    of_patient = values.reshape(4000, 2).mean(axis=1)
+    assert found.variance(("mean",)) == pytest.approx(of_patient.var(ddof=1) / 4000, rel=0.2)
+
+
+def test_a_loss_has_an_interval_on_the_log_scale(scores) -> None:
+    """exp(log v ± t s / v), s from the jackknife over patients."""
+    values = scores.probabilities[:, 0]
+
+    def loss(weights: np.ndarray) -> dict[Key, np.ndarray]:
+        return {("log_loss",): values @ weights / weights.sum(axis=0)}
+
+    found = with_intervals(Measured(scores.patient_id, loss), EvaluateConfig(), 0)[("log_loss",)]
+    variance = leave_out(loss, scores.patient_id).variance(("log_loss",))
+    half = stats.t.ppf(0.975, 59) * np.sqrt(variance) / values.mean()
+    np.testing.assert_allclose(found["ci95"], values.mean() * np.exp([-half, half]), rtol=1e-12)

@@ -9,9 +9,10 @@ import pytest
 from keras_cwp.config import EvaluateConfig
 from keras_cwp.errors import ScoresError
 from keras_cwp.evaluation.bands import roc_bands
+from keras_cwp.evaluation.delong import delong_figures
 from keras_cwp.evaluation.metrics import evaluate
 from keras_cwp.evaluation.roc import macro_auc
-from keras_cwp.evaluation.roi_metrics import roi_statistic
+from keras_cwp.evaluation.roi_metrics import roi_figures, roi_statistic
 from keras_cwp.evaluation.statistic import on_table
 
 QUICK = EvaluateConfig(bootstraps=200)
@@ -41,7 +42,7 @@ def test_promised_keys_and_values(scores) -> None:
     assert found["folds"]["mean"]["auc"]["macro"]["spread"] > 0
 
 
-@pytest.mark.parametrize("interval", ["percentile", "bca"])
+@pytest.mark.parametrize("interval", ["score", "percentile", "bca"])
 @pytest.mark.parametrize(
     "rows",
     [
@@ -67,7 +68,7 @@ def test_all_right_still_has_an_interval_of_accuracy(scores) -> None:
     accuracy = evaluate(right, QUICK, 0)["accuracy"]
     assert accuracy["value"] == 1
     assert 0.85 < accuracy["ci95"][0] < 0.99
-    assert "Wilson" in accuracy["reason"]
+    assert accuracy["ci95"][1] == 1
 
 
 def test_unlabelled_rows_are_left_out_and_counted(scores) -> None:
@@ -82,14 +83,15 @@ def test_unlabelled_rows_are_left_out_and_counted(scores) -> None:
 
 def test_row_order_does_not_matter_and_the_seed_does(scores) -> None:
     shuffled = scores.take(np.random.default_rng(0).permutation(len(scores)))
-    first, again, other = evaluate(scores, QUICK, 0), evaluate(shuffled, QUICK, 0), evaluate(scores, QUICK, 1)
+    config = EvaluateConfig(bootstraps=200, interval="percentile")
+    first, again, other = evaluate(scores, config, 0), evaluate(shuffled, config, 0), evaluate(scores, config, 1)
     np.testing.assert_allclose(first["auc"]["macro"]["ci95"], again["auc"]["macro"]["ci95"], atol=1e-12)
     assert first["auc"]["macro"]["ci95"] != other["auc"]["macro"]["ci95"]
 
 
 def test_mean_over_folds_is_the_mean_of_each_fold(scores) -> None:
     found = evaluate(scores, QUICK, 0)["folds"]
-    each = [on_table(roi_statistic(own, QUICK), len(own)) for own in (scores.take(scores.fold == f) for f in range(3))]
+    each = [on_table(roi_statistic(own), len(own)) for own in (scores.take(scores.fold == f) for f in range(3))]
     assert found["mean"]["auc"]["macro"]["value"] == pytest.approx(np.mean([own["auc", "macro"] for own in each]))
     assert [row["auc"]["macro"] for row in found["each"]] == pytest.approx([own["auc", "macro"] for own in each])
 
@@ -112,8 +114,8 @@ def test_intervals_cover_the_truth_about_as_often_as_they_say(make_scores) -> No
     inside = []
     for seed in range(150):
         study = make_scores(patients=80, seed=1000 + seed, folds=1)
-        found = evaluate(study, EvaluateConfig(bootstraps=300), seed)
-        limits = [found["auc"]["macro"]["ci95"], found["delong"]["macro"]["ci95"]]
+        found = roi_figures(study, EvaluateConfig(), seed)
+        limits = [found["auc", "macro"]["ci95"], delong_figures(study)["macro"]["ci95"]]
         inside.append([lower <= truth <= upper for lower, upper in limits])
     assert (np.mean(inside, axis=0) > 0.90).all()
     assert (np.mean(inside, axis=0) < 0.995).all()

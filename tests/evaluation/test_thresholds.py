@@ -4,12 +4,15 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from scipy import stats
 from sklearn import metrics
 
 from keras_cwp.config import EvaluateConfig
 from keras_cwp.errors import ScoresError
 from keras_cwp.evaluation.decision_curve import THRESHOLDS, decision_curve
-from keras_cwp.evaluation.thresholds import choose_threshold, operating_points, rates
+from keras_cwp.evaluation.score_interval import wilson
+from keras_cwp.evaluation.threshold_choice import choose_threshold, lower_bound
+from keras_cwp.evaluation.thresholds import operating_points, rates
 from keras_cwp.evaluation.validation import paired_folds
 
 POSITIVE = np.array([True, True, False, True, False, False])
@@ -19,16 +22,46 @@ SCORE = np.array([0.9, 0.8, 0.7, 0.6, 0.3, 0.1])
 @pytest.mark.parametrize(
     ("rule", "expected"),
     [
-        ({"threshold": "youden"}, 0.8),  # at 0.8: 2/3 + 1 - 1; at 0.6: 1 + 2/3 - 1; the stricter of equals
-        ({"threshold": "sensitivity", "threshold_target": 0.9}, 0.6),
-        ({"threshold": "specificity", "threshold_target": 0.9}, 0.8),
-        ({"threshold": "specificity", "threshold_target": 0.6}, 0.6),
-        ({"threshold": "cost", "false_negative_cost": 0.5}, 0.8),  # a miss 0.5 against an alarm 1
-        ({"threshold": "cost", "false_negative_cost": 5}, 0.6),
+        ({"threshold": "youden"}, (0.6, 0.3)),  # 2/3 + 1 - 1 from 0.8 on, 1 + 2/3 - 1 from 0.6 on; the wider gap
+        ({"threshold": "sensitivity", "threshold_target": 0.9}, (0.6, 0.3)),
+        ({"threshold": "specificity", "threshold_target": 0.9}, (0.8, 0.7)),
+        ({"threshold": "specificity", "threshold_target": 0.6}, (0.6, 0.3)),
+        ({"threshold": "cost", "false_negative_cost": 0.5}, (0.8, 0.7)),  # a miss 0.5 against an alarm 1
+        ({"threshold": "cost", "false_negative_cost": 5}, (0.6, 0.3)),
     ],
 )
-def test_rules_by_hand(rule: dict, expected: float) -> None:
-    assert choose_threshold(POSITIVE, SCORE, EvaluateConfig(**rule)) == expected
+def test_rules_by_hand_in_the_middle_of_the_gap(rule: dict, expected: tuple[float, float]) -> None:
+    odds = np.sqrt(np.prod([score / (1 - score) for score in expected]))  # half-way on the logit scale
+    assert choose_threshold(POSITIVE, SCORE, EvaluateConfig(**rule)) == pytest.approx(odds / (1 + odds))
+
+
+def test_a_lower_confidence_bound_is_stricter_and_falls_back_to_all_positives() -> None:
+    rng = np.random.default_rng(0)
+    positive, score = np.arange(400) < 200, np.where(np.arange(400) < 200, rng.beta(4, 2, 400), rng.beta(2, 4, 400))
+    plain = EvaluateConfig(threshold="sensitivity", threshold_target=0.9)
+    sure = EvaluateConfig(threshold="sensitivity", threshold_target=0.9, threshold_confidence=0.95)
+    thresholds = [choose_threshold(positive, score, config) for config in (plain, sure)]
+    assert thresholds[1] < thresholds[0]
+    called = score[positive] >= thresholds[1]
+    assert wilson(called.sum(), 200)[0] < 0.9 + 0.02  # no stricter than needed
+    assert lower_bound(called, np.arange(200), 200, 0.95) >= 0.9
+    few = choose_threshold(POSITIVE, SCORE, sure)
+    assert 0.3 < few < 0.6  # three patients cannot show it: below all of them
+
+
+def test_the_confidence_bound_keeps_its_promise() -> None:
+    """Sensitivity of at least .9 with 90 % confidence: kept in about 90 % of trials; by validation's value in half."""
+    kept = {None: 0, 0.9: 0}
+    for seed in range(150):
+        rng = np.random.default_rng(seed)
+        positive = np.arange(90) < 45
+        score = stats.norm.cdf(rng.normal(size=90) + 1.5 * positive)
+        for confidence in kept:
+            config = EvaluateConfig(threshold="sensitivity", threshold_target=0.9, threshold_confidence=confidence)
+            threshold = choose_threshold(positive, score, config)
+            kept[confidence] += stats.norm.sf(stats.norm.ppf(threshold) - 1.5) >= 0.9
+    assert kept[None] / 150 < 0.7
+    assert 0.82 < kept[0.9] / 150 < 0.99
 
 
 def test_no_threshold_without_both_kinds() -> None:
@@ -51,7 +84,9 @@ def test_each_fold_uses_the_threshold_of_its_own_validation(make_scores) -> None
     called = np.zeros(len(scores), dtype=bool)
     for fold in range(3):
         own = validation.fold == fold
-        threshold = choose_threshold(validation.label[own] == 0, validation.probabilities[own, 0], EvaluateConfig())
+        threshold = choose_threshold(
+            validation.label[own] == 0, validation.probabilities[own, 0], EvaluateConfig(), validation.patient_id[own]
+        )
         assert found["thresholds"][str(fold)] == threshold
         rows = scores.fold == fold
         called[rows] = scores.probabilities[rows, 0] >= threshold
@@ -93,7 +128,7 @@ def test_decision_curve_by_its_definition(scores) -> None:
 def test_patients_have_thresholds_of_their_own(make_scores) -> None:
     scores = make_scores(folds=2)
     validation = replace(scores, fold=1 - scores.fold)
-    config = EvaluateConfig(threshold="sensitivity", threshold_target=0.8)
+    config = EvaluateConfig(threshold="sensitivity", threshold_target=0.8, patient_rule="max")
     found = operating_points(scores, validation, config, "patient")["per_class"]["large_opacity"]
     hits = cases = 0
     for fold in (0, 1):

@@ -43,7 +43,7 @@ def saved(tmp_path_factory):
 @pytest.mark.parametrize(("backend", "extra"), [("jax", "test"), ("torch", "bench")])
 def test_another_backend_agrees(backend, extra, saved):
     if importlib.util.find_spec(backend) is None:
-        pytest.skip(f"{backend} is not installed; it comes with the extra {extra}")
+        pytest.skip(f"{backend} is not installed; pip install '.[{extra}]'")
     folder, expected = saved
     environment = os.environ | {"KERAS_BACKEND": backend}
     done = subprocess.run(

@@ -86,7 +86,7 @@ def test_missing_file_and_no_tensors(tmp_path) -> None:
 
 @pytest.mark.parametrize("zipped", [True, False])
 def test_reads_what_pytorch_wrote(zipped: bool, tmp_path) -> None:
-    torch = pytest.importorskip("torch", reason="PyTorch (extra bench) writes the file that is read")
+    torch = pytest.importorskip("torch", reason="PyTorch, which writes the file, is not installed; pip install torch")
     base = torch.arange(24, dtype=torch.float32).reshape(4, 6)
     kinds = {f"k{i}": base.to(kind) for i, kind in enumerate((torch.float64, torch.float16, torch.int64, torch.bool))}
     views = {"strided": base[1::2, ::3], "transposed": base.T, "scalar": base[2, 3], "shared": base}

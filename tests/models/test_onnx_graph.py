@@ -17,7 +17,7 @@ from keras_cwp.models.onnx_graph import BLOCK, PIXELS, align_stem, onnx_model
 from keras_cwp.models.pretrained import read_network
 from keras_cwp.models.steps import plan
 
-onnxruntime = pytest.importorskip("onnxruntime", reason="the extra `onnx` is not installed")
+onnxruntime = pytest.importorskip("onnxruntime", reason="ONNX Runtime is not installed; pip install '.[onnx]'")
 
 
 def answer(model: keras.Model, images: np.ndarray) -> Any:

@@ -11,7 +11,8 @@ from keras import ops
 from keras_cwp.config import ModelConfig
 from keras_cwp.errors import ModelError
 from keras_cwp.models.build import build_model
-from keras_cwp.models.pretrained import find_weights, read_network, write_weights
+from keras_cwp.models.own_weights import write_weights
+from keras_cwp.models.pretrained import find_weights, read_network
 
 GOLDEN = "golden/torchvision_shufflenet_v2_x0_5_random.pth"
 
@@ -74,3 +75,14 @@ def test_refuses_weights_of_another_network(shared, tmp_path) -> None:
     (tmp_path / "x.weights.h5").write_bytes(b"no")
     with pytest.raises(ModelError, match="not a file that `keras-cwp weights import` wrote"):
         read_network(tmp_path / "x.weights.h5", 64)
+
+
+def test_layers_and_builders_come_from_their_packages() -> None:
+    import keras_cwp.models.shufflenet  # noqa: F401  # a module of the package must not hide a function of it
+    from keras_cwp.layers import ECA, ChannelShuffle
+    from keras_cwp.models import build_model as built
+    from keras_cwp.models import shufflenet_v2
+
+    assert built is build_model
+    assert callable(shufflenet_v2)
+    assert (ECA.__name__, ChannelShuffle.__name__) == ("ECA", "ChannelShuffle")

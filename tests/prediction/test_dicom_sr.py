@@ -29,7 +29,7 @@ from keras_cwp.prediction.sr_settings import SrCode, SrConfig, load_sr_config
 from keras_cwp.scores import Scores
 from keras_cwp.version import VERSION
 
-pytest.importorskip("highdicom", reason="the extra `dicom` is not installed")
+pytest.importorskip("highdicom", reason="highdicom is not installed; pip install '.[dicom]'")
 
 
 def region(path: Path, roi_id: str | None = None, box: Any = None) -> Roi:

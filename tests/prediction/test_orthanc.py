@@ -19,8 +19,8 @@ from support.dicom_study import IDENTIFIER, NAME, write_radiograph
 from keras_cwp.cli.main import cli
 from keras_cwp.scores import Scores
 
-pytest.importorskip("highdicom", reason="the extra `dicom` is not installed")
-pytestmark = pytest.mark.skipif(orthanc.BINARY is None, reason="Orthanc (Debian's package orthanc) is not installed")
+pytest.importorskip("highdicom", reason="highdicom is not installed; pip install '.[dicom]'")
+pytestmark = pytest.mark.skipif(orthanc.BINARY is None, reason="Orthanc is not installed; apt-get install orthanc")
 
 WAYS = (orthanc.Dimse, orthanc.DicomWeb, orthanc.OwnRest)
 STUDY = "StudyInstanceUID"

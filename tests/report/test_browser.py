@@ -17,7 +17,7 @@ CHROMIUM = next(
 )
 pytestmark = [
     pytest.mark.slow,
-    pytest.mark.skipif(CHROMIUM is None, reason="no chromium, chromium-browser or google-chrome on PATH"),
+    pytest.mark.skipif(CHROMIUM is None, reason="no browser; apt-get install chromium"),
 ]
 PROBE = """<script>addEventListener("load", () => {
   const seen = [...document.querySelectorAll("svg, .example img")].map((element) => {

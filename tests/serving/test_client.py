@@ -29,13 +29,14 @@ from keras_cwp.errors import CwpError, DataError, ServingError
 from keras_cwp.files import write_text
 from keras_cwp.prediction.card import CARD_FILE, model_card
 from keras_cwp.scores import Scores
-from keras_cwp.serving import wire
+from keras_cwp.serving import resample, wire
 from keras_cwp.serving.bundle import write_bundle_files
 from keras_cwp.serving.client import transport as transporting
 from keras_cwp.serving.client.address import Address, is_address, parse_address
+from keras_cwp.serving.client.journal import Journal
 from keras_cwp.serving.client.rows import row_of
 from keras_cwp.serving.client.score import Pace, score
-from keras_cwp.serving.client.transport import Reply, Retries, Row, Served, UnavailableError
+from keras_cwp.serving.client.transport import BAD_BOX, Reply, Retries, Row, Served, UnavailableError
 from keras_cwp.serving.decode import OK
 from keras_cwp.serving.export import write_saved_model
 from keras_cwp.training.saved import load_with_contract
@@ -133,7 +134,7 @@ def test_rows_of_other_kinds() -> None:
     row = row_of(Radiograph(grey, 1.0, 12, spacing_mm=0.2), _roi("r"), takes_spacing=True)
     assert (row.box, row.spacing_mm) == ((0, 0, 64, 64), 0.2)
     np.testing.assert_allclose(decode(row.image, Path("r")).to_unit(), grey, atol=1e-5)
-    with pytest.raises(DataError, match="spacing_mm is 'x', expected millimetres"):
+    with pytest.raises(DataError, match="spacing_mm 'x'; expected millimetres a pixel"):
         row_of(Radiograph(grey, 1.0, 12), _roi("r", extra={"spacing_mm": "x"}), takes_spacing=True)
 
 
@@ -253,6 +254,38 @@ def test_rows_of_another_version_are_not_mixed_in(regions: list[Roi], tmp_path: 
         scored(Fake(), regions, out)
 
 
+def test_an_older_bundle_which_knows_no_missing_box_is_asked_again(tmp_path: Path) -> None:
+    path = tmp_path / "a.png"
+    cv2.imwrite(str(path), np.full((40, 50), 7, np.uint8))
+    whole, marked = _roi("whole", path), _roi("marked", path, (0, 0, 10, 10))
+    fake, notes = Fake(), []
+    asked: list[float] = []
+
+    def ask(rows: list[Row], _: Served) -> list[Reply]:
+        asked.extend(row.box[2] for row in rows)
+        nothing = Reply(CLASSES, np.full(2, np.nan), BAD_BOX)
+        return [nothing if np.isnan(row.box[2]) else _reply(row) for row in rows]
+
+    fake.ask = ask  # type: ignore[method-assign]
+    table = score(
+        fake, parse_address("http://pc/cwp"), fake.describe(), [whole, marked], tmp_path / "s.csv",
+        pace=NO_WAIT, note=notes.append, refuse=lambda error, _: pytest.fail(str(error)),
+    )  # fmt: skip
+    assert table.probabilities[:, 0].tolist() == [0.5, 0.1]
+    assert [value for value in asked if not np.isnan(value)] == [10, 50]
+    assert notes == ["images without a box: 1; the bundle is of an older version, which scores them whole"]
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="no /dev/full, which Linux has")
+def test_a_full_disk_under_the_journal_is_one_line(regions: list[Roi], tmp_path: Path) -> None:
+    journal = Journal(tmp_path / "s.csv", {})
+    journal._file.close()
+    journal._file = open("/dev/full", "w")  # noqa: SIM115 - the journal closes it
+    with pytest.raises(CwpError, match=r"cannot write .*s\.csv\.part: No space left on device"):
+        journal.add([(regions[0], np.array([0.5, 0.5]))], CLASSES)
+    journal.close(done=False)
+
+
 def test_regions_that_cannot_be_used_are_named_and_left_out(regions: list[Roi], tmp_path: Path) -> None:
     (tmp_path / "0.png").write_bytes(b"junk")
     bad = [_roi("far", tmp_path / "1.png", (90, 90, 5, 5)), _roi("odd", tmp_path / "1.png", (0, 0, 13, 5))]
@@ -265,7 +298,7 @@ def test_regions_that_cannot_be_used_are_named_and_left_out(regions: list[Roi], 
 
 
 def test_status_ok_is_that_of_the_graph() -> None:
-    assert transporting.OK == OK
+    assert (transporting.OK, transporting.BAD_BOX) == (OK, resample.BAD_BOX)
 
 
 @pytest.fixture(scope="module")
@@ -336,6 +369,8 @@ def test_a_server_that_is_not_there_or_has_no_such_model(
     for model, message in {
         f"http://127.0.0.1:{server.rest_port}/v1/models/x": "HTTP 404: Servable not found for request: Latest(x)",
         f"grpc://127.0.0.1:{server.grpc_port}/x": "NOT_FOUND: Servable not found for request: Latest(x)",
+        f"grpc://127.0.0.1:{server.rest_port}/cwp": "the port is of the REST API; write http:// in place of grpc://",
+        f"http://127.0.0.1:{server.grpc_port}/cwp": "the answer is not HTTP; if it is the port of the gRPC API, write",
         "http://127.0.0.1:9/cwp": "http://127.0.0.1:9/cwp: Connection refused",
         "grpc://127.0.0.1:9/cwp": "grpc://127.0.0.1:9/cwp: UNAVAILABLE: ",
     }.items():

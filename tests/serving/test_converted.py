@@ -18,7 +18,7 @@ from keras_cwp.cli.main import cli
 from keras_cwp.config import ModelConfig
 from keras_cwp.errors import ModelError, ServingError
 from keras_cwp.models.build import build_model
-from keras_cwp.prediction import litert_format, onnx_format, predictor
+from keras_cwp.prediction import litert_format, onnx_format, tensorflow_models
 from keras_cwp.prediction.formats import BOUND, BOUND_INT8, CARD_FILE, FORMATS
 from keras_cwp.prediction.predictor import open_predictor
 from keras_cwp.serving import converted as converting
@@ -26,7 +26,9 @@ from keras_cwp.serving.converted import Converted, export_converted
 from keras_cwp.training.run import ModelContract
 from keras_cwp.training.saved import load_network
 
-needs_onnx = pytest.mark.skipif(not onnx_format.is_installed(), reason="the extra `onnx` is not installed")
+needs_onnx = pytest.mark.skipif(
+    not onnx_format.is_installed(), reason="ONNX Runtime is not installed; pip install '.[onnx]'"
+)
 FORMAT_NAMES = [pytest.param("onnx", marks=needs_onnx), "litert"]
 
 
@@ -124,7 +126,7 @@ def test_a_gpu_keeps_tensorflow(fit_run: Path, monkeypatch: pytest.MonkeyPatch) 
 def test_a_network_that_onnx_does_not_know_is_predicted_by_tensorflow(
     fit_run: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(predictor, "can_plan", lambda _: False)
+    monkeypatch.setattr(tensorflow_models, "can_plan", lambda _: False)
     assert open_predictor(fit_run).engine.startswith("TensorFlow")
 
 

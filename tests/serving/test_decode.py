@@ -13,7 +13,7 @@ import tensorflow as tf
 from PIL import Image
 
 from keras_cwp.data.radiographs.radiograph import decode
-from keras_cwp.serving.decode import decode_grey, map_rows
+from keras_cwp.serving.decode import decode_grey, is_cmyk, map_rows
 
 MAX_PIXELS = 1_000_000
 
@@ -99,6 +99,13 @@ UNREADABLE_FILES = {
     "GIF": encoded(noise(30, 41), "GIF"),
     "BMP": encoded(noise(30, 41), "BMP"),
 }
+
+
+def test_the_colours_of_print_are_told_from_others() -> None:
+    cmyk = encoded(noise(30, 41, 3), "JPEG", mode="CMYK")
+    assert [bool(is_cmyk(tf.constant(each))) for each in (cmyk, FILES["colour JPEG"], FILES["8-bit PNG"], b"x")] == [
+        True, False, False, False,
+    ]  # fmt: skip
 
 
 @pytest.mark.parametrize("content", UNREADABLE_FILES.values(), ids=UNREADABLE_FILES.keys())

@@ -8,7 +8,8 @@ from typing import Any
 import numpy as np
 import pytest
 import tensorflow as tf
-from support.serving_helpers import Running, example, predict_request, refused
+from grpc_reflection.v1alpha import reflection_pb2, reflection_pb2_grpc
+from support.serving_helpers import Running, example, predict_request, refused, start
 from support.serving_stub import CLASSES, opacity
 from tensorflow_serving.apis import (
     classification_pb2,
@@ -182,3 +183,16 @@ def test_a_port_that_is_taken(running: Running, stub: Path) -> None:
 def test_a_deadline_of_the_client_ends_the_wait(running: Running) -> None:
     code, _ = refused(lambda: running.predict("spin", seconds=0.05, loops=[3000]))
     assert code in ("DEADLINE_EXCEEDED", "RESOURCE_EXHAUSTED")
+
+
+def test_what_can_be_asked_is_told_where_it_was_allowed(stub: Path, running: Running) -> None:
+    wanted = {"tensorflow.serving.PredictionService", "tensorflow.serving.ModelService", "grpc.health.v1.Health"}
+    with start([stub], reflection=True) as told:
+        assert wanted <= services(told)
+    assert refused(lambda: services(running))[0] == "UNIMPLEMENTED"
+
+
+def services(running: Running) -> set[str]:
+    ask = reflection_pb2_grpc.ServerReflectionStub(running.channel).ServerReflectionInfo
+    (answer,) = ask(iter([reflection_pb2.ServerReflectionRequest(list_services="")]), timeout=20)
+    return {service.name for service in answer.list_services_response.service}

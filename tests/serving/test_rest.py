@@ -304,3 +304,64 @@ def test_a_head_that_never_comes_ends_in_time_also_after_a_request(stub: Path) -
                 raw.sendall(b"GET /v1/models/stub HT")
                 while raw.recv(1000):
                     pass
+
+
+def test_a_request_target_may_be_the_whole_url(running: Running) -> None:
+    origin = f"http://127.0.0.1:{running.server.rest_port}"
+    assert running.get(f"{origin}/v1/models/stub") == running.get("/v1/models/stub")
+    body = json.dumps({"instances": [b64(b"x")]}).encode()
+    assert running.http("POST", f"{origin}/v1/models/stub:predict", body)[0] == 200
+    assert running.http("GET", "HTTP://other.example/v1/models/stub/metadata")[0] == 200
+    assert running.get(f"{origin}/elsewhere")[0] == 404
+    assert running.get(origin)[0] == 404
+
+
+def test_columns_of_no_rows(running: Running) -> None:
+    status, found = running.post(":predict", {"inputs": []})
+    assert status == 200
+    assert found["outputs"] == {"classes": [], "label": [], "probabilities": [], "status": []}
+    status, found = running.post(":predict", {"signature_name": "no_rows", "inputs": []})
+    assert (status, found["error"]) == (400, "no rows in the request, and the model cannot answer none")
+
+
+def test_numbers_of_an_example_may_be_whole_or_not_in_one_list(running: Running) -> None:
+    examples = [{"image_bytes": b64(b"x"), "box": [10, 10.5, 50, 60]}]
+    assert running.post(":classify", {"signature_name": "classify", "examples": examples})[0] == 200
+
+
+def test_no_number_may_be_null(stub: Path) -> None:
+    with start([stub], nan_as_null=True) as running:
+        _, found = running.post(":predict", {"instances": [b64(BAD), b64(b"x")]})
+        assert [row["probabilities"][0] is None for row in found["predictions"]] == [True, False]
+        _, found = running.post(":predict", {"inputs": [b64(BAD)]})
+        assert found["outputs"]["probabilities"] == [[None, None]]
+        examples = {"signature_name": "regress", "examples": [{"image_bytes": b64(BAD)}]}
+        assert running.post(":regress", examples) == (200, {"results": [None]})
+        classified = running.post(":classify", examples | {"signature_name": "classify"})[1]
+        assert [score for _, score in classified["results"][0]] == [None, None]
+
+
+def test_web_pages_that_were_named_may_ask(stub: Path) -> None:
+    page, other = "https://viewer.example", "https://other.example"
+    with start([stub], cors_origins=(page,), token="0123456789abcdef") as running:
+        allowed = _asked_by(running, page)
+        assert allowed["access-control-allow-origin"] == page
+        assert "POST" in allowed["access-control-allow-methods"]
+        assert allowed["access-control-allow-headers"] == "authorization,content-type"
+        assert "access-control-allow-origin" not in _asked_by(running, other)
+    with start([stub]) as running:
+        assert "access-control-allow-origin" not in _asked_by(running, page)
+
+
+def _asked_by(running: Running, page: str) -> dict[str, str]:
+    """Headers of the answer to a browser's question before it asks."""
+    connection = http.client.HTTPConnection("127.0.0.1", running.server.rest_port, timeout=20)
+    asked = {
+        "Origin": page,
+        "Access-Control-Request-Method": "POST",
+        "Access-Control-Request-Headers": "authorization,content-type",
+    }
+    connection.request("OPTIONS", "/v1/models/stub:predict", headers=asked)
+    response = connection.getresponse()
+    connection.close()
+    return {name.lower(): value for name, value in response.getheaders()}

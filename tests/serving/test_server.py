@@ -7,6 +7,7 @@ import logging
 import os
 import shutil
 import signal
+import socket
 import ssl
 import subprocess
 import sys
@@ -14,12 +15,14 @@ import threading
 import urllib.request
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import grpc
 import numpy as np
 import pytest
 import tensorflow as tf
 from click.testing import CliRunner
+from PIL import Image
 from support.serving_helpers import Running, b64, predict_request, refused, start, wait_until
 from support.serving_stub import opacity, write_stub
 from tensorflow_serving.apis import model_management_pb2
@@ -99,6 +102,9 @@ def test_reload_over_grpc_adds_a_version_and_labels(stub: Path, stub_2: Path, tm
         config.version_labels["canary"] = 9
         code, details = refused(lambda: running.models.HandleReloadConfigRequest(request))
         assert (code, "not currently available" in details) == ("FAILED_PRECONDITION", True)
+        config.base_path = str(tmp_path / "nowhere")
+        code, details = refused(lambda: running.models.HandleReloadConfigRequest(request))
+        assert (code, str(tmp_path / "nowhere") in details) == ("NOT_FOUND", True)
         config.base_path = "/etc"
         assert refused(lambda: running.models.HandleReloadConfigRequest(request))[0] == "PERMISSION_DENIED"
         assert running.post(":predict", {"instances": [b64(b"x")]})[0] == 200
@@ -161,7 +167,7 @@ def test_nothing_is_answered_without_the_token(stub: Path) -> None:
 @pytest.fixture(scope="module")
 def tls(tmp_path_factory: pytest.TempPathFactory) -> Tls:
     if shutil.which("openssl") is None:
-        pytest.skip("the certificate is made by openssl; there is none here")
+        pytest.skip("no openssl, which makes the certificate; apt-get install openssl")
     folder = tmp_path_factory.mktemp("tls")
     pair = Tls(folder / "cert.pem", folder / "key.pem")
     subprocess.run(
@@ -183,6 +189,27 @@ def test_tls_on_both_ports(stub: Path, tls: Tls) -> None:
         with grpc.secure_channel(f"localhost:{running.server.grpc_port}", credentials) as channel:
             assert Running(running.server, channel).predict("one", x=[1.0]).model_spec.version.value == 1
         assert refused(lambda: running.predict("one", seconds=5, x=[1.0]))[0] in ("UNAVAILABLE", "DEADLINE_EXCEEDED")
+
+
+@pytest.mark.parametrize("scheme", ["http", "grpc"])
+def test_the_client_says_that_a_port_speaks_tls(scheme: str, stub: Path, tls: Tls, tmp_path: Path) -> None:
+    image = tmp_path / "a.png"
+    Image.new("L", (9, 9)).save(image)
+
+    def ask(address: str) -> str:
+        arguments = ["predict", address, str(image), "--out", str(tmp_path / "s.csv")]
+        return str(CliRunner().invoke(cli, arguments).exception)
+
+    def address(running: Running, written: str) -> str:
+        port = running.server.rest_port if scheme == "http" else running.server.grpc_port
+        return f"{written}://localhost:{port}/stub"
+
+    with start([stub], tls=tls) as running:
+        said = f"the port speaks TLS; write {scheme}s:// in place of {scheme}://"
+        assert said in ask(address(running, scheme))
+    with start([stub]) as running:
+        said = f"the port does not speak TLS; write {scheme}:// in place of {scheme}s://"
+        assert said in ask(address(running, f"{scheme}s"))
 
 
 def test_files_of_tls_and_token_that_cannot_be_used(stub: Path, tmp_path: Path) -> None:
@@ -248,6 +275,9 @@ def test_the_command_serves_until_it_is_told_to_stop(stub: Path) -> None:
         assert line.startswith("REST http://127.0.0.1:")
         with urllib.request.urlopen(f"{line.split()[1]}/stub", timeout=20) as response:
             assert b'"AVAILABLE"' in response.read()
+        with socket.create_connection(("127.0.0.1", urlsplit(line.split()[1]).port or 0), timeout=20) as stranger:
+            stranger.sendall(b"no HTTP\r\n\r\n")
+            assert stranger.recv(100).startswith(b"HTTP/1.1 400")
         process.send_signal(signal.SIGTERM)
         _, log = process.communicate(timeout=30)
     finally:
@@ -266,4 +296,6 @@ def test_the_command_says_what_is_wrong(stub: Path, tmp_path: Path) -> None:
     assert "no such folder; name one" in str(run(tmp_path / "nowhere").exception)
     (tmp_path / "empty").mkdir()
     empty = run(tmp_path / "empty", "--rest-port", 0, "--grpc-port", 0).exception
-    assert "no version of a model could be loaded" in str(empty)
+    assert f"no version folder, whose name is a whole number, lies in {tmp_path / 'empty'}" in str(empty)
+    version = run(stub / "1", "--rest-port", 0, "--grpc-port", 0).exception
+    assert f"{stub / '1'} is itself a version; name the folder that it lies in, {stub}" in str(version)

@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+import io
 from typing import Any
 
 import cv2
 import numpy as np
 import pytest
 import tensorflow as tf
+from PIL import Image
 
 from keras_cwp.augment.layer import load_policy
 from keras_cwp.augment.tta import VIEWS_POLICY, mean_probabilities
 from keras_cwp.data.crops import crop_roi
-from keras_cwp.serving.decode import OK
+from keras_cwp.serving.decode import CMYK, OK
 from keras_cwp.serving.endpoints import ENDPOINTS
+from keras_cwp.serving.resample import BAD_BOX
 from keras_cwp.serving.signatures import Signatures
 from keras_cwp.training.run import ModelContract
 
@@ -130,3 +133,72 @@ def test_regress_is_the_probability_of_anything_but_the_negative_class() -> None
     dark, bright = signatures().classify(tf.constant([example]))["scores"].numpy()[0]
     assert signatures().regress(tf.constant([example]))["outputs"].numpy()[0] == pytest.approx(bright, abs=1e-6)
     assert dark + bright == pytest.approx(1)
+
+
+def example(box: list[Any] | None = None, content: bytes | None = None, spacing: Any = None) -> bytes:
+    """A serialized tf.Example; whole numbers become an Int64List."""
+    made = tf.train.Example()
+    features = made.features.feature
+    features["image_bytes"].bytes_list.value.append(png(noise()).numpy()[0] if content is None else content)
+    for name, values in (("box", box), ("spacing_mm", spacing)):
+        if values is not None:
+            whole = all(isinstance(value, int) for value in values)
+            (features[name].int64_list if whole else features[name].float_list).value.extend(values)
+    return made.SerializeToString()
+
+
+@pytest.mark.parametrize("spacing_mm", [None, 2.0])
+def test_boxes_and_spacings_may_be_whole_numbers(spacing_mm: float | None) -> None:
+    floats = example([20.0, 10.0, 30.0, 20.0], spacing=[1.0])
+    whole = [example([20, 10, 30, 20], spacing=[1]), example([20, 10, 30, 20], spacing=[1.0])]
+    found = signatures(spacing_mm).classify(tf.constant([floats, *whole]))["scores"].numpy()
+    assert np.isfinite(found).all()
+    assert (found[1:] == found[0]).all()
+    other = signatures(spacing_mm).classify(tf.constant([example([0, 0, 9, 9], spacing=[1])]))["scores"].numpy()
+    assert abs(other[0, 0] - found[0, 0]) > 1e-4
+
+
+def test_one_bad_example_fails_alone() -> None:
+    bad = [
+        b"no example",
+        example(box=[1, 2, 3]),
+        example(box=[1.0, 2.0]),
+        example(content=b"junk"),
+        tf.train.Example().SerializeToString(),
+    ]
+    good = example([20.0, 10.0, 30.0, 20.0])
+    found = signatures().classify(tf.constant([good, *bad, good]))["scores"].numpy()
+    assert np.isnan(found[1:-1]).all()
+    assert (found[0] == found[-1]).all()
+    assert np.isfinite(found[0]).all()
+    regressed = signatures().regress(tf.constant([*bad, good]))["outputs"].numpy()
+    assert np.isfinite(regressed).tolist() == [False] * len(bad) + [True]
+
+
+def test_a_batch_of_no_rows_has_an_answer_of_no_rows() -> None:
+    none = tf.constant([], tf.string)
+    for answer in (
+        signatures().from_bytes(none),
+        signatures(views=3).from_bytes(none),
+        signatures().from_roi(none, tf.zeros([0, 4])),
+        signatures().from_pixels(tf.zeros([0, SIZE, SIZE, 1])),
+    ):
+        assert {name: value.shape for name, value in answer.items()} == {
+            "probabilities": (0, 2), "label": (0,), "classes": (0, 2), "status": (0,),
+        }  # fmt: skip
+    assert signatures().classify(none)["scores"].shape == (0, 2)
+    assert signatures().regress(none)["outputs"].shape == (0,)
+
+
+def test_cmyk_has_a_status_of_its_own() -> None:
+    file = io.BytesIO()
+    Image.fromarray(noise()).convert("CMYK").save(file, "JPEG")
+    answer = signatures().from_bytes(tf.concat([[file.getvalue()], png(noise())], 0))
+    assert answer["status"].numpy().tolist() == [CMYK.encode(), b"ok"]
+
+
+def test_four_times_no_number_are_no_box_and_fewer_are_a_bad_one() -> None:
+    nan = float("nan")
+    answer = signatures().from_roi(tf.repeat(png(noise()), 2), tf.constant([[nan] * 4, [nan, 0, 20, 20]]))
+    assert answer["status"].numpy().tolist() == [b"ok", BAD_BOX.encode()]
+    assert answer["probabilities"][0, 0] == signatures().from_bytes(png(noise()))["probabilities"][0, 0]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -69,6 +70,46 @@ def serve(loader: Loader) -> Iterator[Callable[..., Versions]]:
     for versions in started:
         versions.stop()
     assert all(stand.closed for stand in loader.stands)
+
+
+def test_a_base_path_that_does_not_exist_changes_nothing(tmp_path: Path, serve: Callable[..., Versions]) -> None:
+    versions = serve(model(tmp_path, 1))
+    with pytest.raises(Refused, match=r"model m: base_path .*nowhere: no such folder; the models are served as before"):
+        versions.reload([ModelConfig("m", tmp_path / "nowhere")])
+    with versions.use("m") as version:
+        assert version.path == tmp_path / "1"
+
+
+def test_another_folder_with_the_same_version_is_loaded_and_the_old_one_let_go(
+    tmp_path: Path, serve: Callable[..., Versions], loader: Loader
+) -> None:
+    versions = serve(model(tmp_path, 1))
+    (tmp_path / "moved" / "1").mkdir(parents=True)
+    with versions.use("m") as held:
+        versions.reload([ModelConfig("m", tmp_path / "moved")])
+        with versions.use("m") as version:
+            assert version.path == tmp_path / "moved" / "1"
+        assert not held.servable.closed
+    wait_until(lambda: loader.stands[0].closed)
+    assert [each.state for each in versions.status("m")] == [State.AVAILABLE]
+
+
+@pytest.mark.parametrize(
+    ("made", "message"),
+    [
+        ("", r"no version folder, whose name is a whole number, lies in .*folder; keras-cwp export writes one"),
+        ("saved_model.pb", r"folder is itself a version; name the folder that it lies in, .*"),
+        ("7/broken", r"m: no version could be loaded: 7 is broken"),
+    ],
+)
+def test_why_nothing_is_served(made: str, message: str, tmp_path: Path, serve: Callable[..., Versions]) -> None:
+    folder = tmp_path / "folder"
+    (folder / made).parent.mkdir(parents=True, exist_ok=True)
+    folder.mkdir(exist_ok=True)
+    if made:
+        (folder / made).touch()
+    (fault,) = serve(ModelConfig("m", folder)).faults()
+    assert re.search(message, fault), fault
 
 
 def model(tmp_path: Path, *versions: object, **config: Any) -> ModelConfig:

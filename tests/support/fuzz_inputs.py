@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv as csv_module
 import io
 import json
 import os
@@ -22,6 +23,7 @@ from keras_cwp.data.prepare import prepare
 from keras_cwp.data.prepared import PreparedData
 from keras_cwp.data.radiographs.radiograph import read_header, read_radiograph
 from keras_cwp.errors import CwpError
+from support.annotation_writers import Habits, Marked, via3, via_csv
 
 KINDS = (
     "png",
@@ -35,13 +37,20 @@ KINDS = (
     "labelme",
     "voc",
     "via",
+    "via3",
+    "via_csv",
+    "label_studio",
+    "label_studio_csv",
     "yaml",
     "labels",
     "patients",
     "data",
     "crops",
 )
-TEXTS = ("csv", "coco", "labelme", "voc", "via", "yaml", "labels", "patients")
+TEXTS = (
+    "csv", "coco", "labelme", "voc", "via", "via3", "via_csv", "label_studio", "label_studio_csv", "yaml", "labels",
+    "patients",
+)  # fmt: skip
 LIMIT_S = 20.0  # one attempt; a hang, not a slow machine
 
 _NUMBERS = (
@@ -106,6 +115,10 @@ class Fuzzer:
             "labelme": "json",
             "voc": "xml",
             "via": "json",
+            "via3": "json",
+            "via_csv": "csv",
+            "label_studio": "json",
+            "label_studio_csv": "csv",
             "patients": "csv",
             "labels": "yaml",
         }
@@ -145,6 +158,7 @@ class Fuzzer:
         return {
             **dict.fromkeys(("png", "png16", "jpeg", "tiff", "dicom", "dicom_raw"), _read_picture),
             **dict.fromkeys(("csv", "coco", "labelme", "voc", "via"), self._read_rois),
+            **dict.fromkeys(("via3", "via_csv", "label_studio", "label_studio_csv"), self._read_rois),
             "yaml": load_config,
             "labels": lambda path: read_rois(self.folder / "good.csv", self.images, labels=path),
             "patients": lambda path: read_rois(self.folder / "good.csv", self.images, patients=path),
@@ -194,12 +208,39 @@ class Fuzzer:
             "labelme": json.dumps({"imagePath": "a.png", "shapes": shapes}).encode(),
             "voc": f"<annotation><filename>a.png</filename>{objects}</annotation>".encode(),
             "via": json.dumps({"a.png9": {"filename": "a.png", "size": 9, "regions": regions}}).encode(),
+            **self._by_other_tools(),
             "patients": b"image,patient_id\na.png,P1\nb.png,P2\nc.png,P3\n",
             "crops": b"",
             "yaml": b"seed: 3\ndata:\n  image_size: 160\n  classes: [x, y]\ntrain: {epochs: 3, ema_momentum: 0.9}\n",
             "labels": b"x: one\ny: two\n",
             "data": b"",
         }
+
+    def _by_other_tools(self) -> dict[str, bytes]:
+        """One file of each format whose writer is in annotation_writers."""
+        rois = [
+            Marked(f"{name}.png", 50, (2.0, 3.0, 20.0, 22.0), label) for name, label in zip("abc", "xyx", strict=True)
+        ]
+        made = {}
+        for kind, write in {"via3": via3, "via_csv": via_csv}.items():
+            made[kind] = write(rois, self.folder / "tools", Habits(1, 1.0)).read_bytes()
+        size = {"original_width": 50, "original_height": 40}
+        box = {"x": 10, "y": 20, "width": 40, "height": 50, "rotation": 0, "rectanglelabels": ["x"], **size}
+        tasks = [
+            {
+                "image": f"{name}.png",
+                "id": n,
+                "label": [{**box, "rectanglelabels": [label]}],
+                "annotator": 1,
+                "annotation_id": n,
+            }
+            for n, (name, label) in enumerate(zip("abc", "xyx", strict=True))
+        ]
+        stream = io.StringIO()
+        writer = csv_module.DictWriter(stream, list(tasks[0]))
+        writer.writeheader()
+        writer.writerows({**task, "label": json.dumps(task["label"])} for task in tasks)
+        return made | {"label_studio": json.dumps(tasks).encode(), "label_studio_csv": stream.getvalue().encode()}
 
     def _damaged_data(self, pattern: str) -> Path:
         victim = self.folder / "victim.data"

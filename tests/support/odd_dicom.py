@@ -114,7 +114,8 @@ def tables() -> dict[str, Odd]:
     )
     cases["voi table from below zero, written as unsigned"] = wrong
     whole = np.rint((np.arange(65536) / 65535) * 65535)
-    cases["voi table of 65,536 entries"] = _voi(table(whole, 16, types=("US", "OW")), RAMP / 65535)
+    few = "less than 1/8 of the shades"
+    cases["voi table of 65,536 entries"] = _voi(table(whole, 16, types=("US", "OW")), RAMP / 65535, note=few)
     scaled = {"RescaleSlope": "32", "RescaleIntercept": "0"}
     beyond = {"VOILUTSequence": [table(whole, 16, types=("US", "OW"))], **scaled}
     cases["voi table, index beyond 16 bits"] = Odd(np.minimum(RAMP * 32.0, 65535) / 65535, elements=beyond)
@@ -161,6 +162,9 @@ def windows() -> dict[str, Odd]:
     away = {"WindowCenter": "90000", "WindowWidth": "100"}
     cases["window beside all values"] = Odd(AS_IS, elements=away, note="all pixels in one grey")
     cases["window far too wide"] = Odd(AS_IS, elements=away | {"WindowWidth": "9e9"}, note="one grey")
+    dark = {"WindowCenter": "20000", "WindowWidth": "40000"}
+    shades = np.clip((RAMP - 19999.5) / 39999 + 0.5, 0, 1)
+    cases["window that leaves few shades"] = Odd(shades, elements=dark, note="less than 1/8 of the shades")
     strange = NARROW | {"VOILUTFunction": "CUBIC"}
     cases["unknown function"] = Odd(NARROWED, elements=strange, note="VOILUTFunction 'CUBIC' is not known")
     exact = np.clip((RAMP - 1500.0) / 2001 + 0.5, 0, 1)

@@ -109,7 +109,7 @@ class Dimse:
     @staticmethod
     def missing() -> str:
         absent = [name for name in DCMTK if shutil.which(name) is None]
-        return f"{', '.join(absent)} (Debian's package dcmtk) not installed" if absent else ""
+        return f"{', '.join(absent)} not installed; apt-get install dcmtk" if absent else ""
 
     def _run(self, command: str, *arguments: object) -> None:
         peer = ("-aet", CALLING, "-aec", CALLED, "127.0.0.1", self.archive.dicom_port)
@@ -147,7 +147,7 @@ class DicomWeb:
 
     @staticmethod
     def missing() -> str:
-        return "" if DICOMWEB.exists() else f"no {DICOMWEB} (Debian's package orthanc-dicomweb)"
+        return "" if DICOMWEB.exists() else f"no {DICOMWEB}; apt-get install orthanc-dicomweb"
 
     def store(self, file: Path) -> None:
         body = b"--part\r\nContent-Type: application/dicom\r\n\r\n" + file.read_bytes() + b"\r\n--part--\r\n"

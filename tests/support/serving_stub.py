@@ -93,6 +93,7 @@ def _signatures(module: Any) -> dict[str, Any]:
         "echo": (lambda x: {"y_bytes": x, "y": x}, {"x": texts}),
         "scalar": (lambda x: {"sum": tf.reduce_sum(x)}, {"x": floats}),
         "uneven": (lambda x: {"a": x, "b": x[:1]}, {"x": floats}),
+        "no_rows": (_fails_without_rows, {"x": floats}),
         "half_in": (lambda x: {"y": tf.cast(x, tf.float32)}, {"x": _spec([None], tf.half)}),
         "half_out": (lambda x: {"y": tf.cast(x, tf.half)}, {"x": floats}),
         "spin": (spin, {"loops": _spec([None], tf.int32)}),
@@ -103,6 +104,12 @@ def _signatures(module: Any) -> dict[str, Any]:
         )
         for name, (function, inputs) in named.items()
     }
+
+
+def _fails_without_rows(x: Any) -> dict[str, Any]:
+    """As a convolution does."""
+    with tf.control_dependencies([tf.debugging.assert_positive(tf.size(x), "no rows")]):
+        return {"y": tf.identity(x)}
 
 
 def _spec(shape: list[int | None], dtype: Any = tf.float32) -> tf.TensorSpec:

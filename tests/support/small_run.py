@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 CLASSES = ("large_opacity", "normal", "small_opacities")
 IMAGE_SIZE = 64
 CONTEXT = 0.25
 
 
-def write_model(folder: Path, seed: int = 0, spacing_mm: float | None = None) -> None:
-    """model.keras and model.json as fit writes them; a steep head, so that answers differ."""
+def write_model(folder: Path, seed: int = 0, spacing_mm: float | None = None, **contract: Any) -> None:
+    """model.keras and model.json as fit writes them; a steep head, so that answers differ.
+
+    Args:
+        contract: further fields of ModelContract.
+    """
     import keras
 
     from keras_cwp.config import ModelConfig
@@ -23,4 +28,4 @@ def write_model(folder: Path, seed: int = 0, spacing_mm: float | None = None) ->
     head.set_weights([head.get_weights()[0] * 40, head.get_weights()[1]])
     folder.mkdir(parents=True, exist_ok=True)
     network.save(folder / "model.keras")
-    ModelContract(CLASSES, IMAGE_SIZE, CONTEXT, "pad", spacing_mm, "f" * 64).write(folder)
+    ModelContract(CLASSES, IMAGE_SIZE, CONTEXT, "pad", spacing_mm, "f" * 64, **contract).write(folder)

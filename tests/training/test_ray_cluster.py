@@ -21,7 +21,7 @@ from keras_cwp.training.ray_cluster import on_ray
 @pytest.fixture(scope="module")
 def address():
     os.environ["RAY_USAGE_STATS_ENABLED"] = "0"
-    utils = pytest.importorskip("ray.cluster_utils", reason="the extra `cluster` is not installed")
+    utils = pytest.importorskip("ray.cluster_utils", reason="Ray is not installed; pip install '.[cluster]'")
     cluster = utils.Cluster(initialize_head=True, head_node_args={"num_cpus": 1, "include_dashboard": False})
     cluster.add_node(num_cpus=1)
     cloudpickle = pytest.importorskip("ray.cloudpickle")

@@ -10,6 +10,7 @@ from keras_cwp.data.annotations.roi import Box, Outline
 from keras_cwp.errors import DataError
 
 _RIGHT_ANGLE = 90.0  # degrees
+_LEAST_SIDE_PX = 16  # a stated side below this is a placeholder
 _NO_TURN = 0.01  # degrees; less moves a corner of a radiograph by less than a pixel
 
 
@@ -75,9 +76,9 @@ def number_or_none(value: Any) -> float | None:
 
 
 def stated_size(width: Any, height: Any) -> tuple[float, float] | None:
-    """A picture's size as a file states it; None where it states none (0 and null count as none)."""
+    """A picture's size as a file states it; None where it states none (0, 1 and null count as none)."""
     sides = number_or_none(width), number_or_none(height)
-    if sides[0] is None or sides[1] is None or min(sides[0], sides[1]) <= 0:
+    if sides[0] is None or sides[1] is None or min(sides[0], sides[1]) < _LEAST_SIDE_PX:
         return None
     return sides[0], sides[1]
 

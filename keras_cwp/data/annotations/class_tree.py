@@ -17,7 +17,8 @@ _SPLIT = ("train", "training", "val", "valid", "validation", "test", "testing", 
 # Folders of other layouts (YOLO, VOC, segmentation), and wrappers around one.
 _NOT_CLASSES = (
     "images", "image", "img", "imgs", "labels", "label", "annotations", "annotation", "masks", "mask", "jpegimages",
-    "data", "dataset", "datasets", "dicom", "png", "jpg", "radiographs",
+    "unlabeled", "unlabelled", "unsorted", "todo", "misc", "thumbnails", "backup", "data", "dataset", "datasets",
+    "dicom", "png", "jpg", "radiographs",
 )  # fmt: skip
 _NUMBERED = re.compile(r"(\D*?)[\s_-]*\d+")
 # What people number and what is no class; "stage 1", "grade 2" and plain numbers are.

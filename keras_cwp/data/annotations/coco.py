@@ -6,7 +6,7 @@ import math
 from typing import Any
 
 from keras_cwp.data.annotations.boxes import bounding_box, centre_of, checked_box, number_or_none, stated_size, turned
-from keras_cwp.data.annotations.reading import TURNED, AnnotationFile, Oddity, Reading
+from keras_cwp.data.annotations.reading import TURNED, WITHOUT_REGION, AnnotationFile, Oddity, Reading
 from keras_cwp.data.annotations.roi import Box, Outline, Roi
 from keras_cwp.data.identity import tidy
 from keras_cwp.errors import DataError
@@ -55,16 +55,20 @@ def read_coco(file: AnnotationFile, reading: Reading) -> list[Roi]:
                     patient_by=str(path) if patient else "",
                 )
             )
+    marked = {str(item.get("image_id")) for item in _entries(tree, "annotations", file)}
+    if without := len(pictures.keys() - marked):
+        reading.oddities[WITHOUT_REGION] += without
     return rois
 
 
-def _by_id(tree: dict[str, Any], part: str, file: AnnotationFile) -> dict[Any, dict[str, Any]]:
-    known: dict[Any, dict[str, Any]] = {}
+def _by_id(tree: dict[str, Any], part: str, file: AnnotationFile) -> dict[str, dict[str, Any]]:
+    """Entries by their id as text, for some tools write 1 here and "1" there."""
+    known: dict[str, dict[str, Any]] = {}
     for item in _entries(tree, part, file):
         key = item.get("id")
-        if not isinstance(key, int | str) or key in known:
+        if not isinstance(key, int | str) or str(key) in known:
             raise DataError(f"{file.path}: an entry of {part} has the id {key!r}, which is missing, repeated or no id")
-        known[key] = item
+        known[str(key)] = item
     return known
 
 
@@ -75,10 +79,10 @@ def _entries(tree: dict[str, Any], part: str, file: AnnotationFile) -> list[dict
     return entries
 
 
-def _look_up(known: dict[Any, dict[str, Any]], key: Any, kind: str, where: str) -> dict[str, Any]:
-    if not isinstance(key, int | str) or key not in known:
+def _look_up(known: dict[str, dict[str, Any]], key: Any, kind: str, where: str) -> dict[str, Any]:
+    if not isinstance(key, int | str) or str(key) not in known:
         raise DataError(f"{where}: {kind}_id {key!r} is not among the file's {len(known)} {kind} entries")
-    return known[key]
+    return known[str(key)]
 
 
 def _text(item: dict[str, Any], key: str, where: str) -> str:

@@ -39,6 +39,7 @@ _PERSONAL = (
     "name", "patient_name", "first_name", "last_name", "surname", "birthdate", "birth_date", "date_of_birth", "dob",
     "address", "phone", "email", "accession", "accession_number", "姓名", "患者姓名", "身份证", "身份证号", "电话",
 )  # fmt: skip
+_INDEX = "Unnamed:"  # what pandas calls the row numbers of a table that was saved with them
 _TAKEN = {item.name for item in fields(ManifestRow)} | {"bits", "file_type", "polygon"}
 
 
@@ -54,7 +55,7 @@ def column_names(path: Path, header: Sequence[str], needed: tuple[str, ...], ask
     Raises:
         DataError: a near miss of a known name, a necessary column that is missing, or a part of a box.
     """
-    keys = {name: column_key(name) for name in header if name}
+    keys = {name: column_key(name) for name in header if name and not name.startswith(_INDEX)}
     known = {name: key for name, key in keys.items() if key in KNOWN_COLUMNS}
     if len(set(known.values())) < len(known):
         twice = next(key for key in known.values() if list(known.values()).count(key) > 1)
@@ -93,6 +94,8 @@ def _need(path: Path, name: str, keys: dict[str, str], have: set[str]) -> None:
         return
     other = _other(keys, _OTHER_NAMES.get(name, ()))
     hint = f"did you mean {other[0]!r}? Rename it to {name}; " if other else ""
+    if len(keys) == 1:
+        hint = "the first line must hold the columns' names, with comma, semicolon or tab between; "
     raise DataError(
         f"{path}: no {name} column (columns: {', '.join(keys)}); {hint}a table needs image, patient_id, label"
     )

@@ -100,9 +100,10 @@ def decimal(text: str) -> float:
     """
     if _DECIMAL_COMMA.fullmatch(text) and not _THOUSANDS.fullmatch(text):
         return float(text.replace(",", "."))
-    if "_" in text:
-        raise ValueError(text)
-    return float(text)
+    try:
+        return float("_" if "_" in text else text)  # Python reads 1_000 as a thousand
+    except ValueError:
+        raise ValueError(f"{text!r} is no number, or can be read in two ways") from None
 
 
 def _decoded(path: Path, note: Callable[[str], None]) -> str:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
+from contextlib import AbstractContextManager
+from types import TracebackType
 
 from keras_cwp.errors import DataError
 
@@ -30,13 +31,9 @@ class Faults:
     def __bool__(self) -> bool:
         return self._count > 0
 
-    @contextmanager
-    def gathered(self) -> Iterator[None]:
-        """Keep a DataError of the block instead of letting it pass."""
-        try:
-            yield
-        except DataError as error:
-            self.add(error)
+    def gathered(self) -> AbstractContextManager[None]:
+        """A block whose DataError is kept instead of passing; the lines of the block after it are left out."""
+        return _Gathered(self)
 
     def add(self, error: DataError) -> None:
         """Keep one fault."""
@@ -63,3 +60,21 @@ class Faults:
             raise DataError(said)
         else:
             raise DataError(f"{source}: {count} entries cannot be used: {said}; --skip-bad leaves them out")
+
+
+class _Gathered(AbstractContextManager[None]):
+    """A class, because a generator would take half of the time of reading a long table."""
+
+    __slots__ = ("_faults",)
+
+    def __init__(self, faults: Faults) -> None:
+        self._faults = faults
+
+    def __enter__(self) -> None:
+        return None
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> bool:
+        if isinstance(error, DataError):
+            self._faults.add(error)
+            return True
+        return False

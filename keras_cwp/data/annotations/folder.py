@@ -3,17 +3,26 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from keras_cwp.data.annotations.class_tree import read_class_tree
-from keras_cwp.data.annotations.formats import JSON, TEXT, XML, Format, open_annotations
+from keras_cwp.data.annotations.formats import (
+    JSON,
+    TEXT,
+    XML,
+    Format,
+    UnknownFormatError,
+    open_annotations,
+    say_what_is_lacking,
+)
 from keras_cwp.data.annotations.reading import AnnotationFile, Reading
 from keras_cwp.data.annotations.roi import Roi
 from keras_cwp.data.annotations.yolo import YOLO_HINT, yolo_files
 from keras_cwp.data.identity import file_key
 from keras_cwp.data.image_files import is_radiograph, visible_files
 from keras_cwp.errors import DataError
+from keras_cwp.wording import plural
 
 _SIDECARS = (".md", ".html", ".log", ".py", ".ipynb", ".yaml", ".yml", ".ini", ".cfg", ".bib")
 _SHOWN = 5  # names in a note
@@ -28,13 +37,12 @@ def read_folder(path: Path, reading: Reading) -> list[Roi]:
     files = sorted(visible_files(path))
     opened, unknown = _open_all(path, [file for file in files if file.suffix.lower() in JSON + XML], reading)
     radiographs = [file for file in files if is_radiograph(file)]
+    stems = {file_key(file.stem) for file in radiographs}
     if opened:
-        for error in unknown.values():
-            reading.faults.add(error)
+        _sort_out(path, unknown, stems, reading)
         return _read_files(path, opened, radiographs, reading)
     if yolo := yolo_files(files):
         raise DataError(f"{path}: {len(yolo)} files such as {yolo[0].name} are {YOLO_HINT}")
-    stems = {file_key(file.stem) for file in radiographs}
     for file, error in unknown.items():
         if file_key(file.stem) in stems or not radiographs:
             raise error
@@ -42,6 +50,18 @@ def read_folder(path: Path, reading: Reading) -> list[Roi]:
         raise DataError(f"{path}: no annotation files in it; give a table itself, such as {tables[0]}")
     _say_left_out(path, [file for file in files if file not in set(radiographs)], reading)
     return read_class_tree(path, radiographs, reading)
+
+
+def _sort_out(path: Path, unknown: Mapping[Path, DataError], stems: set[str], reading: Reading) -> None:
+    """A file that cannot be parsed, or that a picture is named like, is a fault; any other is a tool's own file."""
+    own = []
+    for file, error in unknown.items():
+        if isinstance(error, UnknownFormatError) and file_key(file.stem) not in stems:
+            own.append(file.relative_to(path).as_posix())
+        else:
+            reading.faults.add(error)
+    if own:
+        reading.note(f"{path}: {plural(len(own), 'file')} of no annotation format left out: {', '.join(own[:_SHOWN])}")
 
 
 def _open_all(
@@ -70,11 +90,14 @@ def _read_files(
             rois += found
             marking += bool(found)
     (name,) = counts
+    say_what_is_lacking(opened[0][0], path, reading.note)
     used = {roi.image for roi in rois}
     empty = f", {len(opened) - marking} of them without a region" if marking < len(opened) else ""
+    read = f"{plural(len(opened), f'{name} file')}{empty}"
+    found_on = f"{plural(len(rois), 'region')} on {plural(len(used), 'radiograph')}"
     without = sum((own := reading.images.contains(file)) is not None and own not in used for file in radiographs)
-    beside = f"; left out: {without} radiographs in the folder that no file is about" if without else ""
-    reading.note(f"{path}: {len(opened)} {name} files{empty}; {len(rois)} regions on {len(used)} radiographs{beside}")
+    beside = f"; left out: {plural(without, 'radiograph')} in the folder that no file is about" if without else ""
+    reading.note(f"{path}: {read}; {found_on}{beside}")
     return rois
 
 
@@ -86,4 +109,4 @@ def _say_left_out(path: Path, files: Sequence[Path], reading: Reading) -> None:
     kinds = Counter(file.suffix.lower() or "no suffix" for file in odd)
     said = ", ".join(f"{count} {kind}" for kind, count in kinds.most_common())
     shown = ", ".join(file.relative_to(path).as_posix() for file in odd[:_SHOWN]) + (" …" if len(odd) > _SHOWN else "")
-    reading.note(f"{path}: {len(odd)} files of types that are not read are left out ({said}): {shown}")
+    reading.note(f"{path}: left out: {plural(len(odd), 'file')} of types that are not read ({said}): {shown}")

@@ -28,7 +28,12 @@ from keras_cwp.data.annotations.via3 import is_via3, read_via3
 from keras_cwp.data.annotations.voc import is_voc, read_voc
 from keras_cwp.errors import DataError
 
+PICTURE_SIZE = "size of the picture"
 JSON, XML, TEXT = (".json",), (".xml",), (".csv", ".tsv", ".txt")
+
+
+class UnknownFormatError(DataError):
+    """A file that can be parsed, and that no format recognises."""
 
 
 @dataclass(frozen=True)
@@ -52,21 +57,31 @@ class Format:
 FORMATS = (
     Format("LabelMe", JSON, is_labelme, read_labelme),
     Format("COCO", JSON, is_coco, read_coco, ()),
-    Format("VIA 3", JSON, is_via3, read_via3, ("patients", "size of the picture")),
-    Format("VIA", JSON, is_via, read_via, ("patients", "size of the picture")),
+    Format("VIA 3", JSON, is_via3, read_via3, ("patients", PICTURE_SIZE)),
+    Format("VIA", JSON, is_via, read_via, ("patients", PICTURE_SIZE)),
     Format("Label Studio", JSON, is_label_studio, read_label_studio, ()),
     Format("Pascal VOC", XML, is_voc, read_voc),
-    Format("VIA", TEXT, is_via_csv, read_via_csv, ("patients", "size of the picture")),
+    Format("VIA", TEXT, is_via_csv, read_via_csv, ("patients", PICTURE_SIZE)),
     Format("Label Studio", TEXT, is_label_studio_csv, read_label_studio_csv, ()),
     Format("ROI table", TEXT, is_roi_table, read_roi_table, ()),
 )
+
+
+def say_what_is_lacking(kind: Format, path: Path, note: Callable[[str], None]) -> None:
+    """Note that a format cannot tell whether another copy of a radiograph was marked."""
+    if PICTURE_SIZE in kind.lacks:
+        note(
+            f"{path}: {kind.name} does not state the {PICTURE_SIZE} that was marked; boxes are taken for pixels of the "
+            "radiograph"
+        )
 
 
 def open_annotations(path: Path, note: Callable[[str], None], prefix: str = "") -> tuple[Format, AnnotationFile]:
     """A file parsed, and the format that reads it.
 
     Raises:
-        DataError: another suffix, content that cannot be parsed, or that no format recognises.
+        DataError: another suffix, or content that cannot be parsed.
+        UnknownFormatError: content that no format recognises.
     """
     suffix = path.suffix.lower()
     if suffix in TEXT:
@@ -82,7 +97,7 @@ def open_annotations(path: Path, note: Callable[[str], None], prefix: str = "") 
     for row in FORMATS:
         if suffix in row.suffixes and row.recognises(content):
             return row, AnnotationFile(path, content, prefix)
-    raise DataError(f"{path}: {_unknown(content, suffix)}")
+    raise UnknownFormatError(f"{path}: {_unknown(content, suffix)}")
 
 
 def _unknown(content: Any, suffix: str) -> str:

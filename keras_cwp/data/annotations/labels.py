@@ -9,12 +9,12 @@ from pathlib import Path
 
 import yaml
 
-from keras_cwp.config import parse_yaml
 from keras_cwp.data.annotations.reading import Reading
 from keras_cwp.data.annotations.roi import Roi
 from keras_cwp.data.identity import looks_empty, near_key, near_names, tidy
 from keras_cwp.data.patients import AS_WRITTEN
 from keras_cwp.errors import DataError
+from keras_cwp.settings_file import parse_yaml
 
 _NULL = "null"  # the word that YAML reads as nothing, as a key too
 
@@ -53,7 +53,9 @@ def check_labels(rois: Sequence[Roi], source: Path, mapped: bool) -> None:
         DataError: there are such labels.
     """
     counts = Counter(roi.label for roi in rois)
-    first = {roi.label: roi for roi in reversed(rois)}
+    first: dict[str, Roi] = {}
+    for roi in rois:
+        first.setdefault(roi.label, roi)
     for label in [] if mapped else counts:
         if looks_empty(label):
             raise DataError(

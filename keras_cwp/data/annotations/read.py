@@ -8,7 +8,7 @@ from pathlib import Path
 
 from keras_cwp.data.annotations.faults import Faults, ignore_note
 from keras_cwp.data.annotations.folder import read_folder
-from keras_cwp.data.annotations.formats import open_annotations
+from keras_cwp.data.annotations.formats import open_annotations, say_what_is_lacking
 from keras_cwp.data.annotations.image_folder import ImageFolder
 from keras_cwp.data.annotations.labels import check_labels, with_classes
 from keras_cwp.data.annotations.on_film import on_film
@@ -74,6 +74,7 @@ def read_rois(
         to_predict=to_predict,
         label_attribute=label_attribute,
         image_by=image_by,
+        root=path if path.is_dir() else None,
         names_as_written=names_as_written,
         faults=Faults(skip_bad, note),
         note=note,
@@ -114,6 +115,7 @@ def _read(path: Path, reading: Reading) -> list[Roi]:
     if not path.is_file():
         raise DataError(f"ROI table {path}: no such file")
     kind, file = open_annotations(path, reading.note)
+    say_what_is_lacking(kind, path, reading.note)
     return kind.read(file, reading)
 
 

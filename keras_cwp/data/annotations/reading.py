@@ -25,6 +25,7 @@ class Oddity(NamedTuple):
         return f"{count} {self.one if count == 1 else self.many} {self.rest}"
 
 
+WITHOUT_REGION = Oddity("picture", "pictures", "without a region left out")
 TURNED = Oddity("box was", "boxes were", "drawn turned; the upright box around each is taken")
 
 
@@ -53,6 +54,7 @@ class Reading:
         label_attribute: the region attribute that holds the class, None for the only one in use.
         image_by: stated: an annotation file is about the picture that it states; name: about that of its own name;
             None: ask where the two differ.
+        root: the folder of annotation files that is read, None for one file.
         names_as_written: odd names (test beside class folders) are meant.
         faults: gathers what is wrong with single entries.
         note: gets one line for each thing worth knowing.
@@ -65,6 +67,7 @@ class Reading:
     to_predict: bool = False
     label_attribute: str | None = None
     image_by: str | None = None
+    root: Path | None = None
     names_as_written: bool = False
     faults: Faults = field(default_factory=Faults)
     note: Callable[[str], None] = ignore_note
@@ -86,6 +89,15 @@ class Reading:
                 found = f"{own[0]!r} and {own[1]!r}" if own else "none"
                 raise DataError(f"{file.path}: one radiograph of the file's own name is wanted, found {found}")
             return self.images.find(own[0], str(file.path))
-        image, path = self.images.find(stated, str(file.path), file.path.parent)
+        image, path = self.images.find(stated, str(file.path), self._beside(file))
         self.pictures.append((file.path, image))
         return image, path
+
+    def _beside(self, file: AnnotationFile) -> Path:
+        """The folder that a name may be relative to: the same one of the images folder, or that of the file."""
+        parent = file.path.parent
+        if self.root is not None and parent.is_relative_to(self.root):
+            mirror = self.images.path / parent.relative_to(self.root)
+            if mirror != self.images.path and mirror.is_dir():
+                return mirror
+        return parent

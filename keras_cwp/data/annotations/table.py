@@ -12,8 +12,7 @@ from keras_cwp.data.annotations.columns import BOX_COLUMNS, KNOWN_COLUMNS, SIZE_
 from keras_cwp.data.annotations.delimited import Table, decimal
 from keras_cwp.data.annotations.reading import AnnotationFile, Reading
 from keras_cwp.data.annotations.roi import NOTHING, Box, Roi
-from keras_cwp.data.image_files import is_radiograph
-from keras_cwp.data.radiographs.dicom_file import BEGINNING, is_dicom
+from keras_cwp.data.radiographs.dicom_file import is_dicom_file
 from keras_cwp.errors import DataError
 
 _NOT_EXTRA = ("image", "patient_id", "label", *BOX_COLUMNS, "roi_id", *SIZE_COLUMNS)
@@ -67,10 +66,10 @@ def _need_patients(path: Path, table: Table, rois: list[Roi]) -> None:
 
 def _names_patients(path: Path) -> bool:
     """Whether a radiograph's file can name its patient."""
-    if not is_radiograph(path):
+    try:
+        return is_dicom_file(path)
+    except OSError:
         return False
-    with open(path, "rb") as stream:
-        return is_dicom(stream.read(BEGINNING))
 
 
 def _roi(row: dict[str, str], where: str, line: int, file: AnnotationFile, reading: Reading) -> Roi:

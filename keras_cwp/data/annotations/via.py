@@ -10,7 +10,7 @@ from typing import Any
 from keras_cwp.data.annotations.boxes import bounding_box, checked_box, number_or_none
 from keras_cwp.data.annotations.class_attribute import class_attribute, label_of
 from keras_cwp.data.annotations.delimited import Table
-from keras_cwp.data.annotations.reading import AnnotationFile, Oddity, Reading
+from keras_cwp.data.annotations.reading import WITHOUT_REGION, AnnotationFile, Oddity, Reading
 from keras_cwp.data.annotations.roi import Box, Outline, Roi
 from keras_cwp.errors import DataError
 
@@ -52,7 +52,7 @@ def read_via(file: AnnotationFile, reading: Reading) -> list[Roi]:
         DataError: an entry without regions, no clear class attribute. What is wrong with one region is gathered: a
             shape that is neither rect nor polygon, coordinates that are no numbers, no class.
     """
-    return _read(list(_of_json(file)), file, reading)
+    return _read(list(_of_json(file, reading)), file, reading)
 
 
 def read_via_csv(file: AnnotationFile, reading: Reading) -> list[Roi]:
@@ -60,12 +60,14 @@ def read_via_csv(file: AnnotationFile, reading: Reading) -> list[Roi]:
     return _read(list(_of_csv(file, reading)), file, reading)
 
 
-def _of_json(file: AnnotationFile) -> Iterable[_Region]:
+def _of_json(file: AnnotationFile, reading: Reading) -> Iterable[_Region]:
     tree: dict[str, Any] = file.content
     for entry in tree.get(_PROJECT_KEY, tree).values():
         name, regions = entry["filename"], entry["regions"]
         if not isinstance(name, str) or not isinstance(regions, list | dict):
             raise DataError(f"{file.path}: an entry has no filename, or regions that are no list: {name!r}")
+        if not regions:
+            reading.oddities[WITHOUT_REGION] += 1
         for number, region in enumerate(regions.values() if isinstance(regions, dict) else regions, start=1):
             parts = region if isinstance(region, dict) else {}
             yield _Region(
@@ -87,6 +89,7 @@ def _of_csv(file: AnnotationFile, reading: Reading) -> Iterable[_Region]:
         with reading.faults.gathered():
             shape, attributes = (_cell(named[name], name, where) for name in _COLUMNS[1:])
             if shape == {}:
+                reading.oddities[WITHOUT_REGION] += 1
                 continue
             name = named["filename"]
             seen[name] = seen.get(name, 0) + 1

@@ -10,6 +10,7 @@ through its window before (some archives write such secondary captures) is read 
 
 from __future__ import annotations
 
+import cv2
 import numpy as np
 
 from keras_cwp.data.radiographs.attributes import Attributes
@@ -22,6 +23,7 @@ from keras_cwp.errors import DataError
 
 _ROWS = 32  # of a radiograph looked up at a time: their indices stay in the cache
 _ONE_GREY = 1 / 255  # of an 8-bit display
+_SMALL = 1 / 8  # of all shades; a picture in fewer is dark, washed out or nearly blank
 _BLANK = 1 / 64  # of the range of values; a picture that uses less may be blank
 
 
@@ -53,6 +55,8 @@ def _shades(tags: Attributes, layout: Layout, values: np.ndarray, used: np.ndarr
     modality = _modality(tags, values, used)
     shown = None if window is None else _voi(tags, modality, used, window)
     if shown is not None and not _blanks(shown[used], values[used], layout):
+        if values[used].size > 1 and np.ptp(shown[used]) < _SMALL:
+            tags.note(f"its window or VOI LUT leaves less than 1/{1 / _SMALL:.0f} of the shades; the picture is flat")
         return shown
     if shown is not None:
         tags.note("its window or VOI LUT shows all pixels in one grey; shades go from the least to the greatest value")
@@ -103,7 +107,4 @@ def _looked_up(table: np.ndarray, words: np.ndarray) -> np.ndarray:
 
 def _used(words: np.ndarray, count: int) -> np.ndarray:
     """bool [words]: which occur."""
-    used = np.zeros(count, dtype=bool)
-    for start in range(0, len(words), _ROWS):
-        used[words[start : start + _ROWS]] = True
-    return used
+    return cv2.calcHist([words], [0], None, [count], [0, count]).ravel() > 0  # half of NumPy's time

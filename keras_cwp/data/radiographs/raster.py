@@ -14,6 +14,7 @@ from PIL import Image, ImageOps
 
 from keras_cwp.data.image_files import DICOM_SUFFIXES
 from keras_cwp.data.radiographs.header import Header
+from keras_cwp.data.radiographs.spacing import NEARLY_SQUARE
 from keras_cwp.errors import DataError
 
 _FORMATS = ("PNG", "JPEG", "TIFF")
@@ -50,7 +51,14 @@ def decode_header(stream: BinaryIO, path: Path, max_pixels: int) -> Header:
     with _opened(stream, path, max_pixels) as image:
         orientation = _orientation(image, stream)
         width, height = image.size if orientation < _FIRST_TURNED else image.size[::-1]
-        return Header(width, height, _bits(image), metadata=_metadata(image), orientation=orientation)
+        return Header(
+            width,
+            height,
+            _bits(image),
+            metadata=_metadata(image),
+            orientation=orientation,
+            notes=_not_square(image),
+        )
 
 
 def decode(content: bytes, path: Path, max_pixels: int) -> tuple[np.ndarray, Header]:
@@ -67,11 +75,12 @@ def decode(content: bytes, path: Path, max_pixels: int) -> tuple[np.ndarray, Hea
         inverted = image.format == "TIFF" and image.tag_v2.get(_PHOTOMETRIC) == _WHITE_IS_ZERO
         image.draft("L", image.size)  # JPEG: take the luma channel as stored, skip the colours
         upright = image if orientation == 1 else ImageOps.exif_transpose(image)
-        notes: tuple[str, ...] = ()
+        notes = _not_square(image)
         if image.mode == "F":
             raise DataError(f"image {path}: floating-point values; save it with 8 or 16 bits")
         if image.mode in _SIXTEEN_BIT_MODES:
-            pixels, notes = _sixteen_bit(np.asarray(upright), path, bits, inverted)
+            pixels, further = _sixteen_bit(np.asarray(upright), path, bits, inverted)
+            notes += further
         else:
             pixels = np.asarray(upright if upright.mode == "L" else upright.convert("L"))
         height, width = pixels.shape
@@ -80,6 +89,14 @@ def decode(content: bytes, path: Path, max_pixels: int) -> tuple[np.ndarray, Hea
 
 def _metadata(image: Image.Image) -> dict[str, str]:
     return {"file_type": str(image.format).lower()}
+
+
+def _not_square(image: Image.Image) -> tuple[str, ...]:
+    """A note where the resolutions across and down differ; many programs write any value there, so none is believed."""
+    across, down = map(float, image.info.get("dpi", (1, 1)))
+    if not (across > 0 and down > 0) or max(across, down) <= NEARLY_SQUARE * min(across, down):
+        return ()
+    return (f"its resolution of {across:g} × {down:g} dpi means pixels that are not square; they are taken as square",)
 
 
 def _bits(image: Any) -> int:
@@ -102,13 +119,15 @@ def _sixteen_bit(values: np.ndarray, path: Path, bits: int, inverted: bool) -> t
     pixels = values if bits == 16 else (values.astype(np.uint32) * _WHITE + white // 2) // white
     pixels = pixels.astype(np.uint16)
     depth = greatest.bit_length()
-    if bits < 16 or inverted or not 0 < depth <= _LEAST_DEPTH:
-        return (_WHITE - pixels if inverted else pixels), ()
+    if inverted:
+        pixels = _WHITE - pixels
+    if bits < 16 or not 0 < depth <= _LEAST_DEPTH:
+        return pixels, ()
     depth = max(depth + depth % 2, 8)
     factor = 1 << (16 - depth)
     note = (
-        f"16 bits, but its values look like {depth}-bit ones saved as they are, which is {factor} times too dark; "
-        f"multiply them by {factor} and save it again"
+        f"16 bits, but its values look like {depth}-bit ones saved as they are, which leaves 1/{factor} of the "
+        f"range; multiply them by {factor} and save it again"
     )
     return pixels, (note,)
 

@@ -8,23 +8,29 @@ from keras_cwp.data.radiographs.attributes import Attributes
 from keras_cwp.errors import DataError
 
 LEAST_MM, MOST_MM = 0.001, 10.0  # beyond these a value is in another unit, or a mistake
-_SQUARE = 0.01  # of row against column spacing: rounding
-_NEARLY_SQUARE = 0.05  # a distortion that augmentation exceeds; read with a note
+_SQUARE = 1.01  # row against column spacing, or the reverse: rounding
+NEARLY_SQUARE = 1.05  # a distortion that augmentation exceeds; read with a note
 # In the order in which they count: calibrated or at the patient, at the detector, on the scanned film.
 _KEYWORDS = ("PixelSpacing", "ImagerPixelSpacing", "NominalScannedPixelSpacing")
 _MAGNIFIED = "ImagerPixelSpacing"
 
 
-def spacing_from(text: str) -> float:
+def spacing_from(text: str, where: str) -> float:
     """Millimetres a pixel from a table's cell.
 
+    Args:
+        where: file and line, for messages.
+
     Raises:
-        ValueError: no number from LEAST_MM to MOST_MM.
+        DataError: no number from LEAST_MM to MOST_MM.
     """
-    value = float(text)
-    if not LEAST_MM <= value <= MOST_MM:
-        raise ValueError(text)
-    return value
+    try:
+        value = float(text)
+    except ValueError:
+        value = math.nan
+    if LEAST_MM <= value <= MOST_MM:
+        return value
+    raise DataError(f"{where}: spacing_mm {text!r}; expected millimetres a pixel, from {LEAST_MM:g} to {MOST_MM:g}")
 
 
 def spacing_of(tags: Attributes) -> float | None:
@@ -75,11 +81,11 @@ def _check_aspect(tags: Attributes) -> None:
 
 
 def _check_square(tags: Attributes, keyword: str, row: float, column: float) -> None:
-    off = max(row, column) / min(row, column) - 1
-    if off > _NEARLY_SQUARE:
+    ratio = max(row, column) / min(row, column)
+    if ratio > NEARLY_SQUARE:
         raise DataError(
             f"pixels that are not square ({keyword} {row:g} × {column:g}, row × column); resample the radiograph to "
             "square pixels, and its boxes with it"
         )
-    if off > _SQUARE:
-        tags.note(f"pixels are {off:.0%} from square ({keyword} {tags.shown(keyword)}); they are taken as square")
+    if ratio > _SQUARE:
+        tags.note(f"pixels are {ratio - 1:.0%} from square ({keyword} {tags.shown(keyword)}); they are taken as square")

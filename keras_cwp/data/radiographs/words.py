@@ -11,13 +11,14 @@ from pydicom.pixels import get_decoder
 from pydicom.uid import UID
 
 from keras_cwp.data.radiographs.attributes import Attributes
+from keras_cwp.data.radiographs.codestream import JPEG, JPEG2000, first_frame, stream_of
 from keras_cwp.data.radiographs.dicom_file import syntax_of
 from keras_cwp.data.radiographs.layout import Layout
 from keras_cwp.errors import DataError
 
-# Lossy JPEG differs by a unit between decoders; the one that not every machine has comes last.
-_LAST_DECODER = "gdcm"
-_STARTS = (b"\xff\xd8", b"\xff\x4f")  # of a JPEG and of a JPEG 2000 frame
+# Lossy JPEG differs by a unit or two between decoders. So the one that setup.cfg asks for comes first, and the one
+# that few machines have last.
+_FIRST_DECODER, _LAST_DECODER = "pylibjpeg", "gdcm"
 _OFFSET_BYTES = 8  # of an entry of the extended offset table
 _HALF_COLOURS = "YBR_FULL_422"  # two pixels share their colours: two words a pixel instead of three
 
@@ -38,6 +39,7 @@ def words_of(tags: Attributes, layout: Layout) -> tuple[np.ndarray, str]:
         photometric = "RGB"
     if syntax.is_encapsulated:
         frames = _frames(dataset, content)
+        _note_depth(tags, layout, content)
     else:
         frames, photometric = _native(tags, layout, len(content), photometric)
     if frames > 1:
@@ -61,6 +63,16 @@ def _native(tags: Attributes, layout: Layout, length: int, photometric: str) -> 
     return length // whole, photometric
 
 
+def _note_depth(tags: Attributes, layout: Layout, content: bytes) -> None:
+    """A note where the pixels have fewer bits than a window for the stated depth expects."""
+    stream = stream_of(first_frame(content))
+    if stream is not None and stream.precision < layout.stored:
+        tags.note(
+            f"compressed with {stream.precision} bits a pixel, BitsStored is {layout.stored}; see whether the picture "
+            "is dark"
+        )
+
+
 def _frames(dataset: pydicom.Dataset, content: bytes) -> int:
     """Frames of compressed pixel data: as a table of offsets says, else as many as fragments start like one."""
     extended = dataset.get("ExtendedOffsetTable")
@@ -74,7 +86,7 @@ def _frames(dataset: pydicom.Dataset, content: bytes) -> int:
     if count < 2:
         return 1
     begin = [content[start + place + 8 : start + place + 10] for place in places]
-    return max(1, sum(two in _STARTS for two in begin) or count)  # a fragment of RLE is a frame
+    return max(1, sum(two in (JPEG, JPEG2000) for two in begin) or count)  # a fragment of RLE is a frame
 
 
 def _decode(dataset: pydicom.Dataset, syntax: UID, layout: Layout, photometric: str) -> tuple[np.ndarray, dict]:
@@ -97,7 +109,7 @@ def _decode(dataset: pydicom.Dataset, syntax: UID, layout: Layout, photometric: 
     failures = []
     try:
         decoder = get_decoder(syntax)
-        plugins = sorted(decoder.available_plugins, key=lambda name: (name == _LAST_DECODER, name))
+        plugins = sorted(decoder.available_plugins, key=_rank)
         for plugin in plugins or [""]:
             try:
                 return decoder.as_array(dataset.PixelData, decoding_plugin=plugin, **options)
@@ -107,3 +119,7 @@ def _decode(dataset: pydicom.Dataset, syntax: UID, layout: Layout, photometric: 
         failures.append(error)
     reasons = dict.fromkeys(" ".join(str(error).split()).rpartition("available plugins: ")[2] for error in failures)
     raise DataError(f"cannot decode transfer syntax {syntax.name}: {'; '.join(reasons)}")
+
+
+def _rank(plugin: str) -> tuple[bool, bool, str]:
+    return plugin == _LAST_DECODER, plugin != _FIRST_DECODER, plugin

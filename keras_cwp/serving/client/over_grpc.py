@@ -15,6 +15,7 @@ from keras_cwp.serving.client.transport import SIGNATURE, Reply, Row, Served, Un
 from keras_cwp.serving.wire import message
 
 _SERVICE = "/tensorflow.serving.PredictionService"
+_HTTP_SERVER = "Trying to connect an http1.x server"  # gRPC's words
 _FLOAT, _STRING = 1, 7  # tensorflow.DataType
 
 
@@ -90,6 +91,10 @@ class GrpcTransport:
         except grpc.RpcError as error:
             code, details = error.code(), (error.details() or "")[:300]
             said = f"{self._address}: {code.name}: {details}"
+            if _HTTP_SERVER in (error.details() or ""):
+                raise ServingError(
+                    f"{self._address}: the port is of the REST API; write http:// in place of grpc://"
+                ) from None
             if code is grpc.StatusCode.UNAVAILABLE and (advice := hint(self._address)):
                 raise ServingError(f"{self._address}: {advice}") from None
             raise (UnavailableError if code is grpc.StatusCode.UNAVAILABLE else ServingError)(said) from None

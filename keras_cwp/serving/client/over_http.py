@@ -16,6 +16,7 @@ from keras_cwp.serving.client.address import Address, Credentials
 from keras_cwp.serving.client.tls import hint
 from keras_cwp.serving.client.transport import SIGNATURE, Reply, Row, Served, UnavailableError
 
+_GRPC_PORT = "if it is the port of the gRPC API, write grpc:// in place of http://"
 _MAX_REPLY = 64 * 2**20  # bytes
 
 
@@ -96,6 +97,8 @@ class HttpTransport:
             ) from None
         except (OSError, http.client.HTTPException) as error:
             connection.close()
+            if isinstance(error, http.client.BadStatusLine) and not isinstance(error, ConnectionError):
+                raise ServingError(f"{self._address}: the answer is not HTTP; {_GRPC_PORT}") from None
             if not isinstance(error, ConnectionRefusedError) and (advice := hint(self._address)):
                 raise ServingError(f"{self._address}: {advice}") from None
             raise UnavailableError(f"{self._address}: {_said(error)}") from None

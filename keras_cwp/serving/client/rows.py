@@ -10,7 +10,7 @@ import numpy as np
 from keras_cwp.data.annotations.roi import Box, Roi
 from keras_cwp.data.plan import place_box
 from keras_cwp.data.radiographs.radiograph import Header, Radiograph
-from keras_cwp.errors import DataError
+from keras_cwp.data.radiographs.spacing import spacing_from
 from keras_cwp.serving.client.transport import Row
 
 # Of the longer side of a box, on each of its sides: half to make it square, the context (config allows 1), and the
@@ -55,7 +55,5 @@ def _reach(box: Box, width: int, height: int) -> tuple[int, int, int, int]:
 
 
 def _spacing(radiograph: Radiograph, roi: Roi) -> float:
-    try:
-        return float(roi.extra.get("spacing_mm") or radiograph.spacing_mm or 0)
-    except ValueError:
-        raise DataError(f"{roi.where}: spacing_mm is {roi.extra['spacing_mm']!r}, expected millimetres") from None
+    stated = roi.extra.get("spacing_mm")
+    return spacing_from(stated, roi.where) if stated else radiograph.spacing_mm or 0.0

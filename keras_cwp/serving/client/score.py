@@ -11,8 +11,10 @@ from pathlib import Path
 import numpy as np
 
 from keras_cwp.data.annotations.roi import Roi
+from keras_cwp.data.radiographs.notes import lines_of
 from keras_cwp.data.radiographs.radiograph import read_radiograph
 from keras_cwp.errors import CwpError, DataError, ServingError
+from keras_cwp.prediction.decided import write_decided
 from keras_cwp.prediction.scored import scores_of
 from keras_cwp.scores import Scores
 from keras_cwp.serving.client.address import Address, Credentials
@@ -49,6 +51,7 @@ class _Outcome:
     lost: list[tuple[DataError, int]] = field(default_factory=list)
     regions: int = 0
     scored_whole: int = 0
+    said: dict[str, tuple[str, ...]] = field(default_factory=dict)  # notes on radiographs, by image
 
 
 @dataclass(frozen=True)
@@ -107,7 +110,7 @@ def score(
         out: the CSV; out.part holds what is scored until all is.
         whole_image: regions without a box are meant to be whole images; else a server whose model was trained on
             regions refuses them, one by one.
-        note: gets a line where an older bundle scored images without a box.
+        note: gets a line where an older bundle scored images without a box, and one for each oddity of the radiographs.
         refuse: gets the error and the number of regions lost to it.
         progress: gets regions done and in all.
 
@@ -126,17 +129,21 @@ def score(
         finished = len(regions) - len(left)
         progress(finished, len(regions))
         scored_whole = 0
+        said: dict[str, tuple[str, ...]] = {}
         for outcome in _outcomes(_Asked(transport, served, pace, whole_image), left):
             _note(outcome, journal, refuse)
             scored_whole += outcome.scored_whole
+            said |= outcome.said
             finished += outcome.regions
             progress(finished, len(regions))
         if not journal.found:
             raise CwpError(f"none of {len(regions)} regions could be scored; {out} was not written")
+        for line in lines_of(said):
+            note(line)
         if scored_whole:
             note(f"images without a box: {scored_whole}; the bundle is of an older version, which scores them whole")
         table = _table(regions, journal)
-        table.to_csv(out)
+        write_decided(out, table, {})
         done = True
         return table
     finally:
@@ -190,6 +197,7 @@ def _rows(piece: list[tuple[Path, list[Roi]]], takes_spacing: bool, outcome: _Ou
     for path, rois in piece:
         try:
             radiograph = read_radiograph(path)
+            outcome.said[rois[0].image] = radiograph.notes
         except DataError as error:
             outcome.lost.append((error, len(rois)))
             continue

@@ -36,18 +36,23 @@ def logging_to_stderr() -> Iterator[None]:
     """Write the log to stderr, each line with its time (UTC) and level."""
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(_Line())
-    _LOGGER.addHandler(handler)
-    _LOGGER.setLevel(logging.INFO)
-    _LOGGER.propagate = False
+    loggers = ((_LOGGER, logging.INFO), (logging.getLogger("uvicorn.error"), logging.WARNING))
+    for logger, level in loggers:
+        logger.addHandler(handler)
+        logger.setLevel(level)
+        logger.propagate = False
     try:
         yield
     finally:
-        _LOGGER.removeHandler(handler)
-        _LOGGER.setLevel(logging.NOTSET)
-        _LOGGER.propagate = True
+        for logger, _ in loggers:
+            logger.removeHandler(handler)
+            logger.setLevel(logging.NOTSET)
+            logger.propagate = True
 
 
 class _Line(logging.Formatter):
     def format(self, record: logging.LogRecord) -> str:
         time = datetime.fromtimestamp(record.created, timezone.utc).isoformat(timespec="milliseconds")
-        return json.dumps({"time": time, "level": record.levelname.lower(), **json.loads(record.getMessage())})
+        # uvicorn's own lines quote no request
+        said = json.loads(record.getMessage()) if record.name == _LOGGER.name else {"event": record.getMessage()}
+        return json.dumps({"time": time, "level": record.levelname.lower(), **said})

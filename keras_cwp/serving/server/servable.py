@@ -97,7 +97,7 @@ class Servable:
         return number
 
     def close(self) -> None:
-        """Answer what waits, then let go of the model."""
+        """Answer what waits, then unload the model."""
         self._batcher.close()
         self._functions = {}
         self._session.close()

@@ -94,7 +94,7 @@ class Server:
         return self._versions.faults()
 
     def stop(self) -> None:
-        """Take no more requests, answer those that are here, let go of the models."""
+        """Take no more requests, answer those that are here, unload the models."""
         event("stopping")
         self._health.stop()
         self._rest.should_exit = True

@@ -261,7 +261,7 @@ class Versions:
 
 
 def _warmed_up(servable: Any) -> int:
-    """Replay the warm-up records; a servable that fails at them is let go of."""
+    """Replay the warm-up records; a servable that fails at them is closed."""
     try:
         return servable.warm_up()
     except Exception:

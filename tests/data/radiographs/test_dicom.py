@@ -384,6 +384,17 @@ def test_no_pixel_data(tmp_path):
         read_header(path)
 
 
+def test_lossy_jpeg_is_decoded_by_the_same_plugin_everywhere(monkeypatch):
+    """Whatever other plugins a machine has: their shades differ by a unit or two."""
+    path = own_files()[[file.name for file in own_files()].index("SC_rgb_dcmtk_+eb+cr.dcm")]
+    expected = shades(path)
+    from pydicom.pixels.decoders import JPEGBaseline8BitDecoder
+
+    only = {"pylibjpeg": JPEGBaseline8BitDecoder._available["pylibjpeg"]}
+    monkeypatch.setattr(JPEGBaseline8BitDecoder, "_available", only)
+    np.testing.assert_array_equal(shades(path), expected)
+
+
 def test_missing_decoder_is_named(tmp_path, monkeypatch):
     path = dicom(tmp_path / "a.dcm", np.zeros((64, 64), np.uint16), syntax=JPEG2000Lossless)
     from pydicom.pixels.decoders import JPEG2000LosslessDecoder

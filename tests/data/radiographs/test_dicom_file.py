@@ -88,3 +88,15 @@ def test_without_preamble(tmp_path):
     path = dicom(tmp_path / "a.dcm", RAMP)
     path.write_bytes(path.read_bytes()[132:])
     np.testing.assert_array_equal(read_radiograph(path).to_unit(), (RAMP / 4095).astype(np.float32))
+
+
+@pytest.mark.parametrize("syntax", [RLELossless, JPEG2000Lossless])
+def test_compressed_pixels_under_a_plain_transfer_syntax(syntax, tmp_path):
+    """The stream shows what it is; its first bytes must not be taken for pixels."""
+    pixels = np.random.default_rng(0).integers(0, 4096, (64, 64), dtype=np.uint16)
+    path = dicom(tmp_path / "a.dcm", pixels, syntax=syntax)
+    stated = syntax.encode() + b"\0" * (len(syntax) % 2)
+    plain = ExplicitVRLittleEndian.encode().ljust(len(stated), b"\0")
+    path.write_bytes(path.read_bytes().replace(stated, plain, 1))
+    expected = (pixels - pixels.min()) / np.ptp(pixels)
+    np.testing.assert_allclose(read_radiograph(path).to_unit(), expected, atol=1e-6)

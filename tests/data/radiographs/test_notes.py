@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
+import pydicom
 from PIL import Image
 from support.dicom_file import dicom
 
 from keras_cwp.config import DataConfig
 from keras_cwp.data.prepare import prepare
 from keras_cwp.data.radiographs.notes import lines_of
+from keras_cwp.errors import DataError
+from keras_cwp.prediction.regions import cut_regions, find_regions
+from keras_cwp.training.run import ModelContract
 
 
 def test_lines():
@@ -40,3 +46,21 @@ def test_prepare_says_what_is_odd(tmp_path):
         odd = [note for note in notes if "image '" in note]
         assert len(odd) == len(expected)
         assert all(text in note for text, note in zip(expected, odd, strict=True))
+
+
+def test_scoring_says_what_is_odd(tmp_path):
+    """Once for all films that it is said of, after the last region; a DICOMDIR among them is no lost film."""
+    pixels = np.arange(4096, dtype=np.uint16).reshape(64, 64)
+    for name in "ab":
+        dicom(tmp_path / f"{name}.dcm", pixels, BurnedInAnnotation="YES")
+    index = Path(pydicom.__file__).parent / "data" / "test_files" / "dicomdirtests" / "DICOMDIR"
+    (tmp_path / "DICOMDIR").write_bytes(index.read_bytes())
+    regions = find_regions([tmp_path])
+    contract = ModelContract(("a", "b"), 32, 0.25, "pad", None, "")
+    lost: list[DataError] = []
+    notes: list[str] = []
+    crops = list(cut_regions(regions, contract, lambda error, _: lost.append(error), note=notes.append))
+    assert (len(crops), lost) == (2, [])
+    assert len(notes) == 1
+    assert notes[0].startswith("2 of 2 radiographs (first: ")
+    assert "BurnedInAnnotation YES" in notes[0]

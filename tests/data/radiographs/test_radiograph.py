@@ -45,16 +45,30 @@ def test_sixteen_bits(name, tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("bits", "factor"),
-    [(8, "8-bit ones .* 256 times"), (10, "10-bit .* 64"), (12, "12-bit .* 16"), (14, "14-bit .* 4 ")],
+    ("bits", "said"), [(8, "8-bit .*1/256"), (10, "10-bit .*1/64"), (12, "12-bit .*1/16"), (14, "14-bit .*1/4 ")]
 )
 @pytest.mark.parametrize("name", ["a.png", "a.tif"])
-def test_values_of_fewer_bits_are_noted(bits, factor, name, tmp_path):
+def test_values_of_fewer_bits_are_noted(bits, said, name, tmp_path):
     pixels = np.linspace(0, 2**bits - 1, 12).astype(np.uint16).reshape(3, 4)
     radiograph = read_radiograph(save(tmp_path / name, pixels))
     np.testing.assert_array_equal(radiograph.pixels, pixels)
     assert len(radiograph.notes) == 1
-    assert re.search(f"{factor}.*too dark", radiograph.notes[0])
+    assert re.search(f"{said}.*of the range", radiograph.notes[0])
+
+
+def test_negative_of_fewer_bits_is_noted(tmp_path):
+    pixels = np.array([[0, 4095]], dtype=np.uint16)
+    radiograph = read_radiograph(save(tmp_path / "a.tif", pixels, tiffinfo={262: 0}))
+    np.testing.assert_array_equal(radiograph.pixels, 65535 - pixels)
+    assert "12-bit ones" in radiograph.notes[0]
+
+
+@pytest.mark.parametrize(("dpi", "noted"), [((204, 98), True), ((300, 300), False), ((300, 298), False)])
+@pytest.mark.parametrize("name", ["a.png", "a.jpg", "a.tif"])
+def test_resolutions_that_differ_are_noted(dpi, noted, name, tmp_path):
+    path = save(tmp_path / name, RAMP, dpi=dpi)
+    for notes in (read_header(path).notes, read_radiograph(path).notes):
+        assert any("not square" in note for note in notes) == noted
 
 
 def test_black_and_bright_sixteen_bits_have_no_note(tmp_path):

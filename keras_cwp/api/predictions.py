@@ -1,0 +1,67 @@
+"""Scored regions: as a table, and as a CSV file."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from keras_cwp.data.annotations.roi import Roi
+from keras_cwp.scores import Scores
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+PathLike = Path | str
+
+
+@dataclass(frozen=True, eq=False)
+class Predictions:
+    """Scored regions.
+
+    Args:
+        regions: that were asked for.
+        scores: of those that could be scored, under the caller's own names.
+        lost: how many were left out.
+        identity: names the model, for reports.
+        engine: what computed them.
+        thresholds: by class, of the run's validation part; empty where they are not known.
+    """
+
+    regions: list[Roi]
+    scores: Scores
+    lost: int
+    identity: str
+    engine: str
+    thresholds: Mapping[str, float] = field(default_factory=dict)
+
+    def to_csv(self, path: PathLike) -> None:
+        """Write the table of `prediction.decided`; the file appears whole or not at all."""
+        from keras_cwp.prediction.decided import write_decided
+
+        write_decided(path, self.scores, self.thresholds)
+
+    @property
+    def table(self) -> pd.DataFrame:
+        """A row a region that was scored: roi_id, image, x, y, width, height, predicted, probability, prob_CLASS …
+
+        Where thresholds are known, above_threshold after probability has the classes that reach theirs.
+        """
+        from keras_cwp.api.run import scores_table
+
+        boxes = {(roi.roi_id, roi.image): roi.box for roi in self.regions}
+        table = scores_table(self.scores)
+        corners = [boxes[row] or (None,) * 4 for row in zip(table["roi_id"], table["image"], strict=True)]
+        columns = list(zip(*corners, strict=True)) if corners else [()] * 4
+        table = table.drop(columns=["patient_id", "fold", "label"])
+        for place, (name, values) in enumerate(zip(("x", "y", "width", "height"), columns, strict=True), start=2):
+            table.insert(place, name, list(values))
+        best = self.scores.probabilities.max(axis=1) if len(self.scores) else []
+        table.insert(table.columns.get_loc("predicted") + 1, "probability", best)
+        if self.thresholds:
+            from keras_cwp.prediction.decided import decided
+
+            above = decided(self.scores, self.thresholds)["above_threshold"]
+            table.insert(table.columns.get_loc("probability") + 1, "above_threshold", above)
+        return table

@@ -1,0 +1,92 @@
+"""How far the top class's probability is from what came true, without the noise of small bins, and a test of it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from keras_cwp.evaluation.intervals import Figure
+from keras_cwp.evaluation.probability import bin_of
+
+_DRAWN, _BLOCK = 2000, 200  # sign patterns, and how many at once
+_FEWEST_PATIENTS = 20  # with 15 it rejects .09 to .12 of calibrated models of AUC .98 (scripts/bench_inference.py)
+NO_INTERVAL = "no interval of a calibration error covers as often as it says; see the calibration test"
+
+
+def calibration_error(labels: np.ndarray, probabilities: np.ndarray, patients: np.ndarray, bins: int) -> Figure:
+    """Root mean square over rows of the gap between confidence and accuracy in their bin, sampling noise taken out.
+
+    The plain expected calibration error is positive for a calibrated model too, more so the fewer rows a bin has. Here
+    the variance over patients is subtracted from each bin's squared gap; a calibrated model is at 0 on average before
+    the square root, and 0 is given where the noise exceeds the gaps.
+
+    Args:
+        labels: int [rows], at least one.
+        probabilities: float [rows, classes].
+        patients: str or int [rows].
+        bins: equally wide bins of confidence.
+
+    Reference: Kumar, Liang and Ma, Verified Uncertainty Calibration, NeurIPS 2019 (debiased estimator).
+    """
+    sums, rows, counts = _gaps(labels, probabilities, patients, bins)
+    gap = sums.sum(axis=0) / rows
+    holders = (counts > 0).sum(axis=0)
+    scatter = ((sums - counts * gap) ** 2).sum(axis=0) / rows**2  # of patients about the bin's gap
+    # A bin of one patient shows no scatter; its gap may all be noise.
+    noise = np.where(holders > 1, scatter * holders / np.maximum(holders - 1, 1), gap**2)
+    squared = float((rows * (gap**2 - noise)).sum() / rows.sum())
+    return {"value": float(np.sqrt(max(squared, 0.0))), "ci95": None, "reason": NO_INTERVAL}
+
+
+def expected_calibration_error(labels: np.ndarray, probabilities: np.ndarray, bins: int) -> float:
+    """The plain expected calibration error: mean over rows of their bin's absolute gap; biased upwards.
+
+    Reference: Guo et al., ICML 2017.
+    """
+    sums, rows, _ = _gaps(labels, probabilities, np.zeros(len(labels), dtype=int), bins)
+    return float(np.abs(sums.sum(axis=0)).sum() / rows.sum())
+
+
+def calibration_test(labels: np.ndarray, probabilities: np.ndarray, patients: np.ndarray, bins: int) -> dict[str, Any]:
+    """Could a calibrated model have gaps as large as these? Ready for JSON.
+
+    A calibrated model's gaps have mean zero in every patient; the test turns the sign of patients' gaps at random.
+
+    Returns:
+        `p`: share of sign patterns with gaps at least as large; None with a `reason` for fewer than 20 patients.
+    """
+    sums, rows, _ = _gaps(labels, probabilities, patients, bins)
+    if len(sums) < _FEWEST_PATIENTS:
+        return {"p": None, "patients": len(sums), "reason": f"needs {_FEWEST_PATIENTS} patients"}
+    seen = float((sums.sum(axis=0) ** 2 / rows).sum()) * (1 - 1e-9)  # sums that differ by rounding are equal
+    rng, beyond = np.random.default_rng(len(sums)), 0
+    for _ in range(_DRAWN // _BLOCK):
+        signs = rng.integers(0, 2, size=(_BLOCK, len(sums))) * 2.0 - 1
+        beyond += int((_sizes(signs, sums, rows) >= seen).sum())
+    p = (1 + beyond) / (1 + _DRAWN)
+    return {
+        "p": p,
+        "patients": len(sums),
+        "method": "sign flips of patients' gaps between confidence and outcome",
+    }
+
+
+def _sizes(signs: np.ndarray, sums: np.ndarray, rows: np.ndarray) -> np.ndarray:
+    """Size of the gaps [patterns] under sign patterns [patterns, patients]: squared gaps weighted by rows."""
+    return np.asarray(((signs @ sums) ** 2 / rows).sum(axis=1))
+
+
+def _gaps(
+    labels: np.ndarray, probabilities: np.ndarray, patients: np.ndarray, bins: int
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Confidence minus correctness summed [patients, bins], rows [bins], rows [patients, bins]; without empty bins."""
+    names, patient = np.unique(patients, return_inverse=True)
+    confidence = probabilities.max(axis=1)
+    gap = confidence - (probabilities.argmax(axis=1) == labels)
+    cell = patient * bins + bin_of(confidence, bins)
+    size = len(names) * bins
+    sums = np.bincount(cell, weights=gap, minlength=size).reshape(len(names), bins)
+    counts = np.bincount(cell, minlength=size).reshape(len(names), bins)
+    used = counts.sum(axis=0) > 0
+    return sums[:, used], counts.sum(axis=0)[used], counts[:, used]
