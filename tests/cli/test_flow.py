@@ -129,7 +129,7 @@ def test_evaluate_scores_another_data_set(fitted, elsewhere, tmp_path):
     assert "another data set" in page
     assert "No patient id, radiograph or crop of the judged data set is in the training data." in page
     metrics = json.loads((tmp_path / "out" / "metrics.json").read_text())
-    assert metrics["shared_with_training"] == {"checked": True, "patients": 0, "rois": 0, "images": 0}
+    assert metrics["shared_with_training"] == {"checked": True, "patients": 0, "rois": 0, "images": 0, "respelt": 0}
 
 
 @pytest.fixture(scope="module")
