@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import json
+import shutil
+import tempfile
 from dataclasses import replace
+from functools import cache
 from pathlib import Path
 
 import numpy as np
@@ -11,8 +14,9 @@ import pytest
 from click.testing import CliRunner
 
 from keras_cwp.cli.main import cli
-from keras_cwp.config import Config, EvaluateConfig, dump_config
+from keras_cwp.config import Config, EvaluateConfig, ModelConfig, dump_config
 from keras_cwp.errors import CwpError, RunError, ScoresError
+from keras_cwp.models.build import build_model
 from keras_cwp.report.run_comparison import run_names
 from keras_cwp.scores import Scores
 from keras_cwp.training.run import ModelContract
@@ -20,12 +24,20 @@ from keras_cwp.training.run import ModelContract
 CLASSES = ("normal", "opacity")
 
 
+@cache
+def _network() -> Path:
+    """An untrained network, whose parameters and multiply-accumulates compare counts."""
+    file = Path(tempfile.mkdtemp()) / "model.keras"
+    build_model(ModelConfig(), len(CLASSES), 32).save(file)
+    return file
+
+
 def write_run(folder: Path, scores: Scores) -> Path:
     folder.mkdir(parents=True)
     (folder / "config.yaml").write_text(dump_config(Config(evaluate=EvaluateConfig(bootstraps=100))))
     (folder / "run.json").write_text(json.dumps({"kind": "fit", "data_hash": "x"}))
     (folder / "history.csv").write_text("epoch,loss,val_loss,accuracy,val_accuracy,seconds\n1,1,1,0.5,0.5,60\n")
-    (folder / "model.keras").write_bytes(b"not opened by compare")
+    shutil.copy(_network(), folder / "model.keras")
     ModelContract(CLASSES, 32, 0.25, "pad", None, "x").write(folder)
     scores.to_csv(folder / "scores.csv")
     return folder
