@@ -26,7 +26,8 @@ def result(run: ReportInput) -> list[str]:
     if auc["value"] is None:
         return [f"Judged on {of}. No AUC can be computed: {auc['reason']}."]
     share = f"{100 * auc['value']:.0f} %"
-    classes = plural(len(run.metrics["classes"]), "class", "classes")
+    known = [own for own in run.metrics["auc"]["per_class"].values() if own["value"] is not None]
+    classes = plural(len(known), "class", "classes")
     sentences = [
         f"Judged on {of}.",
         f"Macro AUC {metric_text(auc)}: given one ROI of a class and one of another, the model ranks the right one "

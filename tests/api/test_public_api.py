@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import subprocess
 import sys
 from pathlib import Path
@@ -128,11 +129,10 @@ def test_fit_is_silent_without_a_console(data, tmp_path: Path, capfd: pytest.Cap
 
 
 def test_fit_tells_a_console(data, tmp_path: Path):
-    console = Console(record=True, width=200, quiet=False, file=open(tmp_path / "log", "w"))  # noqa: SIM115
-    cwp.fit(data, tmp_path / "run", console=console, **TINY)
-    said = console.export_text()
-    assert "epoch 1/1 · loss" in said
-    assert "held out" in said
+    said = io.StringIO()
+    cwp.fit(data, tmp_path / "run", console=Console(file=said, width=200), **TINY)
+    assert "epoch 1/1 · loss" in said.getvalue()
+    assert "held out" in said.getvalue()
 
 
 def test_unknown_keyword_asks_for_the_nearest(data, tmp_path: Path):

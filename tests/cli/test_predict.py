@@ -150,7 +150,7 @@ def test_nothing_usable_writes_nothing(fit_run: Path, tmp_path: Path) -> None:
     (tmp_path / "broken.png").write_bytes(b"junk")
     result = run(fit_run, tmp_path / "broken.png", "--out", tmp_path / "s.csv")
     assert isinstance(result.exception, CwpError)
-    assert "none of 1 regions could be scored" in str(result.exception)
+    assert "none of 1 region could be scored" in str(result.exception)
     assert not (tmp_path / "s.csv").exists()
 
 
