@@ -11,8 +11,9 @@ import pytest
 from click.testing import CliRunner
 
 from keras_cwp.cli.main import cli
-from keras_cwp.config import Config, EvaluateConfig, dump_config
+from keras_cwp.config import Config, EvaluateConfig, ModelConfig, dump_config
 from keras_cwp.errors import CwpError, RunError, ScoresError
+from keras_cwp.models.build import build_model
 from keras_cwp.report.run_comparison import run_names
 from keras_cwp.scores import Scores
 from keras_cwp.training.run import ModelContract
@@ -25,7 +26,7 @@ def write_run(folder: Path, scores: Scores) -> Path:
     (folder / "config.yaml").write_text(dump_config(Config(evaluate=EvaluateConfig(bootstraps=100))))
     (folder / "run.json").write_text(json.dumps({"kind": "fit", "data_hash": "x"}))
     (folder / "history.csv").write_text("epoch,loss,val_loss,accuracy,val_accuracy,seconds\n1,1,1,0.5,0.5,60\n")
-    (folder / "model.keras").write_bytes(b"not opened by compare")
+    build_model(ModelConfig(), len(CLASSES), 32).save(folder / "model.keras")
     ModelContract(CLASSES, 32, 0.25, "pad", None, "x").write(folder)
     scores.to_csv(folder / "scores.csv")
     return folder
