@@ -9,7 +9,7 @@ import click
 
 from keras_cwp.cli.options import PATH, Output, output_options, whole_image_option
 
-_METHODS = ("gradcam", "gradcam++", "occlusion")
+_METHODS = ("gradcam", "gradcam++", "layercam", "occlusion")
 
 
 @click.command("explain")

@@ -1,4 +1,4 @@
-"""Where the network looked: LayerCAM, Grad-CAM, Grad-CAM++ and occlusion.
+"""Where the network looked: Grad-CAM, Grad-CAM++, LayerCAM and occlusion.
 
 A map shows what raised the score, not what is ill; it is a check on the network, not a finding.
 """
@@ -18,7 +18,7 @@ from keras_cwp.models.deploy import Planned
 from keras_cwp.models.probed import features_layer
 
 FEATURES = "features"  # the layer before the global pooling in every network of models/
-METHODS = ("layercam", "gradcam", "gradcam++", "occlusion")
+METHODS = ("gradcam", "gradcam++", "layercam", "occlusion")
 FINE_STRIDE = 16  # pixels of the image for a cell of the map that layercam reads, at most
 _BATCH = 32  # images whose activations and gradients are held at once
 

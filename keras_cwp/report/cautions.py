@@ -17,15 +17,12 @@ def few_patients(metrics: Mapping[str, Any]) -> list[str]:
     if not few:
         return []
     have = ", ".join(f"{name}: {patients}" for name, patients in few.items())
-    return [
-        f"Few patients of a class ({have}). Metrics that rest on these patients are rough, and their intervals tend to "
-        "be too narrow."
-    ]
+    return [f"Few patients of a class ({have}). Metrics that rest on these patients are rough."]
 
 
 def cautions(metrics: Mapping[str, Any]) -> list[str]:
     """Few patients, ROIs left out, intervals that are missing or a fallback, no thresholds, look-alikes."""
-    found = few_patients(metrics) + look_alikes(metrics.get("look_alikes"))
+    found = few_patients(metrics) + look_alikes(metrics.get("look_alikes")) + list(metrics.get("cautions", ()))
     unlabelled = metrics["counts"]["unlabelled_rois"]
     if unlabelled:
         found.append(f"{plural(unlabelled, 'ROI')} without a label {verb(unlabelled, 'was', 'were')} left out.")

@@ -11,6 +11,7 @@ from typing import Any
 from keras_cwp.config import EvaluateConfig
 from keras_cwp.evaluation.comparison import align, compare
 from keras_cwp.evaluation.metrics import evaluate, labelled
+from keras_cwp.evaluation.verdict import is_evidence, verdict
 from keras_cwp.files import updated_folder, write_text
 from keras_cwp.report.blocks import Block, Cautions, Text
 from keras_cwp.report.cautions import few_patients
@@ -18,7 +19,6 @@ from keras_cwp.report.compared_run import ComparedRun
 from keras_cwp.report.comparison_plots import draw_epochs, draw_overlay, draw_overlay_per_class
 from keras_cwp.report.comparison_tables import disagreement_table, p_text, runs_table, settings_table, tests_table
 from keras_cwp.report.page import Page, Section, fill, write_page
-from keras_cwp.report.summary import verdict
 from keras_cwp.report.tables import metric_text
 from keras_cwp.scores import Scores
 from keras_cwp.wording import plural
@@ -82,8 +82,8 @@ def write_comparison(runs: Sequence[ComparedRun], config: EvaluateConfig, seed: 
 
 def verdicts(metrics: Metrics) -> str:
     """What is wrong with single runs as a whole; "" where every model tells the classes apart."""
-    said = {name: verdict(own) for name, own in metrics.items()}
-    return " ".join(f"{name}: {sentence}" for name, sentence in said.items() if sentence)
+    said = {name: verdict(own) for name, own in metrics.items() if not is_evidence(own)}
+    return " ".join(f"{name}: {sentence}" for name, sentence in said.items())
 
 
 def summary(metrics: Metrics, tests: Mapping[str, Any]) -> str:
@@ -119,7 +119,7 @@ def methods(compared: Compared) -> list[str]:
 
 def cautions(compared: Compared) -> list[str]:
     """What a careful reader holds against the comparison."""
-    return few_patients(next(iter(compared.metrics.values())))
+    return few_patients(next(iter(compared.metrics.values()))) + list(compared.tests.get("cautions", ()))
 
 
 def _method(compared: Compared) -> Sequence[Block]:

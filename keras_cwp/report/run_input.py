@@ -12,7 +12,7 @@ from keras_cwp.evaluation.metrics import labelled
 from keras_cwp.report.examples import Example
 from keras_cwp.scores import Scores
 
-_BAND_RESAMPLES = 500  # pointwise bands settle sooner than the limits of a single metric
+BAND_RESAMPLES = 500  # pointwise bands settle sooner than the limits of a single metric
 
 
 @dataclass(frozen=True, eq=False)
@@ -61,4 +61,4 @@ class ReportInput:
     @cached_property
     def bands(self) -> dict[str, Band]:
         """ROC curves with their bands, by class, `macro` and `micro`."""
-        return roc_bands(self.known, _BAND_RESAMPLES, self.metrics["intervals"]["seed"])
+        return roc_bands(self.known, BAND_RESAMPLES, self.metrics["intervals"]["seed"])

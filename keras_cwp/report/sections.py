@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from keras_cwp.evaluation.verdict import is_evidence, verdict
 from keras_cwp.explain.overlay import colour_bar
 from keras_cwp.report.benefit_plots import draw_decision_curves
 from keras_cwp.report.blocks import Beside, Block, Cautions, Code, ColourBar, FileOnly, Gallery, Text
@@ -25,7 +26,7 @@ from keras_cwp.report.performance_tables import (
 )
 from keras_cwp.report.ranking_plots import draw_precision_recall, draw_roc, draw_roc_per_class
 from keras_cwp.report.run_input import ReportInput
-from keras_cwp.report.summary import methods, result, tiles, verdict
+from keras_cwp.report.summary import methods, result, tiles
 from keras_cwp.report.tables import Table, cohort_table, history_table, parts_table
 from keras_cwp.report.training_plots import draw_training
 
@@ -51,13 +52,13 @@ def write_report(run: ReportInput, out: Path | str) -> Path:
         ScoresError: no ROI has a label.
         CwpError: the folder cannot be written.
     """
-    said = verdict(run.metrics)
     page = Page(
         kind="Report of a model that classifies ROIs of chest radiographs",
         title=run.title,
         lead=result(run),
         sections=fill(SECTIONS, run, "".join(run.scores.classes)),
-        alarm=said,
+        alarm=verdict(run.metrics),
+        alarm_level="good" if is_evidence(run.metrics) else "bad",
         facts=run.facts,
         tiles=tiles(run),
     )

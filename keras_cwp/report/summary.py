@@ -5,17 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from keras_cwp.report.run_input import ReportInput
+from keras_cwp.evaluation.verdict import verdict
+from keras_cwp.report.run_input import BAND_RESAMPLES, ReportInput
 from keras_cwp.report.shared_patients import held_out_clause
 from keras_cwp.report.tables import interval_text, metric_text
 from keras_cwp.wording import plural
-
-_GUESSING = 0.5  # AUC of a model that knows nothing
-
-
-def verdict(metrics: Mapping[str, Any]) -> str:
-    """What is wrong with the model as a whole, in a sentence or two; "" for a model that tells classes apart."""
-    return " ".join(sentence for sentence in (_no_evidence(metrics["auc"]["macro"]), _one_answer(metrics)) if sentence)
 
 
 def result(run: ReportInput) -> list[str]:
@@ -43,8 +37,8 @@ def result(run: ReportInput) -> list[str]:
 
 
 def summary(run: ReportInput) -> str:
-    """What the terminal says: the verdict, where there is one, and then the result."""
-    return " ".join(sentence for sentence in (verdict(run.metrics), *result(run)) if sentence)
+    """What the terminal says: the verdict, and then the result."""
+    return " ".join([verdict(run.metrics), *result(run)])
 
 
 def tiles(run: ReportInput) -> list[dict[str, str]]:
@@ -65,10 +59,12 @@ def methods(run: ReportInput) -> list[str]:
     """How the metrics were obtained: split, unit, intervals, pooling."""
     how = run.metrics["intervals"]
     sentences = [run.how] if run.how else []
+    drawn = how["resamples"] if how["method"].startswith("bootstrap") else 0
+    used = f" Resamples: {drawn:,} of patients, seed {how['seed']}." if drawn else ""
+    other = f" Other metrics: {how['others']}." if how.get("others") else ""
     sentences.append(
-        f"Intervals are 95 % intervals from {how['resamples']:,} resamples of patients ({how['method']}; stratified by "
-        f"the {how['strata']}; seed {how['seed']}). All ROIs of a patient are drawn together, because they resemble "
-        "each other."
+        "Intervals are 95 % intervals over patients, because the ROIs of a patient resemble each other. AUCs, accuracy "
+        f"and recalls: {how['method']}.{other}{used} Bands of ROC curves: {BAND_RESAMPLES} resamples of patients."
     )
     if run.metrics["folds"]:
         sentences.append(
@@ -76,34 +72,6 @@ def methods(run: ReportInput) -> list[str]:
             "the variation between trainings on other patients."
         )
     return sentences
-
-
-def _no_evidence(auc: Mapping[str, Any]) -> str:
-    if auc["value"] is None or (auc["ci95"] is not None and auc["ci95"][0] > _GUESSING):
-        return ""
-    if auc["ci95"] is None:
-        return (
-            f"No evidence that the model tells the classes apart: there are too few patients for an interval of the "
-            f"macro AUC ({metric_text(dict(auc))}; 0.5 is the value of guessing)."
-        )
-    if auc["ci95"][1] < _GUESSING:
-        return (
-            f"The model ranks the classes the wrong way round: macro AUC {metric_text(dict(auc))}, below 0.5, the "
-            "value of guessing. Check the class names of labels and model."
-        )
-    return (
-        f"No evidence that the model tells the classes apart: the interval of the macro AUC, "
-        f"{metric_text(dict(auc))}, includes 0.5, the value of guessing."
-    )
-
-
-def _one_answer(metrics: Mapping[str, Any]) -> str:
-    called = [sum(column) for column in zip(*metrics["confusion"], strict=True)]
-    given = [name for name, count in zip(metrics["classes"], called, strict=True) if count]
-    present = sum(any(row) for row in metrics["confusion"])
-    if len(given) != 1 or present < 2:
-        return ""
-    return f"Every ROI was called {given[0]}."
 
 
 def _percent(metric: Mapping[str, Any]) -> str:

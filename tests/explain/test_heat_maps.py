@@ -99,7 +99,7 @@ def test_the_fine_layer_is_one_that_everything_goes_through(arch: str, stride: i
 
 def test_a_deployed_graph_has_no_layers_for_layer_cam(pair: tuple[keras.Model, keras.Model]) -> None:
     with pytest.raises(ModelError, match="layercam needs the trained network"):
-        heat_maps(pair[1], np.zeros((1, 64, 64, 1), "f4"), np.array([0]))
+        heat_maps(pair[1], np.zeros((1, 64, 64, 1), "f4"), np.array([0]), "layercam")
 
 
 def test_raw_maps_of_several_images_keep_their_strength() -> None:
@@ -179,7 +179,7 @@ def test_no_images_give_no_maps(method: str) -> None:
 def test_unknown_method_and_layer_are_named() -> None:
     model = two_spot_model([[1.0], [0.0]])
     images = np.zeros((1, SIDE, SIDE, 1), "f4")
-    with pytest.raises(ModelError, match=r"method 'lime' is not one of layercam, gradcam, gradcam\+\+, occlusion"):
+    with pytest.raises(ModelError, match=r"method 'lime' is not one of gradcam, gradcam\+\+, layercam, occlusion"):
         heat_maps(model, images, np.array([0]), "lime")
     with pytest.raises(ModelError, match="has no layer 'nowhere'; its last are"):
         heat_maps(model, images, np.array([0]), layer="nowhere")

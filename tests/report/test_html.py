@@ -101,7 +101,7 @@ def test_every_figure_has_words_for_those_who_cannot_see_it(page: Page) -> None:
 def test_what_a_statistician_looks_for_is_said(page: Page) -> None:
     text = " ".join(page.text.split())
     for phrase in (
-        "100 resamples of patients", "score interval", "pooled over all held-out ROIs", "Score intervals",
+        "500 resamples of patients", "score interval", "pooled over all held-out ROIs", "Score intervals",
         "chosen on validation ROIs of each fold",
         "never on ROIs judged here", "DeLong, logit", "TRIPOD+AI", "CLAIM",
         "Patients were divided into three folds.", "not a medical device",
