@@ -79,19 +79,7 @@ def read_rois(
         faults=Faults(skip_bad, note),
         note=note,
     )
-    rois = _read(path, reading)
-    reading.faults.settle(str(path))
-    check_pictures(reading, path)
-    rois = on_film(rois, path, reading)
-    reading.faults.settle(str(path))
-    for oddity, count in reading.oddities.items():
-        note(f"{path}: {oddity.said(count)}")
-    if labels is not None:
-        rois = with_classes(rois, Path(labels), reading)
-    if not rois:
-        raise DataError(f"{path}: no regions of interest in it")
-    if not (to_predict or names_as_written):
-        check_labels(rois, path, mapped=labels is not None)
+    rois = _marked(path, reading, labels)
     if patients is not None:
         rois = with_patients(rois, Path(patients), reading, trust, complete=not patient_per_image)
     if patient_per_image:
@@ -99,6 +87,24 @@ def read_rois(
     _check_ids(rois)
     _check_patients(rois)
     note_overlaps(rois, path, reading)
+    return rois
+
+
+def _marked(path: Path, reading: Reading, labels: Path | str | None) -> list[Roi]:
+    """What is marked, in pixels of the radiographs and with the classes that a map gives."""
+    rois = _read(path, reading)
+    reading.faults.settle(str(path))
+    check_pictures(reading, path)
+    rois = on_film(rois, path, reading)
+    reading.faults.settle(str(path))
+    for oddity, count in reading.oddities.items():
+        reading.note(f"{path}: {oddity.said(count)}")
+    if labels is not None:
+        rois = with_classes(rois, Path(labels), reading)
+    if not rois:
+        raise DataError(f"{path}: no regions of interest in it")
+    if not (reading.to_predict or reading.names_as_written):
+        check_labels(rois, path, mapped=labels is not None)
     return rois
 
 
