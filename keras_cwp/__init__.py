@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from keras_cwp.api.model import Model, load
     from keras_cwp.api.networks import architectures, import_weights, preview_augmentation
     from keras_cwp.api.predictions import Predictions
+    from keras_cwp.api.pretraining import Pretraining, pretrain
     from keras_cwp.api.remote import RemoteModel
     from keras_cwp.api.run import Evaluation, Report, Run
     from keras_cwp.api.training import Comparison, Folds, compare, cross_validate, fit
@@ -29,6 +30,7 @@ _HOMES = {
     "keras_cwp.api.predictions": ("Predictions",),
     "keras_cwp.api.remote": ("RemoteModel",),
     "keras_cwp.api.networks": ("architectures", "import_weights", "preview_augmentation"),
+    "keras_cwp.api.pretraining": ("Pretraining", "pretrain"),
     "keras_cwp.api.run": ("Evaluation", "Report", "Run"),
     "keras_cwp.api.training": ("Comparison", "Folds", "compare", "cross_validate", "fit"),
     "keras_cwp.config": ("Config", "load_config"),
@@ -45,6 +47,7 @@ __all__ = [
     "Folds",
     "Model",
     "Predictions",
+    "Pretraining",
     "RemoteModel",
     "Report",
     "Run",
@@ -60,6 +63,7 @@ __all__ = [
     "load_config",
     "open_data",
     "prepare",
+    "pretrain",
     "preview_augmentation",
 ]
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import doctest
-import importlib.util
 import json
 import os
 import re
@@ -69,8 +68,6 @@ def test_the_steps_of_the_api_page_print_what_the_page_says(tmp_path):
 
 @pytest.mark.slow
 def test_the_documentation_builds_without_a_warning(tmp_path):
-    if importlib.util.find_spec("mkdocs") is None:
-        pytest.skip("mkdocs is not installed; scripts/install docs, or pip install '.[docs]'")
     done = subprocess.run(
         [sys.executable, "-m", "mkdocs", "build", "--strict", "--site-dir", tmp_path / "site"],
         cwd=ROOT, capture_output=True, text=True, check=False,

@@ -8,6 +8,7 @@ from html import escape
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from keras_cwp.api.progress import notes_to, or_silent
 from keras_cwp.config import Config
 from keras_cwp.errors import RunError
 from keras_cwp.runtime import import_tensorflow
@@ -15,6 +16,7 @@ from keras_cwp.training.run import RunFolder
 
 if TYPE_CHECKING:
     import pandas as pd
+    from rich.console import Console
 
     from keras_cwp.api.data import Source
     from keras_cwp.api.model import Model
@@ -78,12 +80,16 @@ class Run:
         self._summary: str | None = None
 
     @classmethod
-    def evaluated(cls, folder: RunFolder) -> Run:
-        """A run with its report, made anew."""
+    def evaluated(cls, folder: RunFolder, console: Console | None = None) -> Run:
+        """A run with its report made anew, and with the ONNX form that lets it score films without TensorFlow."""
+        from keras_cwp.prediction.kept_onnx import keep_onnx
         from keras_cwp.report.run_report import evaluate_run
 
         run = cls(folder.path)
+        shown = or_silent(console)
+        shown.print("evaluating, drawing heat maps, writing the report …")
         run._summary, _ = evaluate_run(folder)
+        keep_onnx(folder.path, notes_to(console))
         return run
 
     @property

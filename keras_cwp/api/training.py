@@ -102,8 +102,7 @@ def fit(
     from keras_cwp.training.fit import fit as train
 
     opened = _open(data, images, table, chosen, console)
-    run = train(opened, chosen, Path(out), or_silent(console), _path(split), stated)
-    return Run.evaluated(run)
+    return Run.evaluated(train(opened, chosen, Path(out), or_silent(console), _path(split), stated), console)
 
 
 def cross_validate(
@@ -148,7 +147,7 @@ def cross_validate(
 
     opened = _open(data, images, table, chosen, console)
     run = train(opened, chosen, Path(out), or_silent(console), _path(split), where.runner(), stated, baseline)
-    return Run.evaluated(run)
+    return Run.evaluated(run, console)
 
 
 @dataclass(frozen=True)

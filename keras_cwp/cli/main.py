@@ -30,6 +30,7 @@ COMMANDS = {
     "serve": ("keras_cwp.cli.serve", "Serve bundles with TensorFlow Serving's own API."),
     "summary": ("keras_cwp.cli.summary", "Parameters, MACs and latency of the architectures."),
     "weights": ("keras_cwp.cli.weights", "Import PyTorch checkpoints."),
+    "pretrain": ("keras_cwp.cli.pretrain", "Make weights from radiographs without marked regions."),
     "config": ("keras_cwp.cli.config", "List the packaged settings and explain every key."),
     "augment-preview": ("keras_cwp.cli.augment_preview", "Draw a contact sheet of an augmentation policy."),
 }

@@ -11,6 +11,7 @@ from scipy.optimize import isotonic_regression, minimize_scalar
 
 from keras_cwp.config import EvaluateConfig
 from keras_cwp.evaluation.calibration_error import calibration_error, calibration_test, expected_calibration_error
+from keras_cwp.evaluation.calibration_line import calibration_lines
 from keras_cwp.evaluation.intervals import Measured, with_intervals
 from keras_cwp.evaluation.locked import Locked
 from keras_cwp.evaluation.probability import probability_statistic
@@ -126,4 +127,5 @@ def _figures(scores: Scores, config: EvaluateConfig, seed: int) -> dict[str, Any
         "ece": calibration_error(*rows, scores.patient_id, config.calibration_bins),
         "ece_plain": expected_calibration_error(*rows, config.calibration_bins),
         "test": calibration_test(*rows, scores.patient_id, config.calibration_bins),
+        "lines": calibration_lines(scores),
     }

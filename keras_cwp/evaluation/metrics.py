@@ -13,7 +13,9 @@ from keras_cwp.errors import ScoresError
 from keras_cwp.evaluation.agreement import confusion_matrix
 from keras_cwp.evaluation.calibration import calibration_figures
 from keras_cwp.evaluation.calibration_error import calibration_test
+from keras_cwp.evaluation.conformal import conformal_figures
 from keras_cwp.evaluation.delong import delong_figures
+from keras_cwp.evaluation.fixed_specificity import fixed_specificity
 from keras_cwp.evaluation.folds import fold_figures
 from keras_cwp.evaluation.intervals import Figure
 from keras_cwp.evaluation.lock import lock
@@ -50,7 +52,10 @@ class Metrics(TypedDict):
             each image has one ROI.
         thresholds: operating points of ROIs (`thresholds.operating_points`).
         locked: thresholds and temperature for other data (`locked.Locked`); None without validation scores.
-        calibration: `as_is`, `temperature`, `isotonic`: log_loss, brier, ece, test; `temperatures`.
+        calibration: `as_is`, `temperature`, `isotonic`: log_loss, brier, ece, ece_plain, test, and `lines`
+            (intercept and slope of each class); `temperatures`.
+        fixed_specificity: sensitivity at 90 and 95 % specificity and partial AUC of each class.
+        conformal: sets of classes that hold the true one (`conformal.conformal_figures`).
         subgroups: column -> value -> counts, classes and figures (`subgroups.subgroup_figures`).
         verdict: the first sentence of page and terminal.
         cautions: sentences that belong in the box above the figures.
@@ -80,6 +85,8 @@ class Metrics(TypedDict):
     thresholds: dict[str, Any]
     locked: Locked | None
     calibration: dict[str, Any]
+    fixed_specificity: dict[str, Any]
+    conformal: dict[str, Any]
     subgroups: dict[str, Any]
     verdict: str
     cautions: list[str]
@@ -127,6 +134,8 @@ def evaluate(
         "thresholds": operating_points(known, validation, config, "roi", locked),
         "locked": locked or (None if validation is None else lock(validation, config)),
         "calibration": calibration_figures(known, validation, config, seed, locked),
+        "fixed_specificity": fixed_specificity(known, config, seed),
+        "conformal": conformal_figures(known, config.coverage),
         "subgroups": subgroup_figures(known, _of_labelled(scores, subgroups or {}), config, seed),
     }
     return Metrics(**found, verdict=verdict(found), cautions=_cautions(found))  # type: ignore[typeddict-item]

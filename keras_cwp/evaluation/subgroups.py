@@ -9,6 +9,7 @@ import numpy as np
 
 from keras_cwp.config import EvaluateConfig
 from keras_cwp.evaluation.comparable import comparable
+from keras_cwp.evaluation.gaps import subgroup_gaps
 from keras_cwp.evaluation.roi_metrics import roi_figures
 from keras_cwp.evaluation.statistic import nested
 from keras_cwp.scores import Scores
@@ -22,7 +23,8 @@ def subgroup_figures(
 ) -> dict[str, Any]:
     """column -> value -> counts and metrics with intervals; columns of one value or too many are left out.
 
-    A subgroup that lacks a class is marked as not comparable: its macro AUC is over fewer classes.
+    `gap` is the macro AUC within the subgroup minus that outside it (`gaps.subgroup_gaps`). A subgroup that lacks a
+    class is marked as not comparable: its macro AUC is over fewer classes.
 
     Args:
         scores: labelled rows.
@@ -32,8 +34,10 @@ def subgroup_figures(
     for name, values in columns.items():
         distinct = np.unique(values)
         if 1 < len(distinct) <= MOST_VALUES:
+            gaps = subgroup_gaps(scores, values)
             found[name] = {
                 str(value) or "(not given)": _figures(scores.take(values == value), scores, config, seed)
+                | {"gap": gaps[str(value)]}
                 for value in distinct
             }
     return found

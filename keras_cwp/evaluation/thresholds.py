@@ -9,6 +9,7 @@ import numpy as np
 
 from keras_cwp.config import EvaluateConfig
 from keras_cwp.evaluation.aggregation import aggregate
+from keras_cwp.evaluation.likelihood_ratios import at_prevalence, likelihood_ratios
 from keras_cwp.evaluation.locked import Locked, thresholds_of
 from keras_cwp.evaluation.roc import one_vs_rest
 from keras_cwp.evaluation.score_interval import SCORE_METHOD, clustered_proportion
@@ -37,17 +38,18 @@ def operating_points(
 
     Returns:
         `rule`, `chosen_on`, `level`, `per_class`: thresholds by fold, `chosen_by`: validation patients with and without
-        the class in the smallest fold, the rates, and a `caution` where these patients are few.
+        the class in the smallest fold, the rates, `likelihood_ratios`, predictive values `at_prevalence` where the
+        configuration states one, and a `caution` where these patients are few.
     """
     head = {"rule": describe_rule(config), "interval": SCORE_METHOD, "level": level}
     if locked is not None:
-        return head | {"rule": locked["rule"], **_at_locked(scores, locked, level)}
+        return head | {"rule": locked["rule"], **_at_locked(scores, locked, level, config)}
     if validation is None:
         return head | {"chosen_on": None, "reason": NO_VALIDATION, "per_class": {}}
     folds = [_fold(*pair, scores, config, level) for pair in paired_folds(scores, validation)]
     units = "ROIs" if level == "roi" else "patients"
     where = f"validation {units} of each fold" if folds[0].name != "all" else f"all validation {units}"
-    points = {name: _of_class(folds, c, config) for c, name in enumerate(scores.classes)}
+    points = {name: _of_class(folds, c, name, config) for c, name in enumerate(scores.classes)}
     return head | {"chosen_on": where, "per_class": points}
 
 
@@ -105,7 +107,7 @@ def _fold(
     return _Fold(name, *units_of(scores.take(rows), config, level), *units_of(own, config, level))
 
 
-def _of_class(folds: list[_Fold], column: int, config: EvaluateConfig) -> dict[str, Any]:
+def _of_class(folds: list[_Fold], column: int, name: str, config: EvaluateConfig) -> dict[str, Any]:
     thresholds: dict[str, float | None] = {}
     called, sizes = [], []
     for fold in folds:
@@ -124,11 +126,11 @@ def _of_class(folds: list[_Fold], column: int, config: EvaluateConfig) -> dict[s
     if min(with_class, without) < FEW_FOR_THRESHOLD:
         kind, few = ("with", with_class) if with_class <= without else ("without", without)
         found["caution"] = f"chosen by {few} validation patient{'s' * (few != 1)} {kind} the class: rough"
-    return found | rates(positive, np.concatenate(called), patients)
+    return found | _worth(positive, np.concatenate(called), patients, config.prevalence.get(name))
 
 
-def _at_locked(scores: Scores, locked: Locked, level: Level) -> dict[str, Any]:
-    config = EvaluateConfig(patient_rule=locked["patient_rule"])
+def _at_locked(scores: Scores, locked: Locked, level: Level, own: EvaluateConfig) -> dict[str, Any]:
+    config = own.model_copy(update={"patient_rule": locked["patient_rule"]})
     patients, positive, score = units_of(scores, config, level)
     points: dict[str, Any] = {}
     for column, name in enumerate(scores.classes):
@@ -137,8 +139,18 @@ def _at_locked(scores: Scores, locked: Locked, level: Level) -> dict[str, Any]:
             continue
         threshold = thresholds_of(locked, level)[name]
         called = score[:, column] >= (np.inf if threshold is None else threshold)
-        points[name] = {"thresholds": {"locked": threshold}, **rates(positive[:, column], called, patients)}
+        points[name] = {
+            "thresholds": {"locked": threshold},
+            **_worth(positive[:, column], called, patients, config.prevalence.get(name)),
+        }
     return {"chosen_on": locked["chosen_on"], "per_class": points}
+
+
+def _worth(positive: np.ndarray, called: np.ndarray, patients: np.ndarray, prevalence: float | None) -> dict[str, Any]:
+    """Rates, likelihood ratios and, with a prevalence, what a call means there."""
+    ratios = likelihood_ratios(positive, called, patients)
+    found = {**rates(positive, called, patients), "likelihood_ratios": ratios}
+    return found if prevalence is None else found | {"at_prevalence": at_prevalence(ratios, prevalence)}
 
 
 def _proportion(success: np.ndarray, patients: np.ndarray, why_undefined: str) -> dict[str, Any]:

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from keras_cwp.data.image_files import IMAGE_SUFFIXES, UNREAD_SUFFIXES, is_radiograph
-from keras_cwp.data.radiographs.dicom_file import BEGINNING, is_dicomdir
+from keras_cwp.data.radiographs.dicom_file import has_preamble, is_dicomdir
 from keras_cwp.errors import DataError
 
 
@@ -49,8 +49,7 @@ def _is_hidden(file: Path, folder: Path) -> bool:
 def _has_preamble(path: Path) -> bool:
     """Whether it is DICOM under a suffix that says otherwise, such as .ima or .dc3."""
     try:
-        with open(path, "rb") as file:
-            return file.read(BEGINNING)[-4:] == b"DICM"
+        return has_preamble(path)
     except OSError:
         return False
 

@@ -15,7 +15,7 @@ from keras_cwp.data.fold_plan import fold_parts
 from keras_cwp.data.prepared import PreparedData
 from keras_cwp.data.split_file import SPLIT_FILE, read_split, split_csv
 from keras_cwp.errors import SplitError
-from keras_cwp.files import write_text
+from keras_cwp.files import locked_folder, write_text
 from keras_cwp.runtime import use_threads
 from keras_cwp.scores import concatenate
 from keras_cwp.training.admit import admit, note_short_training
@@ -60,18 +60,20 @@ def cross_validate(
 
     Raises:
         DataError: see `admit`.
+        CwpError: another process works in `out`.
         RunError: `out` holds something else, or a training diverged.
         SplitError: too few patients for the folds, or a file that is not such a split.
         ConfigError: see `admit`; or a candidate of nested cross-validation that is no configuration.
     """
-    config = admit(data, config, stated, say(console))
-    use_threads(config.train.threads)
-    run, jobs = begin_cv(data, config, out, split)
-    if baseline == "probe" and not RunFolder(probe_run(run.path)).complete:
-        cross_validate(data, probe_config(config), probe_run(run.path), console, run.path / SPLIT_FILE)
-    note_short_training(config, min(len(job.rows("train")) for job in jobs), say(console))
-    run_jobs(jobs, console, run_folds)
-    finish_cv(run, jobs, run_info(data, split))
+    with locked_folder(out):
+        config = admit(data, config, stated, say(console))
+        use_threads(config.train.threads)
+        run, jobs = begin_cv(data, config, out, split)
+        if baseline == "probe" and not RunFolder(probe_run(run.path)).complete:
+            cross_validate(data, probe_config(config), probe_run(run.path), console, run.path / SPLIT_FILE)
+        note_short_training(config, min(len(job.rows("train")) for job in jobs), say(console))
+        run_jobs(jobs, console, run_folds)
+        finish_cv(run, jobs, run_info(data, split))
     return run
 
 

@@ -97,6 +97,8 @@ class EpochEnd(keras.callbacks.Callback):
         if len(self.rows) == 0:
             return {}
         probabilities = predict_probabilities(self._ask, self.data, self.rows, self.keep_views or 1)
+        if not np.isfinite(probabilities).all():
+            raise RunError(f"{self.folder}: the validation loss is nan in epoch {epoch + 1}; lower train.learning_rate")
         if self.keep_views:
             keep_validation(self.folder, epoch, probabilities)
         return validation_figures(self.data.labels[self.rows], probabilities)

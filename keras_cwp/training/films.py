@@ -8,18 +8,15 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-import numpy as np
-
+from keras_cwp.audit.lookalikes import alike
 from keras_cwp.data.fingerprints import look_of
+from keras_cwp.data.image_files import IMAGE_SUFFIXES
 from keras_cwp.data.radiographs.radiograph import read_radiograph
 from keras_cwp.errors import DataError
 from keras_cwp.training.pretext import Film
 
 LABELS_FILE = "labels.csv"
-SUFFIXES = (".jpg", ".jpeg", ".png", ".tif", ".tiff", ".dcm")
 NORMAL = frozenset(("normal", "no finding", "no abnormality visible"))  # labels of films without opacities
-# Of the 256 bits of a fingerprint: two films that differ in fewer are taken for copies. Of other patients, 17 at least.
-COPY_BITS = 12
 _HELD_OUT_PER_MILLE = 60
 
 
@@ -57,26 +54,18 @@ def find_films(folder: Path, labels: Path | None = None) -> list[FilmFile]:
         DataError: no radiographs, no such table, one without these columns, or a film that it names and nobody has.
     """
     table = labels or (folder / LABELS_FILE if (folder / LABELS_FILE).is_file() else None)
-    if table is None:
-        paths = sorted(path for path in folder.rglob("*") if path.suffix.lower() in SUFFIXES)
-        rows = [(path, path.name, True) for path in paths]
-    else:
-        rows = _rows(folder, table)
+    rows = _rows(folder, table) if table else [(path, path.name, True) for path in _radiographs(folder)]
     if not rows:
-        raise DataError(f"--data {folder}: no radiographs in it ({', '.join(SUFFIXES)})")
+        raise DataError(f"--data {folder}: no radiographs in it ({', '.join(IMAGE_SUFFIXES)})")
     return [FilmFile(path, patient, normal, look_of(read_radiograph(path).pixels)) for path, patient, normal in rows]
 
 
 def without_copies(films: Sequence[FilmFile], unseen: Sequence[Path]) -> tuple[list[FilmFile], int]:
     """The films that look like none in the folders `unseen`, and how many were left out."""
-    paths = [path for folder in unseen for path in sorted(folder.rglob("*")) if path.suffix.lower() in SUFFIXES]
-    if not paths:
-        return list(films), 0
-    others = _signs([look_of(read_radiograph(path).pixels) for path in paths])
-    bits = others.shape[1]
-    agreement = (_signs([film.look for film in films]) @ others.T).max(axis=1)
-    kept = [film for film, same in zip(films, agreement, strict=True) if same < bits - 2 * COPY_BITS]
-    return kept, len(films) - len(kept)
+    paths = [path for folder in unseen for path in _radiographs(folder)]
+    others = [look_of(read_radiograph(path).pixels) for path in paths]
+    copies = {first for first, _ in alike([film.look for film in films], others)} if others else set()
+    return [film for number, film in enumerate(films) if number not in copies], len(copies)
 
 
 def read_films(files: Sequence[FilmFile]) -> Iterator[Film]:
@@ -85,10 +74,8 @@ def read_films(files: Sequence[FilmFile]) -> Iterator[Film]:
         yield Film(read_radiograph(file.path).to_unit(), file.normal)
 
 
-def _signs(looks: Sequence[str]) -> np.ndarray:
-    """float32 [n, 256] of -1 and 1."""
-    raw = np.frombuffer(bytes.fromhex("".join(looks)), np.uint8).reshape(len(looks), -1)
-    return 2 * np.unpackbits(raw, axis=1).astype(np.float32) - 1
+def _radiographs(folder: Path) -> list[Path]:
+    return sorted(path for path in folder.rglob("*") if path.suffix.lower() in IMAGE_SUFFIXES)
 
 
 def _rows(folder: Path, table: Path) -> list[tuple[Path, str, bool]]:

@@ -15,7 +15,7 @@ from keras_cwp.data.prepared import PreparedData
 from keras_cwp.data.split_file import read_split, split_csv
 from keras_cwp.data.splits import assert_disjoint, three_way
 from keras_cwp.errors import SplitError
-from keras_cwp.files import write_text
+from keras_cwp.files import locked_folder, write_text
 from keras_cwp.runtime import use_threads
 from keras_cwp.training.admit import admit, note_short_training
 from keras_cwp.training.device import command_line, environment
@@ -43,10 +43,17 @@ def fit(
 
     Raises:
         ConfigError, DataError: see `admit`.
+        CwpError: another process works in `out`.
         RunError: `out` holds something else, or the training diverged.
         SplitError: too few patients for three parts, or a file that is not such a split.
     """
-    config = admit(data, config, stated, say(console))
+    with locked_folder(out):
+        config = admit(data, config, stated, say(console))
+        return _fit(data, config, out, console, split)
+
+
+def _fit(data: PreparedData, config: Config, out: Path, console: Console, split: Path | None) -> RunFolder:
+    """`fit` of what was admitted, while the caller holds the lock."""
     use_threads(config.train.threads)
     parts = _given(split, data) if split else _drawn(data, config)
     assert_disjoint(data.patients, parts)

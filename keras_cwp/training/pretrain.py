@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -138,7 +138,7 @@ class Pretrainee(keras.Model):
         variables = self.both.trainable_variables
         images = self.augment(crops, training=True)
         with tf.GradientTape() as tape:
-            findings, *stages = self.both(images, training=True)
+            findings, *stages = _as_list(self.both(images, training=True))
             finding_loss = _masked_cross_entropy(findings, targets, known)
             teacher_loss = _distance(stages, teacher)
             loss = _FINDINGS_WEIGHT * finding_loss + teacher_loss
@@ -176,12 +176,11 @@ def pretrain(
         The network, for `write_weights`.
 
     Raises:
-        RunError: the loss diverged, or the folder holds the state of other settings.
+        RunError: the loss diverged, or the state in the folder is of another network.
     """
     make_reproducible(settings.seed)
     targets = _Targets.of(views, teacher, settings.image_size)
     trainee = _trainee(settings, targets, -(-len(views.crops) // settings.batch_size))
-    _claim(folder, settings, len(views.crops))
     state = folder / STATE_FILE
     progress = load_state(state, trainee) if state.is_file() else Progress()
     done, steps = len(progress.history), -(-len(views.crops) // settings.batch_size)
@@ -210,7 +209,7 @@ def judge(trainee: Pretrainee, views: Views) -> dict[str, float]:
     """AUC of each finding, but for the profusion, among views whose findings are known and of both kinds."""
     rows = np.flatnonzero(views.known)
     logits = [
-        np.asarray(trainee(_images(views.crops[part]), training=False)[0])
+        np.asarray(_as_list(trainee(_images(views.crops[part]), training=False))[0])
         for part in np.array_split(rows, max(1, len(rows) // _TEACHER_BATCH))
     ]
     found, truth = np.concatenate(logits), views.targets[rows]
@@ -295,6 +294,11 @@ def _batches(views: Views, targets: _Targets, settings: PretrainSettings, first:
     return numbers.map(shaped, num_parallel_calls=1, deterministic=True).prefetch(2)
 
 
+def _as_list(outputs: Any) -> list[Any]:
+    """Keras gives a model's only output without its list."""
+    return outputs if isinstance(outputs, list) else [outputs]
+
+
 def _images(crops: np.ndarray) -> np.ndarray:
     return (crops.astype(np.float32) / 255)[..., None]
 
@@ -311,11 +315,20 @@ def _distance(stages: list[tf.Tensor], teacher: tuple[tf.Tensor, ...]) -> tf.Ten
     return tf.add_n([tf.reduce_mean((a - b) ** 2) for a, b in zip(stages, same, strict=True)]) / len(stages)
 
 
-def _claim(folder: Path, settings: PretrainSettings, views: int) -> None:
+def claim(folder: Path, settings: PretrainSettings, origin: Mapping[str, Any]) -> None:
+    """Take a folder for a pretraining, or find that it is this one's.
+
+    Args:
+        origin: what the views are drawn from.
+
+    Raises:
+        RunError: it is of another pretraining.
+    """
     path = folder / "settings.json"
-    text = json.dumps(asdict(settings) | {"model": settings.model.model_dump(), "views": views}, indent=2) + "\n"
+    tree = asdict(settings) | {"model": settings.model.model_dump(), **origin}
+    text = json.dumps(tree, indent=2) + "\n"
     if path.is_file() and path.read_text(encoding="utf-8") != text:
-        raise RunError(f"{folder}: holds a pretraining with other settings or views; name another folder or remove it")
+        raise RunError(f"{folder}: holds a pretraining with other settings or films; name another file or remove it")
     write_text(path, text)
 
 

@@ -62,8 +62,9 @@ def load_state(path: Path, model: keras.Model) -> Progress:
             variable.assign(value)
         if stored:
             raise ValueError(f"{len(stored)} variables too many")
-    except (OSError, ValueError, KeyError, zipfile.BadZipFile) as error:
-        raise RunError(f"{path}: cannot continue from it ({error}); remove the run and begin again") from None
+    except (OSError, EOFError, ValueError, KeyError, zipfile.BadZipFile) as error:
+        reason = "it is empty" if path.is_file() and not path.stat().st_size else error
+        raise RunError(f"{path}: cannot continue from it ({reason}); remove the run and begin again") from None
     return Progress(note["history"], note["best_epoch"], tuple(note["best_score"]), best)
 
 

@@ -11,6 +11,7 @@ from PIL import Image
 import keras_cwp as cwp
 from keras_cwp.config import Config, load_config
 from keras_cwp.data.prepared import PreparedData
+from keras_cwp.files import locked_folder
 from keras_cwp.training.admit import admit, note_short_training
 from keras_cwp.training.run import ModelContract
 
@@ -81,3 +82,10 @@ def test_short_trainings_are_noted():
     notes.clear()
     note_short_training(Config(), 4000, notes.append)
     assert not notes
+
+
+@pytest.mark.parametrize("train", [cwp.fit, cwp.cross_validate])
+def test_a_run_that_another_process_works_in_is_refused(train, data: PreparedData, tmp_path: Path):
+    with locked_folder(tmp_path / "run"), pytest.raises(cwp.CwpError, match="in use by another process of keras-cwp"):
+        train(data, tmp_path / "run", **TINY)
+    assert not (tmp_path / "run").exists()

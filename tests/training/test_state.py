@@ -58,3 +58,10 @@ def test_a_damaged_state_is_refused(tmp_path):
     path.write_bytes(path.read_bytes()[:100])
     with pytest.raises(RunError, match="cannot continue"):
         load_state(path, model())
+
+
+def test_an_empty_state_says_so(tmp_path):
+    path = tmp_path / "state.npz"
+    path.write_bytes(b"")
+    with pytest.raises(RunError, match=r"state.npz: cannot continue from it \(it is empty\); remove the run"):
+        load_state(path, model())

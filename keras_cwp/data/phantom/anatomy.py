@@ -1,4 +1,4 @@
-"""One phantom patient's measures."""
+"""The measures of one phantom patient."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import numpy as np
 
 @dataclass(frozen=True)
 class Anatomy:
-    """One patient's measures, millimetres unless said."""
+    """Measures in millimetres unless stated."""
 
     half_width: float  # of a lung, midline to lateral border
     apex: float  # y

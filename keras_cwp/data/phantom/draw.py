@@ -1,7 +1,8 @@
 """Synthetic radiographs with and without opacities of coal workers' pneumoconiosis, and their ROI table.
 
-They stand for the real thing where a demonstration or a test needs data; they show nothing about performance on
-patients.
+They are for demonstrations and tests. Results on them say nothing about performance on patients. The same seed gives
+the same table everywhere; a pixel may differ by one grey between processors, whose exponentials and blurs round
+differently.
 """
 
 from __future__ import annotations
@@ -29,8 +30,8 @@ _SIDE_MM = (38.0, 62.0)  # of a ROI
 _LUNG_MM = 40.0  # at least so much lung along the beam: away from the border
 _SHARE_IN_LUNG = 0.95
 _TRIES = 200
-# Patients in turn: free of opacities, with small ones, with large ones too. The first label is that of a radiograph's
-# first ROI, so that each class has a third of the patients; the others are drawn from all of them.
+# Patients take turns: without opacities, with small ones, with small and large ones. The first label of a row is that
+# of a radiograph's first ROI, so that each class has a third of the patients. Further ROIs get any label of the row.
 _STATES = (("normal",), ("small_opacities", "normal"), ("large_opacity", "normal", "small_opacities"))
 
 
@@ -53,10 +54,10 @@ def draw_phantoms(
     """Draw a data set: `images/*.png` and `rois.csv` in a new folder.
 
     Args:
-        patients: at least 6; a third of them free of opacities, a third with small ones, a third with large ones too.
+        patients: at least 6. A third has no opacities, a third small ones, a third small and large ones.
         side_px: side of the square radiographs, at least 128. The field is 360 mm.
-        radiographs: least and most of a patient.
-        rois: least and most of a radiograph; fewer where the lung has no room.
+        radiographs: least and greatest number of a patient.
+        rois: least and greatest number of a radiograph; fewer where the lung has no room.
 
     Returns:
         Path of the ROI table.

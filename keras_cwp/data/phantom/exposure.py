@@ -11,7 +11,7 @@ import numpy as np
 # bone of 1.9 g/cm³ 0.604 /cm).
 WATER_PER_MM = 0.0206
 BONE_PER_MM = 0.0604
-_AIR = 1.0  # less attenuation than this is beside the patient
+_AIR = 1.0  # where there is less attenuation, there is no patient
 _SHADES = (12, 99.5)  # percentiles of the patient that become _LUNG_SHADE and 1
 _LUNG_SHADE = 0.2
 
@@ -60,7 +60,7 @@ def expose(
 
 
 def _display(dense: np.ndarray, mm_per_px: float, exposure: Exposure) -> np.ndarray:
-    """Enhance edges at two scales, then stretch so that the lungs are dark and what lies beside the patient black."""
+    """Enhance edges at two scales, then stretch: lungs become dark, the air around the patient black."""
     patient = dense > dense.min() + _AIR
     for scale_mm, strength in ((3.5, exposure.detail), (16.0, 0.9 * exposure.detail)):
         dense = dense + strength * (dense - cv2.GaussianBlur(dense, (0, 0), scale_mm / mm_per_px))

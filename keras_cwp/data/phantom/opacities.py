@@ -12,7 +12,8 @@ from keras_cwp.data.annotations.roi import Box
 
 DIAMETER_MM = {"p": (1.0, 1.5), "q": (1.5, 3.0), "r": (3.0, 9.0)}
 PER_CM2 = {"p": (9.0, 14.0), "q": (3.5, 6.0), "r": (0.7, 1.3)}  # profuse enough to be seen in a region
-# Attenuation against water: silica and calcified nodules have more; p and q are exaggerated, to be seen at 512 px.
+# Attenuation relative to water. Silica and calcified nodules have more of it; p and q have far more than real ones,
+# so that they show at 512 px.
 _DENSITY = {"p": (4.5, 6.5), "q": (2.4, 3.8), "r": (1.3, 2.0)}
 LARGE_MM = (16.0, 48.0)
 
@@ -55,7 +56,7 @@ def large_opacity(shape: tuple[int, int], box: Box, mm_per_px: float, random: np
 
 
 def _within(random: np.random.Generator) -> float:
-    """Spread over a box and thinning towards its edges."""
+    """A position in a box, from 0 to 1, less often near the edges."""
     return float(np.clip(random.normal(0.5, 0.27), 0.02, 0.98))
 
 

@@ -2,8 +2,8 @@
 
 Lengths and positions are in millimetres: x from the midline (positive on the picture's right, the patient's left),
 y downwards from the picture's upper edge, z along the beam. The shapes are drawn by hand after normal anatomy of
-the frontal chest radiograph (rib cage as loops that fall forwards, right dome of the diaphragm above the left,
-heart to the left, vessels that branch from the hila); they are not measured from anyone.
+the frontal chest radiograph: ribs are loops that fall forwards, the right dome of the diaphragm is above the left one,
+the heart is on the left, vessels branch from the hila. No patient was measured.
 """
 
 from __future__ import annotations
@@ -155,7 +155,7 @@ def _spine(grid: _Grid) -> np.ndarray:
 
 
 def _shoulders(grid: _Grid, anatomy: Anatomy) -> np.ndarray:
-    """Shoulder blades, turned out of the lungs as far as the patient managed, and heads of the humeri."""
+    """Shoulder blades, turned out of the lungs by a random amount, and heads of the humeri."""
     blade = np.array([[104, 84], [146, 64], [168, 78], [154, 118], [130, 190], [122, 186], [108, 118]], dtype=float)
     blade[:, 0] += anatomy.blade_out
     canvas = np.zeros((grid.y.size, grid.x.size), dtype=np.float32)

@@ -1,4 +1,4 @@
-"""What in a thorax is drawn along lines: ribs, collar bones, and the vessels of the lungs."""
+"""Parts of a thorax that are drawn along lines: ribs, collar bones and the vessels of the lungs."""
 
 from __future__ import annotations
 
@@ -79,7 +79,7 @@ def _grow(
     scale: float,
     random: np.random.Generator,
 ) -> list[tuple[float, float, float, float]]:
-    """Draw one piece of a vessel from its tip (x, y, angle, width) and return the two that part from its end."""
+    """Draw one piece of a vessel from its tip (x, y, angle, width) and return the two branches at its end."""
     x, y, angle, width = tip
     reach = random.uniform(9, 19) * (0.6 + 0.1 * width)
     bend = angle + random.normal(0, 0.12)

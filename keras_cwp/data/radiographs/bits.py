@@ -35,6 +35,11 @@ def note_foreign_bits(tags: Attributes, layout: Layout, used: np.ndarray) -> Non
     shift = _shift(tags, layout, words)
     if _fits(words, layout):
         return
+    if shift == 0 and _lacks_signs(tags, layout, words):
+        tags.note(
+            "PixelRepresentation says signed, but no word extends its sign as signed pixels do; where bright parts are "
+            "black, the pixels are unsigned"
+        )
     foreign = int(np.bitwise_or.reduce(words, initial=0)) & ~(((1 << layout.stored) - 1) << shift)
     foreign &= ~_overlays(tags)
     if foreign:
@@ -65,6 +70,13 @@ def _fits(words: np.ndarray, layout: Layout) -> bool:
     if layout.signed:
         whole = np.where(words >> (layout.allocated - 1), words - (1 << layout.allocated), words)
     return bool((_cut(words, layout, 0) == whole).all())
+
+
+def _lacks_signs(tags: Attributes, layout: Layout, words: np.ndarray) -> bool:
+    """Whether no negative value has its sign above the stored bits, as uncompressed words have it."""
+    negative = (words >> (layout.stored - 1)) & 1 == 1
+    plain = not tags.dataset["PixelData"].is_undefined_length
+    return layout.signed and plain and bool(negative.any()) and not (words >> layout.stored).any()
 
 
 def _cut(words: np.ndarray, layout: Layout, shift: int) -> np.ndarray:

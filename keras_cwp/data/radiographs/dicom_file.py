@@ -22,6 +22,7 @@ from pydicom.uid import (
     RLELossless,
 )
 
+from keras_cwp.data.radiographs.codestream import first_frame, stream_of
 from keras_cwp.errors import DataError
 
 BEGINNING = 132  # bytes that show whether a file is DICOM: 128 of preamble, then DICM
@@ -30,14 +31,14 @@ _PREAMBLE = 128
 _FIRST_TAGS = tuple(group.to_bytes(2, order) for group in (2, 8) for order in ("little", "big"))
 _FIRST_VRS = (b"UL", b"OB", b"UI", b"CS", b"SH", b"DA", b"TM", b"LO", b"IS", b"DT", b"AE", b"SQ")
 _LONGEST_FIRST = 1 << 16  # bytes of the first element in implicit encoding, which has no letters to recognise
-_START_OF_FRAME = {  # second byte of a JPEG marker (ISO 10918-1, table B.1; ISO 14495-1 for F7)
+_SYNTAXES = {  # by `Stream.marker`
     0xC0: JPEGBaseline8Bit,
     0xC1: JPEGExtended12Bit,
     0xC3: JPEGLosslessSV1,
     0xF7: JPEGLSLossless,
+    0x51: JPEG2000,
 }
-_JPEG, _JPEG2000 = b"\xff\xd8", b"\xff\x4f\xff\x51"
-_ITEM_HEADER = 8  # bytes: tag and length
+_RLE_SEGMENTS = 15  # at most in a frame; it begins with their number (PS3.5, G.5)
 
 
 def is_dicom(content: bytes) -> bool:
@@ -58,15 +59,24 @@ def is_dicom_file(path: Path) -> bool:
         return is_dicom(file.read(BEGINNING))
 
 
+def has_preamble(path: Path) -> bool:
+    """Whether a file begins with 128 bytes, then DICM: DICOM beyond doubt, whatever its name.
+
+    Raises:
+        OSError: the file cannot be read.
+    """
+    with open(path, "rb") as file:
+        return file.read(BEGINNING)[_PREAMBLE:] == b"DICM"
+
+
 def is_dicomdir(path: Path) -> bool:
     """Whether a file is the index of a CD or of another DICOM medium (PS3.3, F), which holds no picture.
 
     Raises:
         OSError: the file cannot be read.
     """
-    with open(path, "rb") as file:
-        if file.read(BEGINNING)[_PREAMBLE:] != b"DICM":
-            return False
+    if not has_preamble(path):
+        return False
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
@@ -118,17 +128,11 @@ def _starts_with_element(content: bytes) -> bool:
 
 
 def _compression(fragments: bytes) -> UID:
-    """The transfer syntax that the first fragment behind the offset table shows."""
-    offsets = int.from_bytes(fragments[4:_ITEM_HEADER], "little")
-    frame = fragments[2 * _ITEM_HEADER + offsets :]
-    if frame.startswith(_JPEG2000):
-        return JPEG2000
-    if frame.startswith(_JPEG):
-        place = len(_JPEG)
-        while len(head := frame[place : place + 4]) == 4 and head[0] == 0xFF:
-            if head[1] in _START_OF_FRAME:
-                return _START_OF_FRAME[head[1]]
-            place += 2 + int.from_bytes(head[2:], "big")
-    elif 1 <= int.from_bytes(frame[:4], "little") <= 15:  # segments of an RLE frame (PS3.5, G.5)
+    """The transfer syntax that the first frame shows."""
+    frame = first_frame(fragments)
+    stream = stream_of(frame)
+    if stream is not None and stream.marker in _SYNTAXES:
+        return _SYNTAXES[stream.marker]
+    if 1 <= int.from_bytes(frame[:4], "little") <= _RLE_SEGMENTS:
         return RLELossless
     raise DataError("compressed pixel data, but no transfer syntax of such is stated; export it again")

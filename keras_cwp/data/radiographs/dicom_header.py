@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pydicom.uid import UID
+
 from keras_cwp.data.radiographs.attributes import Attributes
 from keras_cwp.data.radiographs.header import Header
 from keras_cwp.data.radiographs.layout import GREY, Layout, is_inverse
@@ -30,7 +32,8 @@ def check_kind(tags: Attributes, lateral: bool) -> None:
     if "DirectoryRecordSequence" in tags.dataset:
         raise DataError("a DICOMDIR, the index of a medium; it holds no picture")
     if "PixelData" not in tags.dataset:
-        raise DataError("no pixel data in it")
+        kind = UID(tags.text("SOPClassUID")).name
+        raise DataError(f"no pixel data in it{f' ({kind})' if kind else ''}; leave it out")
     view = tags.text("ViewPosition").upper()
     if view in LATERAL_VIEWS and not lateral:
         raise DataError(f"a lateral view (ViewPosition {view}); leave it out, or ask for lateral views")

@@ -11,6 +11,7 @@ from pydicom.pixels import get_decoder
 from pydicom.uid import UID
 
 from keras_cwp.data.radiographs.attributes import Attributes
+from keras_cwp.data.radiographs.codestream import JPEG, JPEG2000, first_frame, stream_of
 from keras_cwp.data.radiographs.dicom_file import syntax_of
 from keras_cwp.data.radiographs.layout import Layout
 from keras_cwp.errors import DataError
@@ -18,7 +19,6 @@ from keras_cwp.errors import DataError
 # Lossy JPEG differs by a unit or two between decoders. So the one that setup.cfg asks for comes first, and the one
 # that few machines have last.
 _FIRST_DECODER, _LAST_DECODER = "pylibjpeg", "gdcm"
-_STARTS = (b"\xff\xd8", b"\xff\x4f")  # of a JPEG and of a JPEG 2000 frame
 _OFFSET_BYTES = 8  # of an entry of the extended offset table
 _HALF_COLOURS = "YBR_FULL_422"  # two pixels share their colours: two words a pixel instead of three
 
@@ -39,6 +39,7 @@ def words_of(tags: Attributes, layout: Layout) -> tuple[np.ndarray, str]:
         photometric = "RGB"
     if syntax.is_encapsulated:
         frames = _frames(dataset, content)
+        _note_depth(tags, layout, content)
     else:
         frames, photometric = _native(tags, layout, len(content), photometric)
     if frames > 1:
@@ -62,6 +63,16 @@ def _native(tags: Attributes, layout: Layout, length: int, photometric: str) -> 
     return length // whole, photometric
 
 
+def _note_depth(tags: Attributes, layout: Layout, content: bytes) -> None:
+    """A note where the pixels have fewer bits than a window for the stated depth expects."""
+    stream = stream_of(first_frame(content))
+    if stream is not None and stream.precision < layout.stored:
+        tags.note(
+            f"compressed with {stream.precision} bits a pixel, BitsStored is {layout.stored}; see whether the picture "
+            "is dark"
+        )
+
+
 def _frames(dataset: pydicom.Dataset, content: bytes) -> int:
     """Frames of compressed pixel data: as a table of offsets says, else as many as fragments start like one."""
     extended = dataset.get("ExtendedOffsetTable")
@@ -75,7 +86,7 @@ def _frames(dataset: pydicom.Dataset, content: bytes) -> int:
     if count < 2:
         return 1
     begin = [content[start + place + 8 : start + place + 10] for place in places]
-    return max(1, sum(two in _STARTS for two in begin) or count)  # a fragment of RLE is a frame
+    return max(1, sum(two in (JPEG, JPEG2000) for two in begin) or count)  # a fragment of RLE is a frame
 
 
 def _decode(dataset: pydicom.Dataset, syntax: UID, layout: Layout, photometric: str) -> tuple[np.ndarray, dict]:

@@ -1,0 +1,57 @@
+"""How much worse a model is within a subgroup than outside it, and whether chance explains the gap."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from scipy import stats
+
+from keras_cwp.evaluation.comparison import holm
+from keras_cwp.evaluation.estimates import Estimate, freedom, variance
+from keras_cwp.evaluation.ranking import macro_estimate
+from keras_cwp.evaluation.score_interval import LEVEL
+from keras_cwp.scores import Scores
+
+_MISSING = "a class is missing within the subgroup or outside it, or has one patient there"
+
+
+def subgroup_gaps(scores: Scores, values: np.ndarray) -> dict[str, dict[str, Any]]:
+    """value -> macro AUC within it minus outside it, with interval over patients, `p` and `p_holm` over the values.
+
+    Patients may stand on both sides (left and right zones); what they share is taken into account.
+
+    Args:
+        scores: labelled rows.
+        values: str [rows].
+    """
+    found = {str(value): _gap(scores, values == value) for value in np.unique(values)}
+    p = np.array([np.nan if own["p"] is None else own["p"] for own in found.values()])
+    corrected = holm(p).tolist()
+    return {
+        name: own | {"p_holm": None if np.isnan(value) else value}
+        for (name, own), value in zip(found.items(), corrected, strict=True)
+    }
+
+
+def _gap(scores: Scores, inside: np.ndarray) -> dict[str, Any]:
+    names, patient = np.unique(scores.patient_id, return_inverse=True)
+    parts = [_area(scores, rows, patient, len(names)) for rows in (inside, ~inside)]
+    within, beyond = parts
+    if within is None or beyond is None or len(within.cases) != len(beyond.cases):
+        return {"value": None, "ci95": None, "p": None, "reason": _MISSING}
+    value = within.value - beyond.value
+    arms = np.concatenate([within.arms, -beyond.arms])
+    sizes, means = (np.concatenate([getattr(part, name) for part in (within, beyond)]) for name in ("sizes", "means"))
+    spread = variance(arms, sizes, means)
+    if np.isnan(spread) or spread <= 0:
+        return {"value": value, "ci95": None, "p": None, "reason": _MISSING}
+    error, left = float(np.sqrt(spread)), freedom(arms, sizes, means)
+    half = float(stats.t.ppf((1 + LEVEL) / 2, left)) * error
+    return {"value": value, "ci95": [value - half, value + half], "p": float(2 * stats.t.sf(abs(value) / error, left))}
+
+
+def _area(scores: Scores, rows: np.ndarray, patient: np.ndarray, patients: int) -> Estimate | None:
+    return (
+        macro_estimate(scores.label[rows], scores.probabilities[rows], patient[rows], patients) if rows.any() else None
+    )
