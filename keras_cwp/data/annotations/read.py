@@ -62,9 +62,9 @@ def read_rois(
         also where a smaller or larger copy of it was marked and the file says so.
 
     Raises:
-        DataError: a file that is missing or malformed, an image that is not in the folder, a ROI id that stands
-            twice, an image with two patients, sources that contradict each other, names that look alike, or a
-            radiograph of other proportions than the picture that was marked.
+        DataError: a file that is missing or malformed, an image that is not there or has two patients, a ROI id twice,
+            sources that contradict each other, names that look alike, or a radiograph of other proportions than
+            the picture that was marked.
     """
     _check_choices(trust, image_by)
     path = Path(path)
@@ -79,26 +79,40 @@ def read_rois(
         faults=Faults(skip_bad, note),
         note=note,
     )
+    rois = _marked(path, reading, labels)
+    rois = _of_patients(rois, patients, patient_per_image, reading, trust)
+    _check_ids(rois)
+    _check_patients(rois)
+    note_overlaps(rois, path, reading)
+    return rois
+
+
+def _of_patients(
+    rois: list[Roi], patients: Path | str | None, per_image: bool, reading: Reading, trust: Trust | None
+) -> list[Roi]:
+    """The ROIs with the patients of a file, and with one for each image that has none if so stated."""
+    if patients is not None:
+        rois = with_patients(rois, Path(patients), reading, trust, complete=not per_image)
+    if per_image:
+        rois = [roi if roi.patient_id else replace(roi, patient_id=roi.image, patient_by=PER_IMAGE) for roi in rois]
+    return rois
+
+
+def _marked(path: Path, reading: Reading, labels: Path | str | None) -> list[Roi]:
+    """What is marked, in pixels of the radiographs and with the classes that a map gives."""
     rois = _read(path, reading)
     reading.faults.settle(str(path))
     check_pictures(reading, path)
     rois = on_film(rois, path, reading)
     reading.faults.settle(str(path))
     for oddity, count in reading.oddities.items():
-        note(f"{path}: {oddity.said(count)}")
+        reading.note(f"{path}: {oddity.said(count)}")
     if labels is not None:
         rois = with_classes(rois, Path(labels), reading)
     if not rois:
         raise DataError(f"{path}: no regions of interest in it")
-    if not (to_predict or names_as_written):
+    if not (reading.to_predict or reading.names_as_written):
         check_labels(rois, path, mapped=labels is not None)
-    if patients is not None:
-        rois = with_patients(rois, Path(patients), reading, trust, complete=not patient_per_image)
-    if patient_per_image:
-        rois = [roi if roi.patient_id else replace(roi, patient_id=roi.image, patient_by=PER_IMAGE) for roi in rois]
-    _check_ids(rois)
-    _check_patients(rois)
-    note_overlaps(rois, path, reading)
     return rois
 
 
