@@ -65,17 +65,19 @@ class Signatures:
 
         Args:
             box: float32 [B, 4]; x, y, width, height in pixels, 0-based, end-exclusive. Four NaN are no box: the whole
-                image, which a model that was trained on regions refuses.
+                image for a model of whole images; a model of regions refuses it, and one that does not know calls
+                the box bad.
             spacing_mm: float32 [B]; pixel spacing of each radiograph, 0 or NaN where it is unknown. Only a model
                 that was trained at one spacing takes it: then the box says where the region is, not how large.
         """
         unstated = tf.reduce_all(tf.math.is_nan(box), axis=1)
         # A box of NaN means the whole image below; infinite numbers are no box.
-        whole = unstated & (not self.contract.of_regions)
+        of_whole_images = self.contract.region_share is not None and not self.contract.of_regions
+        whole = unstated & of_whole_images
         stated = tf.where(tf.math.is_nan(box) & ~whole[:, None], float("inf"), box)
         spacing = tf.fill(tf.shape(image_bytes), _NAN) if spacing_mm is None else spacing_mm
         crops, status = self._read(image_bytes, stated, spacing)
-        refused = unstated & ~whole & tf.equal(status, BAD_BOX)
+        refused = unstated & self.contract.of_regions & tf.equal(status, BAD_BOX)
         return self._answer(crops, tf.where(refused, WHOLE_IMAGE, status))
 
     def from_pixels(self, pixels: Any) -> Answer:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+from dataclasses import replace
 from typing import Any
 
 import cv2
@@ -17,7 +18,7 @@ from keras_cwp.data.crops import crop_roi
 from keras_cwp.serving.decode import CMYK, OK
 from keras_cwp.serving.endpoints import ENDPOINTS
 from keras_cwp.serving.resample import BAD_BOX
-from keras_cwp.serving.signatures import Signatures
+from keras_cwp.serving.signatures import WHOLE_IMAGE, Signatures
 from keras_cwp.training.run import ModelContract
 
 SIZE = 16
@@ -197,8 +198,12 @@ def test_cmyk_has_a_status_of_its_own() -> None:
     assert answer["status"].numpy().tolist() == [CMYK.encode(), b"ok"]
 
 
-def test_four_times_no_number_are_no_box_and_fewer_are_a_bad_one() -> None:
+@pytest.mark.parametrize(("share", "status"), [(None, BAD_BOX), ((0.9, 1.0, 1.0), OK), ((0.1, 0.1, 0.1), WHOLE_IMAGE)])
+def test_four_times_no_number_are_no_box_and_fewer_are_a_bad_one(share: Any, status: str) -> None:
     nan = float("nan")
-    answer = signatures().from_roi(tf.repeat(png(noise()), 2), tf.constant([[nan] * 4, [nan, 0, 20, 20]]))
-    assert answer["status"].numpy().tolist() == [b"ok", BAD_BOX.encode()]
-    assert answer["probabilities"][0, 0] == signatures().from_bytes(png(noise()))["probabilities"][0, 0]
+    contract = replace(signatures().contract, region_share=share)
+    several = Signatures(brightness, contract, "dark")
+    answer = several.from_roi(tf.repeat(png(noise()), 2), tf.constant([[nan] * 4, [nan, 0, 20, 20]]))
+    assert answer["status"].numpy().tolist() == [status.encode(), BAD_BOX.encode()]
+    if status == OK:
+        assert answer["probabilities"][0, 0] == several.from_bytes(png(noise()))["probabilities"][0, 0]
