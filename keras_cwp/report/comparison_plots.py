@@ -59,8 +59,8 @@ def draw_overlay_per_class(runs: Mapping[str, Scores]) -> Plot:
 
 
 def draw_epochs(histories: Mapping[str, History]) -> Plot | None:
-    """Validation accuracy and loss over epochs, mean over folds; None where no run has a history."""
-    recorded = {name: history for name, history in histories.items() if history}
+    """Validation accuracy and loss over epochs, mean over folds; None where no run has recorded them."""
+    recorded = {name: history for name, history in histories.items() if any("val_loss" in row for row in history)}
     if not recorded:
         return None
     figure, panels = blank(8.4, 3.4, 2)

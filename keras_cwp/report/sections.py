@@ -28,7 +28,7 @@ from keras_cwp.report.ranking_plots import draw_precision_recall, draw_roc, draw
 from keras_cwp.report.run_input import ReportInput
 from keras_cwp.report.summary import methods, result, tiles
 from keras_cwp.report.tables import Table, cohort_table, history_table, parts_table
-from keras_cwp.report.training_plots import draw_training
+from keras_cwp.report.training_plots import draw_training, has_curves
 
 _RELIABILITY_BINS = 10
 _MAPS = (
@@ -189,7 +189,7 @@ SECTIONS: tuple[Section[ReportInput], ...] = (
         answers=(("23b", "–", "variation of performance"),),
     ),
     Section(
-        "training", "Training", "Training", _training, lambda run: bool(run.history),
+        "training", "Training", "Training", _training, lambda run: has_curves(run.history),
         answers=(("12c", "25, 26", "course of the training and the choice of the model"),),
     ),
     Section(

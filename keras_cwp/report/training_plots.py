@@ -16,6 +16,11 @@ History = Sequence[Mapping[str, Any]]
 _PANELS = (("loss", "Loss"), ("accuracy", "Accuracy"), ("auc", "Macro AUC"))
 
 
+def has_curves(history: History) -> bool:
+    """Whether `draw_training` has anything to show: the history of a probe only says how long it took."""
+    return any(column in row for row in history for key, _ in _PANELS for column in (key, f"val_{key}"))
+
+
 def draw_training(history: History, kept: Mapping[str, int] | None = None) -> Plot:
     """Panels of loss, accuracy and, where it was recorded, validation macro AUC.
 
