@@ -1,6 +1,6 @@
-"""Where the network looked: Grad-CAM, Grad-CAM++ and occlusion.
+"""Where the network looked: LayerCAM, Grad-CAM, Grad-CAM++ and occlusion.
 
-A map says what raised the score, not what is ill; it is a check on the network, no finding.
+A map shows what raised the score, not what is ill; it is a check on the network, not a finding.
 """
 
 from __future__ import annotations
@@ -18,46 +18,90 @@ from keras_cwp.models.deploy import Planned
 from keras_cwp.models.probed import features_layer
 
 FEATURES = "features"  # the layer before the global pooling in every network of models/
-METHODS = ("gradcam", "gradcam++", "occlusion")
+METHODS = ("layercam", "gradcam", "gradcam++", "occlusion")
+FINE_STRIDE = 16  # pixels of the image for a cell of the map that layercam reads, at most
 _BATCH = 32  # images whose activations and gradients are held at once
 
 
 def heat_maps(
-    model: Any, images: np.ndarray, class_index: np.ndarray, method: str = "gradcam", layer: str = FEATURES
+    model: Any, images: np.ndarray, class_index: np.ndarray, method: str = METHODS[0], layer: str | None = None
 ) -> np.ndarray:
-    """Map of what speaks for a class, one for each image.
+    """Map of what raised the score of a class, one for each image, each divided by its own largest value.
 
     Args:
         model: float32 [B, H, W, 1] in [0, 1] → logits [B, classes]; as trained, or what `deploy` made of it.
         images: float32 [B, H, W, 1] in [0, 1].
         class_index: int [B]; the class that each map is of.
-        method: `gradcam` (weights: mean gradient of a channel), `gradcam++` (positive gradients, weighted per
-            position, so that several small opacities count alike), or `occlusion` (fall of the class's
-            probability under a grey patch; slow, and the only one that does not need gradients).
-        layer: layer whose activations [B, h, w, channels] the first two read.
+        method: `layercam` (each activation by its own positive gradient, in a finer layer), `gradcam` (weights: mean
+            gradient of a channel), `gradcam++` (positive gradients, weighted per position, so that several small
+            opacities count alike), or `occlusion` (fall of the probability of the class under a grey patch; slow, and
+            the only one that does not need gradients). scripts/bench_explain.py measures them.
+        layer: layer whose activations [B, h, w, channels] are read; None: of `layercam` what `fine_layer` finds, of
+            the others the last one before the global pooling.
 
     Returns:
-        float32 [B, H, W] in [0, 1]; each map divided by its own largest value, all zero where nothing
-        speaks for the class. Maps of different images cannot be compared in strength.
+        float32 [B, H, W] in [0, 1]; all zero where nothing raised the score. Maps of different images cannot be
+        compared in strength; see `raw_maps`.
 
     Raises:
         ModelError: an unknown method, no such layer, or one whose output is not [B, h, w, channels].
 
     Reference:
-        Selvaraju et al., ICCV 2017; Chattopadhay et al., WACV 2018; Zeiler and Fergus, ECCV 2014.
+        Jiang et al., LayerCAM, IEEE Transactions on Image Processing 30 (2021) 5875-5888; Selvaraju et al., ICCV 2017;
+        Chattopadhay et al., WACV 2018; Zeiler and Fergus, ECCV 2014.
+    """
+    return _normalise(raw_maps(model, images, class_index, method, layer))
+
+
+def raw_maps(
+    model: Any, images: np.ndarray, class_index: np.ndarray, method: str = METHODS[0], layer: str | None = None
+) -> np.ndarray:
+    """The maps before any scaling, float32 [B, H, W], at least 0: maps of one model and method can be compared.
+
+    Args and errors are those of `heat_maps`. Units: of the logit (first-order contributions) for gradients, of the
+    probability for occlusion.
     """
     if method not in METHODS:
         raise ModelError(f"heat map: method {method!r} is not one of {', '.join(METHODS)}")
     if len(images) == 0:
         return np.zeros(images.shape[:3], np.float32)
     if method == "occlusion":
-        return occlusion_maps(model, images, class_index)
-    probe = _probe(model, layer)
+        return _falls(model, images, class_index)
+    probe = _probe(model, layer or (fine_layer(model) if method == "layercam" else FEATURES))
     maps = [
         _gradient_maps(probe, images[start : start + _BATCH], class_index[start : start + _BATCH], method)
         for start in range(0, len(images), _BATCH)
     ]
-    return _normalise(_enlarge(np.concatenate(maps), images.shape[1:3]))
+    return _enlarge(np.concatenate(maps), images.shape[1:3])
+
+
+def fine_layer(model: Any, stride: int = FINE_STRIDE) -> str:
+    """The deepest layer that has a cell for every `stride` pixels and that everything goes through.
+
+    Beside the layers of a branch there is another way to the logits, so that a map of them would be half a map.
+
+    Raises:
+        ModelError: a graph for deployment, which has no layers to ask for.
+    """
+    layers = model.layers
+    if any(isinstance(each, Planned) for each in layers):
+        raise ModelError(
+            "heat map: layercam needs the trained network (model.keras); take gradcam for a deployed graph"
+        )
+    place = {id(tensor): number for number, each in enumerate(layers) for tensor in _as_list(each.output)}
+    side, oldest = int(model.inputs[0].shape[1]), len(layers)
+    for number in range(len(layers) - 1, 0, -1):
+        each, outputs = layers[number], _as_list(layers[number].output)
+        cells = outputs[0].shape[1] if len(outputs[0].shape) == 4 else 0
+        padding = isinstance(each, keras.layers.ZeroPadding2D)  # its border is no part of the image
+        if oldest >= number and len(outputs) == 1 and not padding and cells * stride >= side:
+            return str(each.name)
+        oldest = min([oldest, *(place[id(tensor)] for tensor in _as_list(each.input))])
+    return FEATURES
+
+
+def _as_list(tensors: Any) -> list[Any]:
+    return list(tensors) if isinstance(tensors, (list, tuple)) else [tensors]
 
 
 def occlusion_maps(
@@ -72,16 +116,18 @@ def occlusion_maps(
     Returns:
         float32 [B, H, W] in [0, 1], as `heat_maps`; a pixel has the mean over the patches that hid it.
     """
+    return _normalise(_falls(model, images, class_index, patch_px, stride_px))
+
+
+def _falls(
+    model: Any, images: np.ndarray, class_index: np.ndarray, patch_px: int | None = None, stride_px: int | None = None
+) -> np.ndarray:
     patch = patch_px or max(2, images.shape[1] // 8)
     stride = stride_px or max(1, patch // 2)
-    return _normalise(
-        np.stack(
-            [
-                _occlude(model, image, int(index), patch, stride)
-                for image, index in zip(images, class_index, strict=True)
-            ]
-        )
-    )
+    falls = [
+        _occlude(model, image, int(index), patch, stride) for image, index in zip(images, class_index, strict=True)
+    ]
+    return np.stack(falls).astype(np.float32)
 
 
 def _probe(model: Any, layer: str) -> Callable[[Any], tuple[Any, Any]]:
@@ -110,6 +156,8 @@ def _gradient_maps(
         score = tf.gather(logits, tf.constant(class_index, tf.int32), batch_dims=1)
     gradient = tf.cast(tape.gradient(score, features), tf.float32).numpy()
     activations = tf.cast(features, tf.float32).numpy()
+    if method == "layercam":
+        return np.maximum((np.maximum(gradient, 0) * activations).sum(axis=3), 0)
     weights = _channel_weights(activations, gradient) if method == "gradcam++" else gradient.mean(axis=(1, 2))
     return np.maximum(np.einsum("bhwc,bc->bhw", activations, weights), 0)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import cv2
 import numpy as np
 
+_MID_GREY = 110
 _STRONGEST = 0.55  # opacity of the map where it is 1: anatomy stays visible
 
 
@@ -24,6 +25,12 @@ def lay_over(grey: np.ndarray, heat: np.ndarray) -> np.ndarray:
     colour = cv2.applyColorMap(np.rint(fitted * 255).astype(np.uint8), cv2.COLORMAP_INFERNO)
     opacity = _STRONGEST * fitted[..., None]
     return np.rint(picture * (1 - opacity) + colour * opacity).astype(np.uint8)
+
+
+def colour_bar(width: int, height: int) -> np.ndarray:
+    """What `lay_over` makes of 0 (left) to 1 (right) over mid-grey: uint8 [height, width, 3], blue first."""
+    ramp = np.repeat(np.linspace(0, 1, width, dtype=np.float32)[None], height, axis=0)
+    return lay_over(np.full((height, width), _MID_GREY, np.uint8), ramp)
 
 
 def side_by_side(image: np.ndarray, heat: np.ndarray) -> np.ndarray:

@@ -23,6 +23,7 @@ from keras_cwp.models.shufflenet import shufflenet_v2
 from keras_cwp.models.units import Attention
 
 ABOUT = "keras_cwp"  # attribute of a .weights.h5 file, entry of a .safetensors file: JSON of what its network is
+LOOKS = "looks"  # note of a .safetensors file: fingerprints of the radiographs that it was made from, one a line
 MODEL_FILE = "model.keras"  # of a RUN folder
 _H5, _SAFETENSORS = ".weights.h5", ".safetensors"
 _HEAD = "logits"

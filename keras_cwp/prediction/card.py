@@ -61,6 +61,8 @@ def contract_of(card: Mapping[str, Any]) -> ModelContract:
         views=given.get("views", 1),
         region_share=tuple(share) if (share := given.get("region_share")) else None,
         film_px=given.get("film_px"),
+        voi=given.get("voi", "apply"),
+        window=given.get("window", 0),
     )
 
 
@@ -77,6 +79,8 @@ def _input(contract: ModelContract) -> dict[str, Any]:
         "views": contract.views,
         "region_share": contract.region_share,
         "film_px": contract.film_px,
+        "voi": contract.voi,
+        "window": contract.window,
     }
 
 

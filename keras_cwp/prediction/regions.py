@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
+from keras_cwp.config import DataConfig
 from keras_cwp.data.annotations.read import read_rois
 from keras_cwp.data.annotations.roi import Roi
 from keras_cwp.data.crops import crop_roi, margin_px
@@ -82,6 +83,7 @@ def cut_regions(
     Yields:
         Region and crop as `cut` gives it.
     """
+    rules = DataConfig(voi=contract.voi, window=contract.window)
     by_file: dict[Path, list[Roi]] = {}
     for roi in regions:
         by_file.setdefault(roi.path, []).append(roi)
@@ -89,7 +91,7 @@ def cut_regions(
     said: dict[str, tuple[str, ...]] = {}
     for path, of_file in by_file.items():
         try:
-            radiograph = read_radiograph(path)
+            radiograph = read_radiograph(path, rules)
             said[of_file[0].image] = radiograph.notes
         except DataError as error:
             refuse(error, len(of_file))

@@ -72,6 +72,21 @@ class FileOnly:
 
 
 @dataclass(frozen=True)
+class ColourBar:
+    """The scale of heat maps.
+
+    Args:
+        src: data URI of the bar.
+        low, high: what stands at its ends.
+    """
+
+    src: str
+    low: str
+    high: str
+    macro: ClassVar[str] = "colour_bar"
+
+
+@dataclass(frozen=True)
 class Gallery:
     """Pictures in groups.
 

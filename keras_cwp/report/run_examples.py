@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -15,8 +16,11 @@ if TYPE_CHECKING:
 
 
 def run_examples(run: RunFolder, scores: Scores, data: PreparedData, each: int) -> list[Example]:
-    """The hardest and the most typical of the scored ROIs, each with the heat map of the network that scored it."""
-    from keras_cwp.explain.heat_maps import heat_maps
+    """The hardest and the most typical of the scored ROIs, each with the heat map of the network that scored it.
+
+    All maps have one scale: 1 is the largest value of any of them.
+    """
+    from keras_cwp.explain.heat_maps import raw_maps
     from keras_cwp.training.saved import load_network
 
     choices = choose_examples(scores, each)
@@ -31,7 +35,7 @@ def run_examples(run: RunFolder, scores: Scores, data: PreparedData, each: int) 
         if fold not in networks:
             networks[fold] = load_network(folders[fold])
         predicted = int(scores.probabilities[choice.row].argmax())
-        heat = heat_maps(networks[fold], crop[None, :, :, None], np.array([predicted]))[0]
+        heat = raw_maps(networks[fold], crop[None, :, :, None], np.array([predicted]))[0]
         found.append(
             Example(
                 crop,
@@ -43,7 +47,12 @@ def run_examples(run: RunFolder, scores: Scores, data: PreparedData, each: int) 
                 choice.kind,
             )
         )
-    return found
+    largest = max((float(example.heat_map.max()) for example in found if example.heat_map is not None), default=0.0)
+    return [replace(example, heat_map=_scaled(example.heat_map, largest)) for example in found]
+
+
+def _scaled(heat: np.ndarray | None, largest: float) -> np.ndarray | None:
+    return heat / largest if heat is not None and largest > 0 else heat
 
 
 def inner_crops(data: PreparedData, rows: np.ndarray) -> np.ndarray:

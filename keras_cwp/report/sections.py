@@ -6,12 +6,13 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from keras_cwp.explain.overlay import colour_bar
 from keras_cwp.report.benefit_plots import draw_decision_curves
-from keras_cwp.report.blocks import Beside, Block, Cautions, Code, FileOnly, Gallery, Text
+from keras_cwp.report.blocks import Beside, Block, Cautions, Code, ColourBar, FileOnly, Gallery, Text
 from keras_cwp.report.cautions import cautions
 from keras_cwp.report.checklist import checklist_table
 from keras_cwp.report.decision_plots import draw_confusion, draw_folds, draw_reliability
-from keras_cwp.report.examples import draw_examples, gallery
+from keras_cwp.report.examples import data_uri, draw_examples, gallery
 from keras_cwp.report.page import Page, Section, fill, write_page
 from keras_cwp.report.performance_tables import (
     calibration_table,
@@ -31,8 +32,9 @@ from keras_cwp.report.training_plots import draw_training
 _RELIABILITY_BINS = 10
 _MAPS = (
     "Left: the ROI as the network sees it. Right: the same ROI under a heat map; warmer regions raised the score of "
-    "the predicted class more. A map shows where the network looked, not why, and does not prove that it recognised "
-    "the finding."
+    "the predicted class more. All maps have one "
+    "scale. A map shows where the network looked, not why, and does not prove that "
+    "it recognised the finding."
 )
 
 
@@ -132,7 +134,12 @@ def _training(run: ReportInput) -> Sequence[Block]:
 
 
 def _examples(run: ReportInput) -> Sequence[Block]:
-    return [Text(_MAPS, quiet=True), Gallery(gallery(run.examples)), FileOnly(draw_examples(run.examples))]
+    scale = [_colour_bar()] if any(example.heat_map is not None for example in run.examples) else []
+    return [Text(_MAPS, quiet=True), *scale, Gallery(gallery(run.examples)), FileOnly(draw_examples(run.examples))]
+
+
+def _colour_bar() -> ColourBar:
+    return ColourBar(data_uri(colour_bar(160, 12)), "no influence", "the largest influence among all maps below")
 
 
 def _checklist(run: ReportInput) -> Sequence[Block]:

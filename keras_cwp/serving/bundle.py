@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
 from pathlib import Path
 from string import Template
 
@@ -41,19 +39,6 @@ def write_bundle_files(folder: Path) -> list[Path]:
             written.append(path)
     (folder / "probe").chmod(0o755)
     return written
-
-
-@contextmanager
-def nothing_left(folder: Path) -> Iterator[None]:
-    """Remove a model's folder that was made for a version which then was not written."""
-    existed = folder.exists()
-    try:
-        yield
-    except BaseException:
-        if not existed:
-            with suppress(OSError):  # it was not made, or another process wrote into it
-                folder.rmdir()
-        raise
 
 
 def free_version(folder: Path, wanted: int | None) -> int:

@@ -16,7 +16,7 @@ from keras_cwp.errors import ServingError
 from keras_cwp.files import new_folder, write_bytes, write_text
 from keras_cwp.prediction.card import model_card
 from keras_cwp.prediction.formats import CARD_FILE, FORMATS, Kind
-from keras_cwp.serving.bundle import check_same_format, free_version, nothing_left
+from keras_cwp.serving.bundle import check_same_format, free_version
 from keras_cwp.serving.export import negative_class
 from keras_cwp.serving.samples import check_crops
 from keras_cwp.training.saved import load_with_contract, one_model_folder
@@ -64,7 +64,7 @@ def export_converted(
     }
     crops = check_crops(contract)
     expected = _probabilities(network, crops)
-    with nothing_left(out), new_folder(out / str(number)) as beside:
+    with new_folder(out / str(number)) as beside:
         card["files"] = {}
         for name, file in files.items():
             note(f"writing {out / str(number) / name}")

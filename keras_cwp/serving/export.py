@@ -16,7 +16,7 @@ from keras_cwp.errors import ServingError
 from keras_cwp.files import new_folder, write_text
 from keras_cwp.models.deploy import deploy
 from keras_cwp.prediction.card import CARD_FILE, model_card
-from keras_cwp.serving.bundle import check_same_format, free_version, nothing_left, write_bundle_files
+from keras_cwp.serving.bundle import check_same_format, free_version, write_bundle_files
 from keras_cwp.serving.endpoints import ENDPOINTS
 from keras_cwp.serving.signatures import Signatures
 from keras_cwp.serving.verify import verify
@@ -81,7 +81,7 @@ def export(
     network, contract = load_with_contract(source)
     contract = replace(contract, views=views or contract.views)
     negative = negative_class(contract, negative)
-    with nothing_left(out), new_folder(out / str(number)) as beside:
+    with new_folder(out / str(number)) as beside:
         note(f"writing {out / str(number)}")
         write_saved_model(deploy(network), contract, negative, beside)
         records = write_warmup(beside, contract)

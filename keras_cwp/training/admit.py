@@ -9,7 +9,7 @@ from keras_cwp.config import Config
 from keras_cwp.data.prepared import PreparedData
 from keras_cwp.errors import ConfigError
 
-_GEOMETRY = ("image_size", "context", "square", "spacing_mm", "link_duplicates")
+_GEOMETRY = ("image_size", "context", "square", "spacing_mm", "voi", "window", "link_duplicates")
 _WARMUP_SHARE = 0.5  # of the training steps: a longer warm-up leaves the learning rate hardly a descent
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from pathlib import Path
 
 import keras
@@ -24,9 +25,11 @@ from keras_cwp.training.probe import check_probe, train_probe
 from keras_cwp.training.progress import TrainingProgress
 from keras_cwp.training.run import ModelContract
 from keras_cwp.training.saved import MODEL_FILE, load_network, save_network
-from keras_cwp.training.seen import refuse_seen
+from keras_cwp.training.seen import radiographs_seen, refuse_seen
 from keras_cwp.training.state import Progress, load_state
 from keras_cwp.training.trainee import Trainee
+
+_log = logging.getLogger(__name__)
 
 
 def check_buildable(config: Config, data: PreparedData) -> None:
@@ -42,6 +45,11 @@ def check_buildable(config: Config, data: PreparedData) -> None:
     if config.train.mode == "probe":
         check_probe(config)
     build_model(config.model, len(data.classes), data.image_size)
+    if seen := radiographs_seen(config, data):
+        _log.warning(
+            "model.weights %s: %d radiographs of %s look like some that these weights were made from; figures on them "
+            "flatter a little", config.model.weights, seen, data.path
+        )  # fmt: skip
 
 
 def train_network(
@@ -199,6 +207,8 @@ def _save(network: keras.Model, data: PreparedData, train: np.ndarray, views: in
         views=views,
         region_share=share,
         film_px=film_px,
+        voi=data.meta.get("voi", "apply"),
+        window=data.meta.get("window", 0),
     )
     contract.write(folder)
     save_network(network, folder)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from keras_cwp.config import Config, ModelConfig, dump_config, read_stored_config
 from keras_cwp.errors import RunError
@@ -31,6 +31,7 @@ class ModelContract:
         region_share: share of a radiograph's area that a training region covered, its 5 %, 50 % and 95 % quantiles;
             None in runs of versions that did not keep it.
         film_px: pixels of a training radiograph, the 5 % quantile; None as above.
+        voi, window: how DICOM grey values were made, as the keys of `data` in the configuration.
     """
 
     classes: tuple[str, ...]
@@ -42,6 +43,8 @@ class ModelContract:
     views: int = 1
     region_share: tuple[float, float, float] | None = None
     film_px: int | None = None
+    voi: Literal["apply", "ignore"] = "apply"
+    window: int = 0
 
     @property
     def of_regions(self) -> bool:

@@ -1,13 +1,16 @@
-"""Refuse weights that were trained on the patients who are to be held out."""
+"""Weights that have seen the radiographs of a data set: refused when by training on it, told when by pretraining."""
 
 from __future__ import annotations
 
 import json
 from pathlib import Path
 
+from keras_cwp.audit.lookalikes import alike
 from keras_cwp.config import Config
 from keras_cwp.data.prepared import PreparedData
 from keras_cwp.errors import ConfigError
+from keras_cwp.models.own_weights import LOOKS, read_notes
+from keras_cwp.models.pretrained import find_weights
 
 _CONTRACT = "model.json"  # beside each model.keras; see `run.ModelContract`
 
@@ -28,6 +31,21 @@ def refuse_seen(config: Config, data: PreparedData) -> None:
             f"model.weights {weights}: that network was trained on {data.path}, the data set of this training; "
             "patients who are held out now may be among those that it learnt from; name weights of other patients"
         )
+
+
+def radiographs_seen(config: Config, data: PreparedData) -> int:
+    """How many radiographs of a data set look like one that `model.weights` was made from; 0 where a file does not say.
+
+    Raises:
+        ModelError: the file of weights cannot be found.
+    """
+    if config.model.weights in (None, "imagenet"):
+        return 0
+    looks = read_notes(find_weights(str(config.model.weights), config.model.arch)).get(LOOKS)
+    if not looks:
+        return 0
+    own = sorted(set(data.manifest.texts("look").tolist()))
+    return len({first for first, _ in alike(own, looks.split("\n"))})
 
 
 def _trained_on(contract: Path) -> str | None:

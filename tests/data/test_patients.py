@@ -105,8 +105,10 @@ def test_one_id_of_two_issuers_is_two_people(tmp_path):
     assert patients(tmp_path) == ["7 (N)", "7 (N)", "7 (S)", "7 (S)"]
 
 
-def test_one_issuer_adds_nothing(tmp_path):
-    films(tmp_path, *({"PatientID": name, "IssuerOfPatientID": "N"} for name in "7788"))
+@pytest.mark.parametrize("issuers", [("N", "N"), ("North", "NORTH "), ("N", "")])
+def test_one_issuer_adds_nothing(issuers, tmp_path):
+    given = zip("7788", issuers * 2, strict=True)
+    films(tmp_path, *({"PatientID": name, "IssuerOfPatientID": issuer} for name, issuer in given))
     assert patients(tmp_path) == ["7", "7", "8", "8"]
 
 

@@ -8,7 +8,7 @@ import pytest
 
 from keras_cwp.config import ModelConfig
 from keras_cwp.errors import ModelError
-from keras_cwp.explain.heat_maps import METHODS, heat_maps, occlusion_maps
+from keras_cwp.explain.heat_maps import METHODS, fine_layer, heat_maps, occlusion_maps, raw_maps
 from keras_cwp.models.build import build_model
 from keras_cwp.models.deploy import deploy
 
@@ -71,20 +71,57 @@ def test_each_image_is_explained_for_its_own_class() -> None:
     assert second[10, 10] == 1
 
 
+def test_layer_cam_weighs_each_place_by_its_own_positive_gradient() -> None:
+    """Two linear layers over places: the gradient of a place is its weight in the head."""
+    image = keras.Input((4, 4, 1))
+    cells = keras.layers.Activation("linear", name="cells")(image)
+    head = keras.layers.Dense(2, name="head")
+    model = keras.Model(image, head(keras.layers.Flatten()(cells)))
+    weights = np.random.default_rng(0).normal(size=(16, 2)).astype("f4")
+    head.set_weights([weights, np.zeros(2, "f4")])
+    pixels = np.random.default_rng(1).uniform(size=(3, 4, 4, 1)).astype("f4")
+    index = np.array([0, 1, 1])
+    maps = raw_maps(model, pixels, index, "layercam", "cells")
+    expected = np.maximum(weights.T[index].reshape(3, 4, 4), 0) * pixels[..., 0]
+    np.testing.assert_allclose(maps, expected, rtol=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("arch", "stride", "cells"), [("shufflenet_v2_x0_5", 16, 4), ("shufflenet_v2_x0_5", 8, 8), ("mobilenet_v2", 16, 4)]
+)
+def test_the_fine_layer_is_one_that_everything_goes_through(arch: str, stride: int, cells: int) -> None:
+    model = build_model(ModelConfig(arch=arch, eca="none"), 3, 64)
+    name = fine_layer(model, stride)
+    assert model.get_layer(name).output.shape[1:3] == (cells, cells)
+    rest = keras.Model(model.get_layer(name).output, model.output)  # raises if anything comes by another way
+    assert rest.output_shape == (None, 3)
+
+
+def test_a_deployed_graph_has_no_layers_for_layer_cam(pair: tuple[keras.Model, keras.Model]) -> None:
+    with pytest.raises(ModelError, match="layercam needs the trained network"):
+        heat_maps(pair[1], np.zeros((1, 64, 64, 1), "f4"), np.array([0]))
+
+
+def test_raw_maps_of_several_images_keep_their_strength() -> None:
+    model = two_spot_model([[1.0, 0.0], [0.0, 0.0]])
+    weak, strong = raw_maps(model, np.stack([0.25 * spot(1, 1), spot(1, 1)]), np.array([0, 0]), "gradcam")
+    assert strong.max() == pytest.approx(4 * weak.max())
+
+
 def test_grad_cam_equals_the_class_activation_map_of_a_linear_head() -> None:
     generator = np.random.default_rng(0)
     weights = generator.normal(size=(2, 3))
     image = generator.uniform(size=(1, SIDE, SIDE, 1)).astype("f4")
     blocks = image[0, :, :, 0].reshape(4, 4, 4, 4).mean(axis=(1, 3))
     expected = np.maximum(blocks * weights[0, 2] + (1 - blocks) * weights[1, 2], 0)
-    heat = heat_maps(two_spot_model(weights.tolist()), image, np.array([2]))[0]
+    heat = heat_maps(two_spot_model(weights.tolist()), image, np.array([2]), "gradcam")[0]
     # The corners of an enlarged map are the corners of the small one.
     corners = np.array([heat[0, 0], heat[0, -1], heat[-1, 0], heat[-1, -1]])
     small = np.array([expected[0, 0], expected[0, -1], expected[-1, 0], expected[-1, -1]])
     np.testing.assert_allclose(corners / corners.max(), small / small.max(), atol=1e-5)
 
 
-@pytest.mark.parametrize("method", ["gradcam", "gradcam++"])
+@pytest.mark.parametrize("method", ["layercam", "gradcam", "gradcam++"])
 def test_other_weights_give_another_map(method: str) -> None:
     """Adebayo et al., Sanity Checks for Saliency Maps, NeurIPS 2018."""
     generator = np.random.default_rng(1)
@@ -142,7 +179,7 @@ def test_no_images_give_no_maps(method: str) -> None:
 def test_unknown_method_and_layer_are_named() -> None:
     model = two_spot_model([[1.0], [0.0]])
     images = np.zeros((1, SIDE, SIDE, 1), "f4")
-    with pytest.raises(ModelError, match=r"method 'lime' is not one of gradcam, gradcam\+\+, occlusion"):
+    with pytest.raises(ModelError, match=r"method 'lime' is not one of layercam, gradcam, gradcam\+\+, occlusion"):
         heat_maps(model, images, np.array([0]), "lime")
     with pytest.raises(ModelError, match="has no layer 'nowhere'; its last are"):
         heat_maps(model, images, np.array([0]), layer="nowhere")

@@ -20,7 +20,7 @@ pytestmark = [
     pytest.mark.skipif(CHROMIUM is None, reason="no browser; apt-get install chromium"),
 ]
 PROBE = """<script>addEventListener("load", () => {
-  const seen = [...document.querySelectorAll("svg, img")].map((element) => {
+  const seen = [...document.querySelectorAll("svg, .example img")].map((element) => {
     const box = element.getBoundingClientRect();
     return {width: box.width, height: box.height, left: box.left, loaded: element.complete ?? true,
             shapes: element.querySelectorAll("path, use").length};

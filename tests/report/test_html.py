@@ -94,7 +94,7 @@ def test_every_figure_has_words_for_those_who_cannot_see_it(page: Page) -> None:
     assert len(pictures) == len(FIGURES) - 1  # the examples are pictures of their own
     assert all(len(attributes["aria-label"] or "") > 20 for attributes in pictures)
     images = [attributes for tag, attributes in page.tags if tag == "img"]
-    assert len(images) == 3  # two crops, one heat map
+    assert len(images) == 4  # two crops, one heat map, the colour bar
     assert all(attributes["alt"] for attributes in images)
 
 

@@ -14,7 +14,7 @@ import pytest
 import yaml
 
 from keras_cwp.prediction.card import versions
-from keras_cwp.serving.bundle import free_version, nothing_left, write_bundle_files
+from keras_cwp.serving.bundle import free_version, write_bundle_files
 
 
 class StatusPage(http.server.BaseHTTPRequestHandler):
@@ -85,19 +85,3 @@ def test_versions_are_the_folders_whose_names_are_numbers(tmp_path: Path) -> Non
     assert free_version(tmp_path, None) == 11
     assert free_version(tmp_path, 5) == 5
     assert free_version(tmp_path / "new", None) == 1
-
-
-@pytest.mark.parametrize("existed", [False, True])
-def test_a_version_that_fails_leaves_no_empty_folder_of_its_model(existed: bool, tmp_path: Path) -> None:
-    folder = tmp_path / "cwp"
-    if existed:
-        folder.mkdir()
-
-    def fail() -> None:
-        with nothing_left(folder):
-            folder.mkdir(exist_ok=True)
-            raise OSError("full")
-
-    with pytest.raises(OSError, match="full"):
-        fail()
-    assert folder.exists() == existed
