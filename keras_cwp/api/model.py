@@ -223,6 +223,8 @@ def _export_run(
     note: Callable[[str], None],
 ) -> Path:
     """See `Model.export`."""
+    if not path.is_dir():
+        raise RunError(f"{path}: an export takes a RUN folder that fit or cv completed")
     import_tensorflow()
     from keras_cwp.prediction.formats import FORMATS
     from keras_cwp.serving.converted import export_converted
@@ -232,8 +234,6 @@ def _export_run(
         raise CwpError(f"format {format_name!r}: expected savedmodel, {', '.join(FORMATS)}")
     if views and format_name != "savedmodel":
         raise CwpError(f"views are for the format savedmodel; a model of the format {format_name} is the network alone")
-    if not path.is_dir():
-        raise RunError(f"{path}: an export takes a RUN folder that fit or cv completed")
     if format_name == "savedmodel":
         exported = export(path, Path(out), version=version, fold=fold, negative=negative, views=views, note=note)
         difference, replayed = max(exported.difference.values()), sum(exported.warmup.values())

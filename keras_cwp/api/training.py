@@ -203,10 +203,10 @@ def compare(
     stated = dotted_keys(settings)
     chosen = {name: load_config(config, stated) for name, config in (configs or {}).items()}
     where.check()
+    paths = [run.path if isinstance(run, Run) else Run(run).path for run in runs]
     import_tensorflow()
     from keras_cwp.report.run_comparison import compare_runs
 
-    paths = [run.path if isinstance(run, Run) else Path(run) for run in runs]
     if chosen and data is not None:
         from keras_cwp.training.sweep import sweep
 
