@@ -7,6 +7,7 @@ fold's scores were replaced by their ranks in the fold.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -27,6 +28,7 @@ from keras_cwp.evaluation.roi_metrics import (
     roi_values,
     unresampled,
 )
+from keras_cwp.evaluation.score_interval import LEVEL
 from keras_cwp.evaluation.statistic import Key, Statistic, nested, on_table
 from keras_cwp.scores import Scores
 
@@ -37,13 +39,13 @@ _GAP = 0.01  # between pooled AUC and mean over folds; a smaller one is no reaso
 def fold_figures(scores: Scores, config: EvaluateConfig, seed: int, order: Order = None) -> dict[str, Any] | None:
     """Metrics by fold, ready for JSON; None where there is one fold.
 
-    The intervals are over patients within folds. They do not hold the variance of training anew: no estimate from one
-    round of cross-validation does (Bengio and Grandvalet, JMLR 5 (2004) 1089-1105).
+    `ci95` is over patients within folds and does not hold the variance of training anew; `ci95_training` does, by
+    approximation (no unbiased estimate exists: Bengio and Grandvalet, JMLR 5 (2004) 1089-1105).
 
     Returns:
         `each`: a row a fold, with `classes`, `missing` and `comparable`; `mean`: over the folds that have the metric,
         means over classes only from folds with every class (`folds` says how many), with `spread`, the standard
-        deviation over them; `rank_normalised`: AUCs pooled after ranking within folds; `cautions`.
+        deviation over them, and `ci95_training`; `rank_normalised`: AUCs pooled after ranking within folds; `cautions`.
     """
     folds = np.unique(scores.fold)
     if len(folds) < 2:
@@ -56,13 +58,38 @@ def fold_figures(scores: Scores, config: EvaluateConfig, seed: int, order: Order
     for key, figure in _means(scores, parts, whole, config, seed, order).items():
         known = [values[fold][key] for fold in _of_key(key, parts, whole) if not np.isnan(values[fold][key])]
         spread = float(np.std(known, ddof=1)) if len(known) > 1 else None
-        mean[".".join(key)] = (key, figure | {"spread": spread, "folds": len(known)})
+        trained = with_training(known, len(folds) // _repeats(scores))
+        mean[".".join(key)] = (key, {**figure, "spread": spread, "folds": len(known), "ci95_training": trained})
     return {
         "mean": nested(dict(mean.values())),
         "rank_normalised": nested(_rank_normalised(scores)),
         "each": [_row(fold, parts[fold], values[fold]) | same[fold] for fold in parts],
         "cautions": [*_classes_caution(same), *_scale_caution(scores, [parts[fold] for fold in whole])],
     }
+
+
+def with_training(values: Sequence[float], folds: int) -> list[float] | None:
+    """95 % interval of a mean over folds that holds the variation of training anew on other patients.
+
+    The folds' training parts overlap, so their values scatter too little; the variance of the mean is taken as
+    (1 / values + test share / training share) times theirs. It asks what such trainings reach on average, and is wider
+    than the interval over patients, which asks how these models do.
+
+    Args:
+        values: of each fold, those of all repeats together.
+        folds: of one repeat.
+
+    Returns:
+        None for fewer than three values.
+
+    Reference: Nadeau and Bengio, Machine Learning 52 (2003) 239-281.
+    """
+    if len(values) < 3 or folds < 2:
+        return None
+    error = np.std(values, ddof=1) * np.sqrt(1 / len(values) + 1 / (folds - 1))
+    half = float(stats.t.ppf((1 + LEVEL) / 2, len(values) - 1) * error)
+    middle = float(np.mean(values))
+    return [middle - half, middle + half]
 
 
 def _means(

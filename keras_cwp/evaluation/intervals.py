@@ -98,6 +98,8 @@ def estimated(estimate: Estimate | None, value: float, why_undefined: str) -> Fi
     """A metric with the interval of its own variance."""
     if np.isnan(value):
         return {"value": None, "ci95": None, "reason": why_undefined}
+    if estimate is not None and estimate.arms.shape[1] < 2:
+        return {"value": value, "ci95": None, "reason": ONE_PATIENT}
     limits = None if estimate is None else score_limits(estimate)
     if limits is None:
         return {"value": value, "ci95": None, "reason": FEW_PATIENTS}

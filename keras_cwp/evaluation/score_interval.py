@@ -31,7 +31,7 @@ def score_limits(estimate: Estimate, level: float = LEVEL) -> tuple[float, float
         return None
     # One patient out of order in an arm shows that there are such patients, and nothing of how they scatter.
     informing = max(estimate.informing() - 1, 0.0) if 0 < estimate.value < 1 else 0.0
-    observed = estimate.variance() / _reference(estimate.value, estimate.cases) if informing else 1.0
+    observed = estimate.variance() / reference_variance(estimate.value, estimate.cases) if informing else 1.0
     ratio = _towards(observed, 1.0, informing)
     quantile = _towards(_t_quantile(estimate.freedom, level), _t_quantile(np.inf, level), informing)
     return _limits(estimate.value, estimate.cases, quantile**2 * ratio)
@@ -73,9 +73,9 @@ def clustered_proportion(success: np.ndarray, patients: np.ndarray) -> tuple[flo
     return score_limits(estimate) or wilson(estimate.value, 1)
 
 
-def _limits(value: float, cases: tuple[tuple[int, ...], ...], squared_quantile: float) -> tuple[float, float]:
+def _limits(value: float, cases: tuple[tuple[float, ...], ...], squared_quantile: float) -> tuple[float, float]:
     def excess(limit: float) -> float:
-        return (limit - value) ** 2 - squared_quantile * _reference(limit, cases)
+        return (limit - value) ** 2 - squared_quantile * reference_variance(limit, cases)
 
     lower, upper = 0.0, 1.0
     if value > _EDGE and excess(_EDGE) > 0:
@@ -85,19 +85,23 @@ def _limits(value: float, cases: tuple[tuple[int, ...], ...], squared_quantile: 
     return float(lower), float(upper)
 
 
-def _reference(value: float, cases: tuple[tuple[int, ...], ...]) -> float:
-    """Variance of a mean of figures at a value, each patient being a case and the figures independent."""
+def reference_variance(value: float, cases: tuple[tuple[float, ...], ...]) -> float:
+    """Variance of a mean of figures at a value, each patient being a case and the figures independent.
+
+    Args:
+        cases: of each figure, patients with the class and without (an AUC), or patients (a proportion).
+    """
     return sum(_of_auc(value, *own) if len(own) == 2 else _of_share(value, *own) for own in cases) / len(cases) ** 2
 
 
-def _of_auc(value: float, positives: int, negatives: int) -> float:
+def _of_auc(value: float, positives: float, negatives: float) -> float:
     """Hanley and McNeil's variance by the exponential model, sizes averaged as Newcombe does."""
     size = (positives + negatives) / 2 - 1
     shape = 1 + size * ((1 - value) / (2 - value) + value / (1 + value))
     return value * (1 - value) * shape / (positives * negatives)
 
 
-def _of_share(value: float, trials: int) -> float:
+def _of_share(value: float, trials: float) -> float:
     return value * (1 - value) / trials
 
 

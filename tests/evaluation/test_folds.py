@@ -4,10 +4,11 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from scipy import stats
 
 from keras_cwp.config import EvaluateConfig
-from keras_cwp.evaluation.folds import fold_figures
-from keras_cwp.evaluation.roc import macro_auc
+from keras_cwp.evaluation.folds import fold_figures, with_training
+from keras_cwp.evaluation.roc import auc, macro_auc
 from keras_cwp.evaluation.subgroups import subgroup_figures
 
 CONFIG = EvaluateConfig()
@@ -67,3 +68,38 @@ def test_subgroups_without_a_class_are_flagged(scores) -> None:
     found = subgroup_figures(scores, {"site": site}, CONFIG, 0)["site"]
     assert found["north"]["comparable"]
     assert found["south"] | {"classes": 2, "missing": ["large_opacity"], "comparable": False} == found["south"]
+
+
+def test_interval_with_training_by_hand() -> None:
+    """Five folds of .8, .82, .84, .86, .88: SD .0316, error SD times the root of 1/5 + 1/4, t of 4 degrees 2.776."""
+    half = 2.776445 * 0.0316228 * np.sqrt(0.45)
+    np.testing.assert_allclose(with_training([0.8, 0.82, 0.84, 0.86, 0.88], 5), [0.84 - half, 0.84 + half], atol=1e-6)
+    assert with_training([0.8, 0.9], 2) is None
+
+
+def test_interval_with_training_holds_what_such_trainings_reach() -> None:
+    """Nearest-mean classifiers trained on 48 of 60 patients: the mean AUC of many trainings, in most intervals."""
+
+    def draw(rng: np.random.Generator, patients: int) -> tuple[np.ndarray, np.ndarray]:
+        label = np.arange(patients) % 2
+        return rng.normal(size=(patients, 10)) + 0.35 * label[:, None], label
+
+    def train(points: np.ndarray, label: np.ndarray) -> np.ndarray:
+        return points[label == 1].mean(axis=0) - points[label == 0].mean(axis=0)
+
+    def reached(direction: np.ndarray) -> float:
+        return float(stats.norm.cdf(0.35 * direction.sum() / np.sqrt(2 * (direction**2).sum())))
+
+    truth = np.mean([reached(train(*draw(np.random.default_rng(seed), 48))) for seed in range(400)])
+    inside = []
+    for seed in range(1000, 1200):
+        rng = np.random.default_rng(seed)
+        points, label = draw(rng, 60)
+        fold = rng.permutation(60) % 5
+        values = [
+            auc(label[fold == k] == 1, points[fold == k] @ train(points[fold != k], label[fold != k])) for k in range(5)
+        ]
+        if not np.isnan(values).any():
+            limits = with_training(values, 5)
+            inside.append(limits[0] <= truth <= limits[1])
+    assert 0.88 <= np.mean(inside) <= 1

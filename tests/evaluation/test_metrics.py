@@ -10,6 +10,7 @@ from keras_cwp.config import EvaluateConfig
 from keras_cwp.errors import ScoresError
 from keras_cwp.evaluation.bands import roc_bands
 from keras_cwp.evaluation.delong import delong_figures
+from keras_cwp.evaluation.intervals import ONE_PATIENT
 from keras_cwp.evaluation.metrics import evaluate
 from keras_cwp.evaluation.roc import macro_auc
 from keras_cwp.evaluation.roi_metrics import roi_figures, roi_statistic
@@ -69,6 +70,12 @@ def test_all_right_still_has_an_interval_of_accuracy(scores) -> None:
     assert accuracy["value"] == 1
     assert 0.85 < accuracy["ci95"][0] < 0.99
     assert accuracy["ci95"][1] == 1
+
+
+def test_one_patient_is_the_reason_for_every_interval(scores) -> None:
+    one = scores.take(scores.patient_id == "patient3")
+    found = evaluate(one, QUICK, 0)
+    assert found["accuracy"]["reason"] == found["log_loss"]["reason"] == ONE_PATIENT
 
 
 def test_unlabelled_rows_are_left_out_and_counted(scores) -> None:
