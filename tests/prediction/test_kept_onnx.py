@@ -20,7 +20,7 @@ from keras_cwp.augment.tta import VIEWS_POLICY, mean_probabilities, view_matrice
 from keras_cwp.cli.main import cli
 from keras_cwp.config import Config, dump_config
 from keras_cwp.data.crops import margin_px
-from keras_cwp.prediction import onnx_format, predictor
+from keras_cwp.prediction import onnx_format, open_model
 from keras_cwp.prediction.kept_onnx import keep_onnx
 from keras_cwp.prediction.open_model import open_predictor
 from keras_cwp.prediction.views import mean_of_views
@@ -127,7 +127,7 @@ def test_every_fold_of_a_cv_run_is_kept_and_averaged(images: Path, tmp_path: Pat
 
 def test_a_gpu_leaves_it_to_tensorflow(run: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
-    monkeypatch.setattr(predictor, "_GPU_DEVICES", (Path("/dev/null"),))
+    monkeypatch.setattr(open_model, "_GPU_DEVICES", (Path("/dev/null"),))
     monkeypatch.setattr(tf.config, "list_physical_devices", lambda kind: [kind])
     assert open_predictor(run).engine.startswith("TensorFlow")
 
