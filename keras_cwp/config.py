@@ -13,7 +13,7 @@ import yaml
 from pydantic import Field
 
 from keras_cwp.errors import ConfigError
-from keras_cwp.schema import RETIRED, Section, validated
+from keras_cwp.schema import RETIRED, Section, is_section, validated
 from keras_cwp.settings_file import find_settings, lay_over, parse_overrides, read_yaml
 
 _CANDIDATE_SECTIONS = ("model", "augment", "train")
@@ -245,7 +245,7 @@ def _sections() -> dict[str, list[str]]:
     return {
         name: list(field.annotation.model_fields)
         for name, field in Config.model_fields.items()
-        if isinstance(field.annotation, type) and issubclass(field.annotation, Section)
+        if is_section(field.annotation)
     }
 
 

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from types import NoneType
-from typing import Any, TypeVar, get_args
+from typing import Any, TypeVar, get_args, get_origin
 
 from pydantic import BaseModel, ConfigDict, ValidationError, model_validator
+from typing_extensions import TypeIs
 
 from keras_cwp.errors import ConfigError
 
@@ -32,6 +33,11 @@ class Section(BaseModel):
             return tree
         optional = {name for name, field in cls.model_fields.items() if NoneType in get_args(field.annotation)}
         return {name: None if name in optional and _is_none(value) else value for name, value in tree.items()}
+
+
+def is_section(annotation: Any) -> TypeIs[type[Section]]:
+    """Whether a key's annotation is a section. `dict[str, int]` counts as a type in Python 3.10, hence the origin."""
+    return get_origin(annotation) is None and isinstance(annotation, type) and issubclass(annotation, Section)
 
 
 def validated(schema: type[Schema], tree: Mapping[str, Any], where: str) -> Schema:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import subprocess
 import sys
+from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
 
 import pytest
@@ -94,3 +95,32 @@ def test_help_of_every_command_leaves_tensorflow_alone():
     )
     done = subprocess.run([sys.executable, "-c", code], check=False, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
+
+
+def module_graph() -> dict[str, set[str]]:
+    """Module → modules of this package that it imports, anywhere in it and for type checks too."""
+    files = {
+        ".".join(file.relative_to(ROOT.parent).with_suffix("").parts).removesuffix(".__init__"): file
+        for file in ROOT.rglob("*.py")
+    }
+    graph: dict[str, set[str]] = {}
+    for name, file in files.items():
+        found = set()
+        for node in ast.walk(ast.parse(file.read_text())):
+            if isinstance(node, ast.ImportFrom) and node.module in files:
+                inner = {f"{node.module}.{alias.name}" for alias in node.names} & files.keys()
+                found |= inner or {node.module}
+            elif isinstance(node, ast.Import):
+                found |= {alias.name for alias in node.names} & files.keys()
+        graph[name] = found - {name}
+    return graph
+
+
+def test_no_modules_import_each_other_in_a_circle():
+    graph = module_graph()
+    assert len(graph) > 300
+    assert graph["keras_cwp.cli.demo"] >= {"keras_cwp.api.data", "keras_cwp.cli.options"}
+    try:
+        TopologicalSorter(graph).prepare()
+    except CycleError as error:
+        pytest.fail(f"a circle of imports: {' → '.join(error.args[1])}")

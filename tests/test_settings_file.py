@@ -12,6 +12,7 @@ from keras_cwp.augment.policy import policy_names
 from keras_cwp.cli.main import cli
 from keras_cwp.config import AugmentConfig, Config, load_config, read_candidate
 from keras_cwp.errors import ConfigError
+from keras_cwp.schema import is_section
 from keras_cwp.settings_file import find_settings, packaged_settings
 
 CONFIGS = Path(__file__).parents[1] / "configs"
@@ -70,7 +71,7 @@ def leaves(schema: type[BaseModel], prefix: str = "") -> dict[str, object]:
     found: dict[str, object] = {}
     for name, field in schema.model_fields.items():
         inner = field.annotation
-        if isinstance(inner, type) and issubclass(inner, BaseModel):
+        if is_section(inner):
             found |= leaves(inner, f"{prefix}{name}.")
         else:
             found[prefix + name] = field
@@ -108,3 +109,8 @@ def test_a_mistake_is_named(words, message):
 def test_the_key_of_the_policy_names_all_policies():
     description = AugmentConfig.model_fields["policy"].description
     assert description.split(", or a path")[0].split(", ") == list(policy_names())
+
+
+@pytest.mark.parametrize("annotation", [dict[str, int], tuple[str, ...], int, int | None, None])
+def test_no_section(annotation):
+    assert not is_section(annotation)

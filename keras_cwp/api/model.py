@@ -40,7 +40,7 @@ class Model:
 
     @cached_property
     def _predictor(self) -> Predictor:
-        from keras_cwp.prediction.predictor import open_predictor
+        from keras_cwp.prediction.open_model import open_predictor
 
         if self.fold is None:
             return open_predictor(self.path)

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from keras_cwp.api.tables import scores_table
 from keras_cwp.data.annotations.roi import Roi
 from keras_cwp.scores import Scores
 
@@ -48,8 +49,6 @@ class Predictions:
 
         Where thresholds are known, above_threshold after probability has the classes that reach theirs.
         """
-        from keras_cwp.api.run import scores_table
-
         boxes = {(roi.roi_id, roi.image): roi.box for roi in self.regions}
         table = scores_table(self.scores)
         corners = [boxes[row] or (None,) * 4 for row in zip(table["roi_id"], table["image"], strict=True)]

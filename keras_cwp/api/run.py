@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from keras_cwp.api.progress import notes_to, or_silent
+from keras_cwp.api.tables import scores_table
 from keras_cwp.config import Config
 from keras_cwp.errors import RunError
 from keras_cwp.runtime import import_tensorflow
@@ -20,7 +21,6 @@ if TYPE_CHECKING:
 
     from keras_cwp.api.data import Source
     from keras_cwp.api.model import Model
-    from keras_cwp.scores import Scores
 
 PathLike = Path | str
 _FRAME_PX = 640  # height of a page in a notebook
@@ -201,24 +201,3 @@ class Run:
 
     def _repr_html_(self) -> str:
         return self.report()._repr_html_()
-
-
-def scores_table(scores: Scores) -> pd.DataFrame:
-    """A Scores table as a DataFrame, with the likeliest class as `predicted`."""
-    import pandas as pd
-
-    names = ["" if label < 0 else scores.classes[label] for label in scores.label.tolist()]
-    likeliest = [scores.classes[index] for index in scores.probabilities.argmax(axis=1).tolist()]
-    table = pd.DataFrame(
-        {
-            "roi_id": scores.roi_id,
-            "patient_id": scores.patient_id,
-            "image": scores.image,
-            "fold": scores.fold,
-            "label": names,
-            "predicted": likeliest,
-        }
-    )
-    for index, name in enumerate(scores.classes):
-        table[f"prob_{name}"] = scores.probabilities[:, index]
-    return table

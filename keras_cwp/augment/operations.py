@@ -8,17 +8,22 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Literal
+from typing import Any, Literal, Protocol
 
 import tensorflow as tf
 
 from keras_cwp.augment import erasing, intensity, moves
 
-if TYPE_CHECKING:
-    from keras_cwp.augment.policy import Policy
-
 # Control points on a side of the shading field: half a wave or so across the image.
 SHADING_POINTS = 5
+
+
+class Grid(Protocol):
+    """What the size of a field may depend on: a policy."""
+
+    @property
+    def elastic_cells(self) -> int:
+        """Cells of the elastic grid along a side."""
 
 
 @dataclass(frozen=True)
@@ -35,7 +40,7 @@ class Field:
 
     name: str
     stream: int
-    shape: Callable[[Policy, int], list[int]]
+    shape: Callable[[Grid, int], list[int]]
     kind: Literal["share", "centred", "bits"]
 
     @property

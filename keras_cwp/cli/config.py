@@ -54,9 +54,9 @@ def show(name: str) -> None:
 def keys(section: str | None) -> None:
     """Every key, or those of SECTION: its default, its values and its meaning."""
     from keras_cwp.config import Config
-    from keras_cwp.schema import Section
+    from keras_cwp.schema import is_section
 
-    sections = [name for name, field in Config.model_fields.items() if _is_section(field.annotation, Section)]
+    sections = [name for name, field in Config.model_fields.items() if is_section(field.annotation)]
     if section is not None and section not in sections:
         raise ConfigError(f"config keys {section}: no such section; there are {', '.join(sections)}")
     for name, field in Config.model_fields.items():
@@ -74,10 +74,6 @@ def keys(section: str | None) -> None:
 def _introduction(file: Path) -> str:
     """The first line, a comment."""
     return file.read_text(encoding="utf-8").partition("\n")[0].removeprefix("# ")
-
-
-def _is_section(annotation: Any, section: type) -> bool:
-    return isinstance(annotation, type) and issubclass(annotation, section)
 
 
 def _lines(name: str, field: FieldInfo) -> Iterator[str]:

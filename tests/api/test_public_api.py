@@ -12,7 +12,8 @@ import pytest
 from rich.console import Console
 
 import keras_cwp as cwp
-from keras_cwp.config import Config, Section
+from keras_cwp.config import Config
+from keras_cwp.schema import is_section
 
 TINY = {"image_size": 32, "bootstraps": 100, "batch_size": 8, "epochs": 1}
 
@@ -63,12 +64,7 @@ def test_import_starts_nothing():
 
 def test_a_keyword_is_the_name_of_one_key_only():
     sections = {name: field.annotation for name, field in Config.model_fields.items()}
-    keys = [
-        key
-        for section in sections.values()
-        if isinstance(section, type) and issubclass(section, Section)
-        for key in section.model_fields
-    ]
+    keys = [key for section in sections.values() if is_section(section) for key in section.model_fields]
     assert len(keys) == len(set(keys))
 
 

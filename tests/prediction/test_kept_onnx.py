@@ -22,7 +22,7 @@ from keras_cwp.config import Config, dump_config
 from keras_cwp.data.crops import margin_px
 from keras_cwp.prediction import onnx_format, predictor
 from keras_cwp.prediction.kept_onnx import keep_onnx
-from keras_cwp.prediction.predictor import open_predictor
+from keras_cwp.prediction.open_model import open_predictor
 from keras_cwp.prediction.views import mean_of_views
 from keras_cwp.scores import Scores
 

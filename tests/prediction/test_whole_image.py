@@ -20,8 +20,8 @@ from keras_cwp.data.prepare import prepare
 from keras_cwp.errors import DataError
 from keras_cwp.files import write_text
 from keras_cwp.prediction.card import CARD_FILE, contract_of, model_card
+from keras_cwp.prediction.open_model import open_predictor
 from keras_cwp.prediction.predict import predict
-from keras_cwp.prediction.predictor import open_predictor
 from keras_cwp.prediction.regions import find_regions
 from keras_cwp.prediction.whole_image import check_whole_images
 from keras_cwp.scores import Scores

@@ -20,7 +20,7 @@ from keras_cwp.errors import ModelError, ServingError
 from keras_cwp.models.build import build_model
 from keras_cwp.prediction import litert_format, onnx_format, tensorflow_models
 from keras_cwp.prediction.formats import BOUND, BOUND_INT8, CARD_FILE, FORMATS
-from keras_cwp.prediction.predictor import open_predictor
+from keras_cwp.prediction.open_model import open_predictor
 from keras_cwp.serving import converted as converting
 from keras_cwp.serving.converted import Converted, export_converted
 from keras_cwp.training.run import ModelContract

@@ -19,7 +19,7 @@ from keras_cwp.errors import ConfigError
 from keras_cwp.explain.heat_maps import heat_maps
 from keras_cwp.models.build import build_model
 from keras_cwp.models.own_weights import write_weights
-from keras_cwp.prediction.predictor import open_predictor
+from keras_cwp.prediction.open_model import open_predictor
 from keras_cwp.training.beside import probe_config
 from keras_cwp.training.fit import fit
 from keras_cwp.training.probe import STRENGTHS, UNCHOSEN, Head, cached_features, choose_strength
