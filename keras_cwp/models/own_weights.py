@@ -13,7 +13,7 @@ import h5py
 import keras
 import numpy as np
 from safetensors import SafetensorError, safe_open
-from safetensors.numpy import load_file, save_file
+from safetensors.numpy import load_file, save
 
 from keras_cwp.errors import CwpError, ModelError
 from keras_cwp.models.authors import authors_eca
@@ -110,7 +110,9 @@ def _save_safetensors(model: keras.Model, path: Path, head: bool, notes: dict[st
         for name, weight in _named(model).items()
         if head or not name.startswith(f"{_HEAD}/")
     }
-    save_file(tensors, path, metadata={ABOUT: json.dumps(about), **notes})
+    path.write_bytes(
+        save(tensors, metadata={ABOUT: json.dumps(about), **notes})
+    )  # save_file lets only its owner read it
 
 
 def _named(model: keras.Model) -> dict[str, keras.Variable]:

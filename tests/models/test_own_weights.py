@@ -35,6 +35,9 @@ def test_half_precision_keeps_the_answers_and_the_notes(network: keras.Model, tm
     assert path.stat().st_size < 2.2 * network.count_params() + 60_000
     assert {tensor.dtype.name for tensor in load_file(path).values()} == {"float16"}
     assert read_notes(path) == {"source": "phantoms"}
+    other = tmp_path / "other"
+    other.touch()
+    assert path.stat().st_mode == other.stat().st_mode  # as readable as any file
     again = answers(read_own(path, 64))
     np.testing.assert_allclose(again, answers(network), atol=5e-3 * np.abs(again).max())
 

@@ -88,7 +88,7 @@ def test_of_equals_the_first_is_chosen():
 
 
 def test_too_few_patients_for_inner_folds(tmp_path):
-    with pytest.raises(SplitError, match=r"class 'normal' has 3 patient\(s\), fewer than 4 folds"):
+    with pytest.raises(SplitError, match=r"class 'normal' has 3 patients, fewer than 4 folds"):
         train_nested(small_data(tmp_path), np.arange(12), small_config(inner=4), 0, tmp_path / "fold_1")
 
 
