@@ -34,8 +34,7 @@ class DataConfig(Section):
         0.25, ge=0, le=1, description="margin kept on each side of a box for augmentation, share of its side"
     )
     square: Literal["pad", "stretch"] = Field(
-        "pad",
-        description="pad: a box grows into its surroundings to a square; stretch: it is distorted into one",
+        "pad", description="pad: a box grows into its surroundings to a square; stretch: it is distorted into one"
     )
     spacing_mm: float | None = Field(
         None, gt=0, description="resample every radiograph to this pixel spacing first; none: keep its own"
@@ -129,9 +128,7 @@ class TrainConfig(Section):
     jit_compile: Literal["auto", "on", "off"] = Field("auto", description="compile with XLA; auto: on a GPU only")
     shuffle_buffer: int = Field(4096, ge=1, description="crops that are mixed with each other")
     threads: int | None = Field(
-        None,
-        ge=1,
-        description="threads of one operation; the last digits of the weights depend on them; none: all cores",
+        None, ge=1, description="threads of one operation; the weights' last digits depend on them; none: all cores"
     )
 
 
@@ -289,9 +286,8 @@ def candidate_configs(config: Config) -> dict[str, Config]:
             raise ConfigError(f"{where}: a name is made of letters, digits, _ and -, for it names a folder")
         for section, values in overlay.items():
             if section not in _CANDIDATE_SECTIONS or not isinstance(values, dict):
-                raise ConfigError(
-                    f"{where}: {section!r} is {values!r}; candidates have sections, {', '.join(_CANDIDATE_SECTIONS)}"
-                )
+                sections = ", ".join(_CANDIDATE_SECTIONS)
+                raise ConfigError(f"{where}: {section!r} is {values!r}; candidates have sections, {sections}")
         tree = base.model_dump(mode="json")
         for section, values in overlay.items():
             tree[section] |= values

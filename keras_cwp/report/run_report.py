@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime
 import json
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -61,15 +62,13 @@ def evaluate_run(
     views = views or config.evaluate.tta
     scores, validation = _scores(run, data, source, views, own_views)
     out = out or run.path / _place(data, None if own_views else views)
-    subgroups = subgroup_columns(scores, source) if source else {}
-    locked = None if data is None else lock(run.validation_scores, config.evaluate)
-    order = config.data.ordinal
-    found = evaluate(scores, config.evaluate, config.seed, validation, subgroups, order=order, locked=locked)
-    metrics = {**found, "views": views, **({"shared_with_training": shared} if shared else {})}
-    if source and data is None:
-        metrics["look_alikes"] = _look_alikes(run, source)
-    if sentence := beside_probe(run) if data is None and own_views else None:
-        metrics["baseline"] = sentence
+    metrics = {
+        **_evaluated(run, scores, validation, source, elsewhere=data is not None),
+        "views": views,
+        **({"shared_with_training": shared} if shared else {}),
+        **({"look_alikes": _look_alikes(run, source)} if source and data is None else {}),
+        **({"baseline": sentence} if data is None and own_views and (sentence := beside_probe(run)) else {}),
+    }
     report = ReportInput(
         title=_title(run, data),
         scores=scores,
@@ -93,6 +92,22 @@ def evaluate_run(
         write_report(report, folder)
         write_text(folder / "metrics.json", json.dumps(metrics, indent=2, allow_nan=False) + "\n")
     return summary(report), out / "report.html"
+
+
+def _evaluated(
+    run: RunFolder, scores: Scores, validation: Scores | None, source: PreparedData | None, *, elsewhere: bool
+) -> Mapping[str, Any]:
+    """The metrics of scores; on another data set with the thresholds and the temperature that the run is locked to."""
+    config = run.config
+    return evaluate(
+        scores,
+        config.evaluate,
+        config.seed,
+        validation,
+        subgroup_columns(scores, source) if source else {},
+        order=config.data.ordinal,
+        locked=lock(run.validation_scores, config.evaluate) if elsewhere else None,
+    )
 
 
 def _title(run: RunFolder, data: PreparedData | None) -> str:

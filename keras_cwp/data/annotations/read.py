@@ -42,15 +42,12 @@ def read_rois(
     Args:
         path: the annotation file or folder.
         images: folder that the image names are relative to.
-        patients: CSV with the columns image and patient_id, for formats that know no patient; further columns are
-            kept with the ROIs.
+        patients: CSV of image and patient_id, for formats that know no patient; further columns are kept.
         patient_per_image: an image without a stated patient is a patient of its own.
         to_predict: labels and patients may be missing ("" and None then); names are not asked about.
         labels: YAML that maps names in the file to classes, or to null for ROIs to be left out.
-        trust: which source of patients counts where the annotation file ("table") and `patients` contradict each
-            other; None: refuse.
-        names_as_written: labels and folders that differ only in spelling, look like an empty cell or are hardly
-            classes are meant.
+        trust: which source of patients counts where `path` ("table") and `patients` differ; None: refuse.
+        names_as_written: labels and folders that look alike, like an empty cell or unlike classes are meant.
         skip_bad: leave out entries that cannot be used, with a note, instead of refusing.
         label_attribute: the attribute of VIA's regions that holds the class; None: label, class, or the only one.
         image_by: what counts where a file states another picture than that of its own name: "stated" or "name";
