@@ -5,13 +5,13 @@ from __future__ import annotations
 import ast
 import configparser
 import functools
+import importlib.metadata
 import re
 import subprocess
 import sys
 import tarfile
 import zipfile
 from collections.abc import Mapping
-from importlib.metadata import packages_distributions
 from pathlib import Path
 
 import pytest
@@ -55,7 +55,13 @@ def imported(file: Path) -> set[str]:
 
 @functools.cache
 def _installed() -> Mapping[str, list[str]]:
-    return packages_distributions()
+    found: dict[str, list[str]] = {}
+    for distribution in importlib.metadata.distributions():
+        # by the files too: Python 3.10 has a function for this, but it reads top_level.txt alone
+        tops = {file.parts[0].removesuffix(".py") for file in distribution.files or () if file.suffix in (".py", ".so")}
+        for top in tops | set((distribution.read_text("top_level.txt") or "").split()):
+            found.setdefault(top, []).append(distribution.metadata["Name"])
+    return found
 
 
 def distributions(module: str) -> set[str]:
