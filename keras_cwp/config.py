@@ -23,9 +23,7 @@ _CANDIDATE_NAME = re.compile(r"[A-Za-z0-9_-]+")
 class DataConfig(Section):
     """How radiographs and boxes become crops."""
 
-    classes: tuple[str, ...] | None = Field(
-        None, description="class order of every table and model; none: the labels found, sorted"
-    )
+    classes: tuple[str, ...] | None = Field(None, description="order of the classes; none: the labels found, sorted")
     ordinal: tuple[str, ...] | None = Field(
         None, description="all classes from least to most disease, where they have such an order; none: they have none"
     )

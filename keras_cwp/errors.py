@@ -5,7 +5,7 @@ A message says what is wrong, where (file, row, key), what was received and what
 
 
 class CwpError(Exception):
-    """Whatever a user can mend: the root of the package's exceptions."""
+    """What a user can correct; the root of the package's exceptions."""
 
 
 class ConfigError(CwpError):

@@ -90,8 +90,8 @@ def fit(
         config: a preset's name, a YAML file, a mapping or a Config.
         split: split.csv of another fit on the same data set, to divide the patients as it did.
         console: prints progress; None prints nothing.
-        settings: single keys of the configuration, such as epochs=20, image_size=160, seed=1; a key that stands in no
-            section's name alone is written with its section, as in `**{"model.weights": "imagenet"}`.
+        settings: single keys of the configuration, such as epochs=20, image_size=160, seed=1, weights="imagenet".
+            `**{"model.weights": "imagenet"}`, with the section, is the same.
 
     Raises:
         CwpError: see `keras_cwp.training.fit.fit`.

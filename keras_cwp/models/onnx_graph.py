@@ -159,7 +159,7 @@ _ADD: dict[str, Callable[[_Graph, Step], None]] = {
 def align_stem(steps: list[Step]) -> list[Step]:
     """The same network with channels of zeros behind the stem's, until they are a multiple of BLOCK.
 
-    Pooling of 24 channels would have ONNX Runtime put its blocks asunder and together again, on the largest tensor
+    Pooling of 24 channels would have ONNX Runtime take its blocks apart and join them again, on the largest tensor
     that there is: a fifth of its time. The kernels that see the zeros have zeros there too.
     """
     missing: dict[str, int] = {}
