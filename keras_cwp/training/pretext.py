@@ -16,7 +16,7 @@ from keras_cwp.data.phantom.lungs import lung_mask
 from keras_cwp.data.phantom.thorax import draw_thorax
 
 CONTEXT = 0.125  # margin of a view on each side, share of its side: room for shift and rotation
-_ROI_MM = (30.0, 75.0)  # side of a region, drawn evenly in its logarithm; at 128 px 0.23 to 0.6 mm a pixel
+_ROI_MM = (30.0, 95.0)  # side of a region, drawn evenly in its logarithm; at 160 px 0.19 to 0.6 mm a pixel
 _LEAST_ROI_PX = 80  # a film whose smallest regions have fewer pixels is only shown whole
 _LUNG_SHARE = 0.75  # of a region that is lung
 _BOX_TRIES = 60

@@ -21,7 +21,7 @@ FIELD_MM = 360.0  # of a frontal chest radiograph of an adult, where the file do
 _KINDS = (*DIAMETER_MM, *IRREGULAR)
 TARGETS = ("small", *_KINDS, "large", "patch", "profusion")
 # Height of the brightest opacities over the standard deviation of the region's texture; drawn evenly in its logarithm.
-_CONTRAST = {"small": (1.2, 7.0), "large": (2.0, 9.0), "patch": (1.2, 5.0)}
+_CONTRAST = {"small": (1.8, 8.0), "large": (2.4, 9.0), "patch": (1.5, 5.0)}
 _TEXTURE_MM = {"small": 3.5, "large": 16.0, "patch": 16.0}  # scale above which shades are no texture
 _LEAST_TEXTURE = 0.006  # grey in [0, 1]: of a region without any
 _BRIGHTEST = 98.0  # percentile of the layer, where there is any, that has the contrast
