@@ -6,13 +6,14 @@ each method's map of the true class is judged by two measures, against a map tha
   energy  share of the map's sum that lies on the opacity.
 `random` is the same method with a network of random weights: a map that is no better shows nothing of the network.
 
-    python scripts/bench_explain.py --windows 600 --epochs 12
+    python scripts/bench_explain.py --weights WEIGHTS.safetensors
 """
 
 from __future__ import annotations
 
 import argparse
 import json
+from collections.abc import Sequence
 from typing import Any
 
 import cv2
@@ -23,25 +24,26 @@ from keras_cwp.config import ModelConfig
 from keras_cwp.data.phantom.anatomy import Anatomy
 from keras_cwp.data.phantom.exposure import Exposure, expose
 from keras_cwp.data.phantom.opacities import large_opacity, small_opacities
-from keras_cwp.data.phantom.thorax import draw_thorax
-from keras_cwp.explain.heat_maps import METHODS, fine_layer, raw_maps
+from keras_cwp.data.phantom.thorax import Thorax, draw_thorax
+from keras_cwp.explain.heat_maps import METHODS, default_method, fine_layer, raw_maps
+from keras_cwp.explain.trust import randomised, try_maps
 from keras_cwp.models.build import build_model
 
 CLASSES = ("normal", "small_opacities", "large_opacity")
 RADIOGRAPH_PX = 512
-WINDOW_MM = 90.0  # about twice a ROI, so that the centre says little
-BOX_MM = 45.0
+WINDOW_MM = 70.0  # more than the box that the opacity lies in, so that the centre says little
+BOX_MM = 40.0
+CENTRE = (0.25, 0.75)  # where the box's centre lies in the window, share of its side
+IN_LUNG = 0.95  # of the box
+OF_A_THORAX = 12  # windows of one phantom, each with its own place, opacity and exposure
 MASKED = 0.15  # of the opacity's largest path length: what counts as on the opacity
 LUNG_MM = 40.0
 
 
-def window(random: np.random.Generator, label: int, side_px: int) -> tuple[np.ndarray, np.ndarray]:
-    """A window of a new phantom, float32 [side_px, side_px] in [0, 1], and the opacity in it, bool."""
-    thorax = draw_thorax(Anatomy.draw(random), RADIOGRAPH_PX)
+def window(thorax: Thorax, random: np.random.Generator, label: int, side_px: int) -> tuple[np.ndarray, np.ndarray]:
+    """A window of a new exposure, float32 [side_px, side_px] in [0, 1], and the opacity in it, bool."""
     wide, box = (round(mm / thorax.mm_per_px) for mm in (WINDOW_MM, BOX_MM))
-    rows, columns = np.nonzero(thorax.lung[: RADIOGRAPH_PX - box, : RADIOGRAPH_PX - box] > LUNG_MM)
-    place = random.integers(len(rows))
-    y, x = int(rows[place]), int(columns[place])
+    x, y = place(thorax, box, random)
     layer = np.zeros(thorax.water.shape, np.float32)
     if label == 1:
         layer = small_opacities(layer.shape, (x, y, box, box), thorax.mm_per_px, "r", random)
@@ -49,9 +51,7 @@ def window(random: np.random.Generator, label: int, side_px: int) -> tuple[np.nd
         layer = large_opacity(layer.shape, (x, y, box, box), thorax.mm_per_px, random)
     layer = layer * (thorax.lung > 0)
     pixels = expose(thorax.water + layer, thorax.bone, thorax.mm_per_px, Exposure.draw(random), random)
-    left, top = (
-        int(np.clip(at + box // 2 - random.uniform(0.2, 0.8) * wide, 0, RADIOGRAPH_PX - wide)) for at in (x, y)
-    )
+    left, top = (int(np.clip(at + box // 2 - random.uniform(*CENTRE) * wide, 0, RADIOGRAPH_PX - wide)) for at in (x, y))
     cut = slice(top, top + wide), slice(left, left + wide)
     grey = pixels[cut].astype(np.float32) / np.iinfo(pixels.dtype).max
     mask = (layer[cut] > MASKED * max(float(layer.max()), 1e-6)).astype(np.float32)
@@ -59,23 +59,46 @@ def window(random: np.random.Generator, label: int, side_px: int) -> tuple[np.nd
     return cv2.resize(grey, size, interpolation=cv2.INTER_AREA), cv2.resize(mask, size) > 0.5
 
 
+def place(thorax: Thorax, box: int, random: np.random.Generator) -> tuple[int, int]:
+    """Corner of a square of `box` pixels that lies in the lung."""
+    inside = cv2.boxFilter((thorax.lung > LUNG_MM).astype(np.float32), -1, (box, box), anchor=(0, 0))
+    fits = inside[: RADIOGRAPH_PX - box, : RADIOGRAPH_PX - box]
+    rows, columns = np.nonzero(fits >= min(IN_LUNG, float(fits.max())))
+    chosen = random.integers(len(rows))
+    return int(columns[chosen]), int(rows[chosen])
+
+
 def windows(count: int, seed: int, side_px: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Images [count, side, side, 1], labels [count] in turn, masks [count, side, side]."""
     labels = np.arange(count) % len(CLASSES)
-    drawn = [window(np.random.default_rng([seed, n]), int(label), side_px) for n, label in enumerate(labels)]
+    drawn = []
+    for number, label in enumerate(labels):
+        if number % OF_A_THORAX == 0:
+            random = np.random.default_rng([seed, number])
+            thorax = draw_thorax(Anatomy.draw(random), RADIOGRAPH_PX)
+        drawn.append(window(thorax, random, int(label), side_px))
     return np.stack([grey for grey, _ in drawn])[..., None], labels, np.stack([mask for _, mask in drawn])
 
 
-def trained(images: np.ndarray, labels: np.ndarray, epochs: int) -> keras.Model:
-    """A network that learnt the windows, mirrored at random."""
+def trained(images: np.ndarray, labels: np.ndarray, epochs: int, weights: str | None) -> keras.Model:
+    """A network that learnt the windows and their mirror images.
+
+    Args:
+        epochs: over the windows; half of it over windows and mirror images together.
+        weights: to start from; None: random ones.
+    """
     keras.utils.set_random_seed(0)
-    network = build_model(ModelConfig(), len(CLASSES), images.shape[1])
-    optimizer = keras.optimizers.AdamW(keras.optimizers.schedules.CosineDecay(2e-3, epochs * len(images) // 32))
+    network = build_model(ModelConfig(weights=weights), len(CLASSES), images.shape[1])
+    steps = max(1, epochs // 2) * -(-2 * len(images) // 32)
+    optimizer = keras.optimizers.AdamW(keras.optimizers.schedules.CosineDecay(1e-3 if weights else 2e-3, steps))
     network.compile(
-        optimizer, keras.losses.SparseCategoricalCrossentropy(from_logits=True), ["accuracy"], jit_compile=False
+        optimizer,
+        keras.losses.SparseCategoricalCrossentropy(from_logits=True),
+        metrics=["accuracy"],
+        jit_compile=False,
     )
-    both = np.concatenate([images, images[:, :, ::-1], images[:, ::-1], images[:, ::-1, ::-1]])
-    network.fit(both, np.tile(labels, 4), 32, max(1, epochs // 4), verbose=2)
+    both = np.concatenate([images, images[:, :, ::-1]])
+    network.fit(both, np.tile(labels, 2), 32, max(1, epochs // 2), verbose=2)
     return network
 
 
@@ -96,39 +119,61 @@ def centre(side: int) -> np.ndarray:
     return bell[:, None] * bell[None]
 
 
-def measured(network: keras.Model, images: np.ndarray, labels: np.ndarray, masks: np.ndarray) -> dict[str, Any]:
-    """Measures of every method for one class."""
+def measured(
+    network: keras.Model, images: np.ndarray, labels: np.ndarray, masks: np.ndarray, methods: Sequence[str]
+) -> dict[str, Any]:
+    """Measures of methods for one class."""
     side = images.shape[1]
     found: dict[str, Any] = {"centre": judged(np.repeat(centre(side)[None], len(images), axis=0), masks)}
-    for method in METHODS:
-        found[method] = judged(raw_maps(network, images, labels, method), masks)
-    for stride in (8, 16):
-        name = fine_layer(network, stride)
-        found[f"layercam at stride {stride}"] = judged(raw_maps(network, images, labels, "layercam", name), masks)
+    for method in methods:
+        if method == "layercam":
+            for stride in (8, 16):
+                maps = raw_maps(network, images, labels, method, fine_layer(network, stride))
+                found[f"layercam at stride {stride}"] = judged(maps, masks)
+        else:
+            found[method] = judged(raw_maps(network, images, labels, method), masks)
+    return found
+
+
+def withheld(network: keras.Model, images: np.ndarray, labels: np.ndarray, masks: np.ndarray) -> dict[str, Any]:
+    """The maps of the default method that stand the test against random weights, and those that do not."""
+    tried = try_maps(network, randomised(network), images, labels, default_method(network))
+    found: dict[str, Any] = {"shown": int(tried.beats.sum()), "withheld": int((~tried.beats).sum())}
+    for name, rows in (("shown", tried.beats), ("withheld", ~tried.beats)):
+        if rows.any():
+            found[f"of those {name}"] = judged(tried.maps[rows], masks[rows])
     return found
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--windows", type=int, default=600, help="to train on")
-    parser.add_argument("--judged", type=int, default=150, help="to judge on")
-    parser.add_argument("--epochs", type=int, default=12)
+    parser.add_argument("--windows", type=int, default=2400, help="to train on")
+    parser.add_argument("--judged", type=int, default=240, help="to judge on")
+    parser.add_argument("--epochs", type=int, default=8)
     parser.add_argument("--side", type=int, default=96, help="of the network's input, pixels")
+    parser.add_argument("--weights", help="to start from, as model.weights of a configuration (default: random)")
+    parser.add_argument("--methods", nargs="+", default=["gradcam", "gradcam++", "layercam"], choices=METHODS)
     options = parser.parse_args()
-    network = trained(*windows(options.windows, 0, options.side)[:2], options.epochs)
+    images, labels, _ = windows(options.windows, 0, options.side)
+    network = trained(images, labels, options.epochs, options.weights)
+    print(json.dumps(result_of(network, options), indent=1))
+
+
+def result_of(network: keras.Model, options: argparse.Namespace) -> dict[str, Any]:
+    """Measures of a trained network and of one of random weights, on windows of phantoms with a seed of their own."""
     images, labels, masks = windows(options.judged, 1, options.side)
     right = np.asarray(network(images, training=False)).argmax(axis=1) == labels
-    keras.utils.set_random_seed(1)
-    random = build_model(ModelConfig(), len(CLASSES), options.side)
+    (random,) = randomised(network, 1)
     result: dict[str, Any] = {"options": vars(options), "accuracy": round(float(right.mean()), 3)}
     for label in (1, 2):
         rows = right & (labels == label) & masks.any(axis=(1, 2))
         own = images[rows], labels[rows], masks[rows]
         result[CLASSES[label]] = {"windows": int(rows.sum()), "area": round(float(own[2].mean()), 3)} | {
-            "trained": measured(network, *own),
-            "random": measured(random, *own),
+            "trained": measured(network, *own, options.methods),
+            "random": measured(random, *own, options.methods),
+            "test": withheld(network, *own),
         }
-    print(json.dumps(result, indent=1))
+    return result
 
 
 if __name__ == "__main__":

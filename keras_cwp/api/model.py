@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from rich.console import Console
 
     from keras_cwp.prediction.predictor import Predictor
+    from keras_cwp.prediction.region_maps import RegionMaps
     from keras_cwp.training.run import ModelContract
 
 PathLike = Path | str
@@ -113,6 +114,33 @@ class Model:
             raise CwpError(f"none of {plural(len(regions), 'region')} could be scored; nothing was written")
         identity = f"training data {self.contract.data_hash[:16]}"
         return Predictions(regions, scores, lost.count, identity, self.engine, predictor.thresholds)
+
+    def region_maps(self, found: Predictions) -> RegionMaps | None:
+        """Heat maps of scored regions for what is written beside DICOM reports; the mean of a run's folds.
+
+        Returns:
+            None of an exported version, which has no gradients.
+
+        Raises:
+            RunError: a fold that the run does not have.
+        """
+        from keras_cwp.prediction.kept_onnx import KERAS_FILE
+        from keras_cwp.training.run import RunFolder, fold_folders
+
+        folders = [self.path, *fold_folders(self.path).values()]
+        if not self.path.is_file() and not any((folder / KERAS_FILE).is_file() for folder in folders):
+            return None
+        import_tensorflow()
+        from keras_cwp.prediction.region_maps import map_regions
+        from keras_cwp.training.saved import load_with_contract, named_model
+
+        one = self.path.is_file() or self.fold is not None
+        paths = [named_model(self.path, self.fold)] if one else RunFolder(self.path).model_folders()
+        networks = [load_with_contract(path)[0] for path in paths]
+        called = dict(
+            zip(found.scores.roi_id.tolist(), found.scores.probabilities.argmax(axis=1).tolist(), strict=True)
+        )
+        return map_regions(networks, self.contract, found.regions, called)
 
     def explain(
         self,

@@ -61,8 +61,9 @@ def command(
     on stderr and left out; the exit code is 1 then.
 
     A structured report (TID 1500) has a measurement group for every region: its box in pixels, the likeliest class
-    as finding, every class's probability, and that it is not for clinical use. It belongs to its radiograph's study
-    and so names the patient, as the radiograph does.
+    as finding, every class's probability, and that it is not for clinical use. Beside it stand a presentation state
+    for each radiograph, with boxes and labels, and, where MODEL is a RUN or a .keras file, an image of its heat maps.
+    All of them belong to the radiograph's study and so name the patient, as the radiograph does.
     """
     from keras_cwp.serving.client.address import is_address
 
@@ -82,15 +83,16 @@ def command(
         from keras_cwp.api.remote import RemoteModel
 
         remote = RemoteModel(model, token_file=token_file, tls_ca=tls_ca, requests=requests)
-        found = remote.score(inputs, out, **asking)
+        found, maps_of = remote.score(inputs, out, **asking), None
     else:
         from keras_cwp.api.model import Model
 
-        found = Model(model).score(inputs, views=views, **asking)
+        opened = Model(model)
+        found, maps_of = opened.score(inputs, views=views, **asking), opened.region_maps
         found.to_csv(out)
     _show(found, out, output)
     if reports:
-        write_and_tell(reports, found.regions, found.scores, [found.identity], settings)
+        write_and_tell(reports, found, settings, maps_of(found) if maps_of and settings.evidence else None)
     sys.exit(1 if found.lost else 0)
 
 

@@ -2,25 +2,33 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from keras_cwp.cli.options import PATH
-from keras_cwp.data.annotations.roi import Roi
 from keras_cwp.prediction.sr_settings import SrConfig, load_sr_config
-from keras_cwp.scores import Scores
+from keras_cwp.wording import plural
+
+if TYPE_CHECKING:
+    from keras_cwp.api.predictions import Predictions
+    from keras_cwp.prediction.region_maps import RegionMaps
 
 
 def report_options(function: Callable[..., Any]) -> Callable[..., Any]:
     """Add --dicom-sr (parameter `reports`) and --sr-settings."""
     settings = click.option(
-        "--sr-settings", type=PATH, help="YAML for them: statement, manufacturer, series_number, codes by class."
+        "--sr-settings",
+        type=PATH,
+        help="YAML for them: statement, manufacturer, series_number, codes by class, evidence.",
     )
     folder = click.option(
-        "--dicom-sr", "reports", type=PATH, help="New folder for DICOM structured reports, one a study."
+        "--dicom-sr",
+        "reports",
+        type=PATH,
+        help="New folder for DICOM structured reports, one a study, with presentation states and heat maps.",
     )
     return folder(settings(function))
 
@@ -41,16 +49,30 @@ def check_report_options(reports: Path | None, sr_settings: Path | None) -> SrCo
     return settings
 
 
-def write_and_tell(
-    folder: Path, regions: Sequence[Roi], scores: Scores, parameters: Sequence[str], settings: SrConfig
-) -> None:
-    """`dicom_sr.write_reports`, and a line of what was written."""
+def write_and_tell(folder: Path, found: Predictions, settings: SrConfig, maps: RegionMaps | None) -> None:
+    """`dicom_sr.write_reports`, and a line of what was written.
+
+    Args:
+        maps: heat maps for the images beside the reports; None where the model has none.
+    """
     from keras_cwp.prediction.dicom_sr import write_reports
 
     def note(line: str) -> None:
         click.echo(f"note: {line}", err=True)
 
-    written = write_reports(folder, regions, scores, parameters, settings, note)
+    written = write_reports(
+        folder,
+        found.regions,
+        found.scores,
+        [found.identity],
+        settings,
+        note,
+        evidence=settings.evidence,
+        pictures=maps.picture if maps else None,
+    )
     count = "1 region is" if written.without == 1 else f"{written.without} regions are"
     without = f"; {count} of no DICOM file and have no report" if written.without else ""
-    click.echo(f"{folder}: {written.reports} structured report{'s' * (written.reports != 1)}{without}")
+    states = plural(written.states, "presentation state")
+    captures = plural(written.captures, "image of heat maps", "images of heat maps")
+    beside = f", {states}, {captures}" if settings.evidence else ""
+    click.echo(f"{folder}: {plural(written.reports, 'structured report')}{beside}{without}")

@@ -17,6 +17,7 @@ import numpy as np
 from keras_cwp.config import DataConfig
 from keras_cwp.data.annotations.roi import Box
 from keras_cwp.data.crops import crop_roi
+from keras_cwp.data.films import film_of
 from keras_cwp.data.fingerprints import look_of
 from keras_cwp.data.manifest import ManifestRow
 from keras_cwp.data.plan import Picture, Plan
@@ -40,10 +41,13 @@ class Source(NamedTuple):
 
 @dataclass(frozen=True)
 class Crops:
-    """What one radiograph gave: crops [rois of it, crop, crop] as they are stored, and `Radiograph.notes`."""
+    """What one radiograph gave: crops [rois of it, crop, crop] and `films.film_of` it as they are stored, and
+    `Radiograph.notes`.
+    """
 
     source: Source
     crops: np.ndarray
+    film: np.ndarray
     notes: tuple[str, ...] = ()
 
 
@@ -114,7 +118,8 @@ def cut_picture(picture: Picture, boxes: list[Box], margin: int, dtype: str, con
     for crop, box in zip(crops, boxes, strict=True):
         values = crop_roi(radiograph.pixels, box, config.image_size, margin, config.square, picture.field_px)
         crop[...] = _rounded(values, white / radiograph.white, white)
-    return Crops(Source(hashlib.sha256(content).hexdigest(), look_of(radiograph.pixels)), crops, radiograph.notes)
+    source = Source(hashlib.sha256(content).hexdigest(), look_of(radiograph.pixels))
+    return Crops(source, crops, film_of(radiograph.pixels, radiograph.white), radiograph.notes)
 
 
 def _rounded(values: np.ndarray, factor: float, white: int) -> np.ndarray:
@@ -128,7 +133,7 @@ class _Earlier:
 
     def __init__(self, old: PreparedData | None, plan: Plan, config: DataConfig) -> None:
         wanted = geometry(config, plan.crop_size, plan.dtype)
-        same = old is not None and all(old.meta.get(name) == value for name, value in wanted.items())
+        same = old is not None and old.has_films and all(old.meta.get(name) == value for name, value in wanted.items())
         self._data = old if same else None
         rows: Iterable[ManifestRow] = old.manifest if old is not None and same else ()
         self._rows = {(r.image, r.x, r.y, r.width, r.height, r.spacing_mm): i for i, r in enumerate(rows)}
@@ -144,7 +149,7 @@ class _Earlier:
         if any(row.file_sha256 != source.sha256 for row in found) or _hash(picture.path) != source.sha256:
             return None
         crops = self._data.read(np.array(known)).astype(self._data.meta["dtype"])
-        return Crops(source, crops, picture.header.notes)
+        return Crops(source, crops, self._data.read_films(np.array(known[:1]))[0], picture.header.notes)
 
 
 def _hash(path: Path) -> str:

@@ -20,6 +20,7 @@ from keras_cwp.data.annotations.read import read_rois
 from keras_cwp.data.annotations.roi import Roi
 from keras_cwp.data.crop_file import CROPS_FILE, CropWriter
 from keras_cwp.data.cut import Crops, Source, cut_all, geometry
+from keras_cwp.data.films import FILM_DTYPE, FILM_PX, FILMS_FILE
 from keras_cwp.data.fingerprints import crop_digest
 from keras_cwp.data.grey_range import narrow_range_note
 from keras_cwp.data.manifest import write_manifest
@@ -224,13 +225,18 @@ def _write(
     sources: dict[str, Source] = {}
     digests = [""] * len(plan.rois) if config.link_duplicates else None
     shape = (len(plan.rois), plan.crop_size, plan.crop_size)
-    with CropWriter(folder / CROPS_FILE, shape, np.dtype(plan.dtype).newbyteorder("<")) as file:
+    places = {image: number for number, image in enumerate(dict.fromkeys(roi.image for roi in plan.rois))}
+    with (
+        CropWriter(folder / CROPS_FILE, shape, np.dtype(plan.dtype).newbyteorder("<")) as file,
+        CropWriter(folder / FILMS_FILE, (len(places), FILM_PX, FILM_PX), FILM_DTYPE) as films,
+    ):
         for picture, crops in cut:
             if isinstance(crops, DataError):
                 lost.add(picture.image)
                 faults.add(DataError(f"{plan.rois[picture.rows[0]].where}: {crops}"))
                 continue
             sources[picture.image] = crops.source
+            films.put(places[picture.image], crops.film)
             for row, crop in zip(picture.rows, crops.crops, strict=True):
                 file.put(row, crop)
                 if digests is not None:

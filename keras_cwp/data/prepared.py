@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 
 from keras_cwp.data.crop_file import CROPS_FILE, CropReader
+from keras_cwp.data.films import FILM_DTYPE, FILM_PX, FILMS_FILE
 from keras_cwp.data.manifest import Manifest, read_manifest
 from keras_cwp.errors import DataError
 from keras_cwp.files import file_sha256
@@ -106,6 +107,31 @@ class PreparedData:
             DataError: crops.npy is missing or was cut short.
         """
         return self._crops.read(np.asarray(rows))
+
+    @property
+    def has_films(self) -> bool:
+        """Whether small pictures of the radiographs were kept; an earlier version kept none."""
+        return (self.path / FILMS_FILE).is_file()
+
+    def read_films(self, rows: np.ndarray) -> np.ndarray:
+        """Small pictures uint8 [len(rows), 96, 96] of the radiographs that rows of the manifest are of.
+
+        They are stretched to squares, and are no part of `content_hash`.
+
+        Raises:
+            DataError: films.npy is missing or was cut short.
+        """
+        return self._films.read(self._film_of_row[rows])
+
+    @cached_property
+    def _films(self) -> CropReader:
+        return CropReader(self.path / FILMS_FILE, (int(self._film_of_row.max()) + 1, FILM_PX, FILM_PX), FILM_DTYPE)
+
+    @cached_property
+    def _film_of_row(self) -> np.ndarray:
+        """int64 [rois]: radiographs in the order in which the manifest first names them."""
+        places: dict[str, int] = {}
+        return np.array([places.setdefault(image, len(places)) for image in self.manifest.texts("image").tolist()])
 
     @cached_property
     def _crops(self) -> CropReader:

@@ -60,6 +60,7 @@ class Metrics(TypedDict):
         verdict: the first sentence of page and terminal.
         cautions: sentences that belong in the box above the figures.
         views: of test-time augmentation. shared_with_training: patients in common. Both are added by the report.
+        heat_maps: how the heat maps stood the test against random weights (`explain.trust.MapTrust`); by the report.
     """
 
     classes: list[str]
@@ -92,6 +93,7 @@ class Metrics(TypedDict):
     cautions: list[str]
     views: NotRequired[int]
     shared_with_training: NotRequired[dict[str, Any]]
+    heat_maps: NotRequired[dict[str, Any]]
 
 
 def evaluate(

@@ -75,6 +75,11 @@ def raw_maps(
     return _enlarge(np.concatenate(maps), images.shape[1:3])
 
 
+def default_method(model: Any) -> str:
+    """The method that scripts/bench_explain.py found best: layercam, or gradcam of a graph for deployment."""
+    return "gradcam" if any(isinstance(each, Planned) for each in model.layers) else "layercam"
+
+
 def fine_layer(model: Any, stride: int = FINE_STRIDE) -> str:
     """The deepest layer that has a cell for every `stride` pixels and that everything goes through.
 

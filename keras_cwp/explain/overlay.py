@@ -6,6 +6,8 @@ import cv2
 import numpy as np
 
 _MID_GREY = 110
+_BLACK = 0
+_BAR_PX = 16  # height of the scale below a picture, with a frame of 2
 _STRONGEST = 0.55  # opacity of the map where it is 1: anatomy stays visible
 
 
@@ -33,15 +35,29 @@ def colour_bar(width: int, height: int) -> np.ndarray:
     return lay_over(np.full((height, width), _MID_GREY, np.uint8), ramp)
 
 
-def side_by_side(image: np.ndarray, heat: np.ndarray) -> np.ndarray:
+def palette() -> np.ndarray:
+    """uint8 [256, 3], red first: the colour that stands for a map's values from 0 to 1."""
+    return cv2.applyColorMap(np.arange(256, dtype=np.uint8)[:, None], cv2.COLORMAP_INFERNO)[:, 0, ::-1]
+
+
+def side_by_side(image: np.ndarray, heat: np.ndarray | None) -> np.ndarray:
     """The picture beside itself with its map laid over it.
 
     Args:
         image: float [height, width] in [0, 1].
-        heat: as in `lay_over`.
+        heat: as in `lay_over`; None: the picture stands there twice.
 
     Returns:
         uint8 [height, 2 width, 3], blue first.
     """
     grey = np.rint(np.clip(image, 0, 1) * 255).astype(np.uint8)
-    return np.concatenate([cv2.cvtColor(grey, cv2.COLOR_GRAY2BGR), lay_over(grey, heat)], axis=1)
+    plain = cv2.cvtColor(grey, cv2.COLOR_GRAY2BGR)
+    return np.concatenate([plain, plain if heat is None else lay_over(grey, heat)], axis=1)
+
+
+def with_bar(picture: np.ndarray) -> np.ndarray:
+    """The picture of `side_by_side` above the scale of its map: uint8 [height + 16, width, 3], blue first."""
+    half = picture.shape[1] // 2
+    below = np.full((_BAR_PX, picture.shape[1], 3), _BLACK, np.uint8)
+    below[2:-2, half:] = colour_bar(picture.shape[1] - half, _BAR_PX - 4)
+    return np.concatenate([picture, below])

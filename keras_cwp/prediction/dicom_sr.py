@@ -7,6 +7,7 @@ import datetime as dt
 import importlib.util
 import io
 import warnings
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -22,22 +23,35 @@ from keras_cwp.data.radiographs.dicom_file import is_dicom_file
 from keras_cwp.data.radiographs.radiograph import Header
 from keras_cwp.errors import DataError, ServingError
 from keras_cwp.files import new_folder, write_bytes
-from keras_cwp.prediction.sr_content import ALGORITHM, Finding, report_content
-from keras_cwp.prediction.sr_identity import BLANK, Identity
+from keras_cwp.prediction.evidence import REFERENCE, nameless, study_evidence
+from keras_cwp.prediction.sr_content import ALGORITHM, Evidence, Finding, report_content
+from keras_cwp.prediction.sr_identity import Identity
 from keras_cwp.prediction.sr_settings import SrConfig
 from keras_cwp.scores import Scores
 from keras_cwp.version import VERSION
 
-_REFERENCE = ("SOPClassUID", "SOPInstanceUID", "SeriesInstanceUID", "StudyInstanceUID")
+STATE, CAPTURE = "regions", "heat_maps"  # begin the names of the files of presentation states and of heat maps
+# What has a date in an object of a modality.
+_EVENTS = {
+    "SR": ("InstanceCreation", "Series", "Content"),
+    "PR": ("InstanceCreation", "Series", "PresentationCreation"),
+}
+Pictures = Callable[[Path, str], "np.ndarray | None"]
 _LONG_STRING = 64  # characters of VR LO
 
 
 @dataclass(frozen=True)
 class Written:
-    """Number of reports, and of regions whose image is no DICOM file and so has none."""
+    """Number of reports, and of regions whose image is no DICOM file and so has none.
+
+    Args:
+        states, captures: presentation states and images of heat maps that were written beside the reports.
+    """
 
     reports: int
     without: int
+    states: int = 0
+    captures: int = 0
 
 
 def check_reports(folder: Path) -> None:
@@ -59,6 +73,8 @@ def write_reports(
     parameters: Sequence[str],
     settings: SrConfig,
     note: Callable[[str], None] = lambda _: None,
+    evidence: bool = False,
+    pictures: Pictures | None = None,
 ) -> Written:
     """Write one Comprehensive SR (TID 1500) for every study that the scored DICOM radiographs are of.
 
@@ -67,6 +83,9 @@ def write_reports(
         regions: those that were asked for; those that `scores` lacks are not reported.
         parameters: texts that identify the model, such as its data set's hash.
         note: gets a line for each attribute of patient or study that could not be taken over as it is.
+        evidence: write a presentation state for every radiograph too, and refer to it; see presentation.py.
+        pictures: where there is evidence: radiograph and statement → its heat maps as `heat_capture.drawn_maps` has
+            them, or None.
 
     Raises:
         DataError: a radiograph without the UIDs that a report refers to or with those of another, or a study of two
@@ -76,11 +95,26 @@ def write_reports(
         studies, without = _by_study(regions, scores)
         if not studies:
             raise DataError(f"--dicom-sr {folder}: none of {without} regions is of a DICOM file; leave --dicom-sr out")
+        said = _once(note)
+        count = Counter[str]()
         with new_folder(folder) as beside:
             for findings in studies.values():
-                name, content = _report(findings, scores.classes, parameters, settings, note)
-                write_bytes(beside / f"{name}.dcm", content)
-    return Written(len(studies), without)
+                for name, content in _objects(findings, scores.classes, parameters, settings, said, evidence, pictures):
+                    write_bytes(beside / f"{name}.dcm", content)
+                    count[name.rpartition("_")[0]] += 1
+    return Written(len(studies), without, count[STATE], count[CAPTURE])
+
+
+def _once(note: Callable[[str], None]) -> Callable[[str], None]:
+    """Each line once: all objects of a study have the same patient."""
+    said: set[str] = set()
+
+    def told(line: str) -> None:
+        if line not in said:
+            said.add(line)
+            note(line)
+
+    return told
 
 
 def _by_study(regions: Sequence[Roi], scores: Scores) -> tuple[dict[str, list[Finding]], int]:
@@ -106,7 +140,7 @@ def _header(path: Path) -> Any:
         if not is_dicom_file(path):
             return None
         header = pydicom.dcmread(path, stop_before_pixels=True, force=True)
-        missing = [keyword for keyword in _REFERENCE if not header.get(keyword)]
+        missing = [keyword for keyword in REFERENCE if not header.get(keyword)]
     except OSError as error:
         raise DataError(f"image {path}: cannot be read: {error.strerror}") from None
     if missing:
@@ -128,30 +162,46 @@ def _finding(header: Any, roi: Roi, number: int, probabilities: np.ndarray) -> F
     return Finding(header, box, roi.roi_id if marked else f"image {number}", probabilities)
 
 
-def _report(
+def _objects(
     findings: list[Finding],
     classes: Sequence[str],
     parameters: Sequence[str],
     settings: SrConfig,
     note: Callable[[str], None],
-) -> tuple[str, bytes]:
-    """SOP Instance UID of a study's report, and the bytes of its file."""
+    evidence: bool,
+    pictures: Pictures | None,
+) -> Iterator[tuple[str, bytes]]:
+    """Names without ending, and the bytes, of a study's report and of what is written beside it."""
     images = list({finding.image.filename: finding.image for finding in findings}.values())
     _check_distinct(images)
     identity = Identity(images, note)
     try:
-        content = report_content(findings, classes, parameters, settings)
-        report = _document([_nameless(image) for image in images], content, settings)
-        _date(report, identity.timezone)
-        identity.put_into(report)
-        file = io.BytesIO()
-        report.save_as(file, enforce_file_format=True)
+        beside = study_evidence(findings, classes, settings, pictures, note) if evidence else Evidence()
+        content = report_content(findings, classes, parameters, settings, beside)
+        others = [*beside.states.values(), *beside.captures]
+        report = _document([*map(nameless, images), *map(nameless, others)], content, settings)
+        written = [("", report), *((STATE, each) for each in beside.states.values())]
+        written += [(CAPTURE, each) for each in beside.captures]
+        objects = [(kind, _finished(each, identity)) for kind, each in written]
+    except DataError:
+        raise
     except Exception as error:  # of many kinds, and their texts may quote the patient
         kind = type(error).__name__
         raise DataError(
             f"the study of image {images[0].filename}: no report can be made of its header ({kind})"
         ) from None
-    return str(report.SOPInstanceUID), file.getvalue()
+    for kind, (uid, content) in objects:
+        yield (f"{kind}_{uid}" if kind else uid), content
+
+
+def _finished(written: Any, identity: Identity) -> tuple[str, bytes]:
+    """Date an object, give it the identity of the study, and write it."""
+    written.SpecificCharacterSet = "ISO_IR 192"  # UTF-8, which holds every name
+    _date(written, identity.timezone)
+    identity.put_into(written)
+    file = io.BytesIO()
+    written.save_as(file, enforce_file_format=True)
+    return str(written.SOPInstanceUID), file.getvalue()
 
 
 def _document(evidence: Sequence[Any], content: Any, settings: SrConfig) -> Any:
@@ -173,7 +223,7 @@ def _document(evidence: Sequence[Any], content: Any, settings: SrConfig) -> Any:
         is_complete=True,
         is_final=False,
         transfer_syntax_uid=ExplicitVRLittleEndian,
-        specific_character_set="ISO_IR 192",  # UTF-8, which holds every name
+        specific_character_set="ISO_IR 192",
     )
 
 
@@ -184,7 +234,7 @@ def _date(report: Any, timezone: str) -> None:
         minutes = int(timezone[1:3]) * 60 + int(timezone[3:])
         zone = dt.timezone(timedelta(minutes=-minutes if timezone[0] == "-" else minutes))
         now = datetime.now(zone)
-    for event in ("InstanceCreation", "Series", "Content"):
+    for event in _EVENTS.get(report.Modality, _EVENTS["SR"]):
         setattr(report, f"{event}Date", now.strftime("%Y%m%d"))
         setattr(report, f"{event}Time", now.strftime("%H%M%S.%f"))
 
@@ -203,13 +253,3 @@ def _check_distinct(images: Sequence[Any]) -> None:
                 f"image {image.filename}: it has the SOPInstanceUID of {other}, so a report cannot tell one from the "
                 "other; leave one of them out"
             )
-
-
-def _nameless(image: Any) -> pydicom.Dataset:
-    """What highdicom is given of an image: it writes names that it doubts to its log."""
-    header = pydicom.Dataset()
-    for keyword in _REFERENCE:
-        setattr(header, keyword, image[keyword].value)
-    for keyword in BLANK:
-        setattr(header, keyword, None)
-    return header

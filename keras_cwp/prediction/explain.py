@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
@@ -18,26 +18,34 @@ from keras_cwp.augment.geometry import central_slice
 from keras_cwp.data.annotations.roi import Roi
 from keras_cwp.data.crops import margin_px
 from keras_cwp.errors import DataError, ModelError
-from keras_cwp.explain.heat_maps import heat_maps
-from keras_cwp.explain.overlay import side_by_side
+from keras_cwp.explain.common_scale import on_one_scale, small_map
+from keras_cwp.explain.overlay import side_by_side, with_bar
+from keras_cwp.explain.trust import randomised, try_maps
 from keras_cwp.files import new_folder, write_bytes, write_text
 from keras_cwp.prediction.regions import cut_regions
 from keras_cwp.prediction.whole_image import check_whole_images
 from keras_cwp.training.run import ModelContract
+from keras_cwp.wording import plural
 
 INDEX_FILE = "index.csv"
-_COLUMNS = ("file", "roi_id", "image", "class", "probability", "method")
+_COLUMNS = ("file", "roi_id", "image", "class", "probability", "method", "map")
 _BATCH = 16
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Explanation:
-    """One region: the class that its map is of, that class's probability, and the picture as PNG bytes."""
+    """One region: the class that its map is of, and that class's probability.
+
+    Args:
+        grey: uint8 [side, side], as the network sees it.
+        heat: raw map, small; None: withheld, for it did no better than maps of random weights.
+    """
 
     roi: Roi
     class_name: str
     probability: float
-    picture: bytes
+    grey: np.ndarray
+    heat: np.ndarray | None
 
 
 def explain(
@@ -54,6 +62,9 @@ def explain(
     progress: Callable[[int, int], None] = lambda *_: None,
 ) -> int:
     """Write one picture a region, the crop beside itself with its map over it, and index.csv.
+
+    All maps have one scale, which a colour bar below each picture shows. A map that does no better than maps of random
+    weights is withheld (see `explain.trust`): both halves of its picture are the crop, and index.csv says so.
 
     Args:
         network: images [B, image_size, image_size, 1] → logits [B, classes].
@@ -75,25 +86,35 @@ def explain(
     if class_name is not None and class_name not in contract.classes:
         raise ModelError(f"--class {class_name!r} is not of the model; it has {', '.join(contract.classes)}")
     check_whole_images(regions, contract, whole_image, note)
-    text = io.StringIO()
-    writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(_COLUMNS)
-    number = 0
     with new_folder(out) as folder:
+        found: list[Explanation] = []
+        twins = randomised(network)
         crops = cut_regions(regions, contract, refuse, progress, note)
         while some := list(islice(crops, _BATCH)):
-            for found in _explain_batch(network, contract, some, method, class_name):
-                number += 1
-                file = f"{number:04d}_{found.roi.path.stem}.png"
-                write_bytes(folder / file, found.picture)
-                row = (file, found.roi.roi_id, found.roi.image, found.class_name, f"{found.probability:.6g}", method)
-                writer.writerow(row)
+            found += _explain_batch(network, twins, contract, some, method, class_name)
+        text = io.StringIO()
+        writer = csv.writer(text, lineterminator="\n")
+        writer.writerow(_COLUMNS)
+        maps = on_one_scale([each.heat for each in found])
+        for number, (each, heat) in enumerate(zip(found, maps, strict=True), start=1):
+            file = f"{number:04d}_{each.roi.path.stem}.png"
+            write_bytes(folder / file, _png(with_bar(side_by_side(each.grey / 255, heat))))
+            shown = "withheld" if heat is None else "shown"
+            row = (file, each.roi.roi_id, each.roi.image, each.class_name, f"{each.probability:.6g}", method, shown)
+            writer.writerow(row)
         write_text(folder / INDEX_FILE, text.getvalue())
-    return number
+    if withheld := sum(heat is None for heat in maps):
+        note(f"{plural(withheld, 'heat map')} of {len(maps):,} withheld: no better than maps of random weights")
+    return len(found)
 
 
 def _explain_batch(
-    network: Any, contract: ModelContract, some: list[tuple[Roi, np.ndarray]], method: str, class_name: str | None
+    network: Any,
+    twins: Sequence[Any],
+    contract: ModelContract,
+    some: list[tuple[Roi, np.ndarray]],
+    method: str,
+    class_name: str | None,
 ) -> list[Explanation]:
     size = contract.image_size
     images = central_slice(np.stack([crop for _, crop in some]), size, margin_px(size, contract.context))
@@ -101,10 +122,18 @@ def _explain_batch(
     probabilities = special.softmax(logits, axis=1)
     wanted = None if class_name is None else contract.classes.index(class_name)
     chosen = probabilities.argmax(axis=1) if wanted is None else np.full(len(some), wanted)
-    maps = heat_maps(network, images, chosen, method)
+    tried = try_maps(network, twins, images, chosen, method)
     return [
-        Explanation(roi, contract.classes[index], row[index], _png(side_by_side(image[..., 0], heat)))
-        for (roi, _), index, row, image, heat in zip(some, chosen, probabilities, images, maps, strict=True)
+        Explanation(
+            roi,
+            contract.classes[index],
+            row[index],
+            np.rint(image[..., 0] * 255).astype(np.uint8),
+            small_map(heat) if beats else None,
+        )
+        for (roi, _), index, row, image, heat, beats in zip(
+            some, chosen, probabilities, images, tried.maps, tried.beats, strict=True
+        )
     ]
 
 

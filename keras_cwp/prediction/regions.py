@@ -124,15 +124,19 @@ def cut(radiograph: Radiograph, roi: Roi, contract: ModelContract) -> np.ndarray
         contract.image_size,
         margin_px(contract.image_size, contract.context),
         contract.square,  # type: ignore[arg-type]
-        _field_px(radiograph, roi, contract),
+        field_px(radiograph.spacing_mm, roi, contract),
     )
     return (crop[..., None] / np.float32(radiograph.white)).clip(0, 1)
 
 
-def _field_px(radiograph: Radiograph, roi: Roi, contract: ModelContract) -> float | None:
-    """Side of the region in the radiograph's pixels, where the model was trained at one spacing."""
+def field_px(spacing_mm: float | None, roi: Roi, contract: ModelContract) -> float | None:
+    """Side of the region in the radiograph's pixels, where the model was trained at one spacing.
+
+    Args:
+        spacing_mm: as the radiograph's file says; what the ROI table says comes first.
+    """
     stated = roi.extra.get("spacing_mm")
-    spacing = spacing_from(stated, roi.where) if stated else radiograph.spacing_mm
+    spacing = spacing_from(stated, roi.where) if stated else spacing_mm
     if not contract.spacing_mm or not spacing:
         return None
     return contract.image_size * contract.spacing_mm / spacing

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -21,6 +21,25 @@ _CHEST_RADIOGRAPH = SrCode(value="399208008", scheme="SCT", meaning="Plain chest
 _DIGITS = 6  # of a probability, after the point
 
 
+def _new_uid() -> str:
+    from pydicom.uid import generate_uid
+
+    return str(generate_uid())
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """What else was written of a study.
+
+    Args:
+        states: SOP Instance UID of a radiograph → its presentation state, a pydicom Dataset.
+        captures: the images of heat maps, pydicom Datasets.
+    """
+
+    states: Mapping[str, Any] = field(default_factory=dict)
+    captures: Sequence[Any] = ()
+
+
 @dataclass(frozen=True)
 class Finding:
     """What the network said of one region.
@@ -30,12 +49,14 @@ class Finding:
         box: x, y, width, height in pixels of that image, 0-based, end-exclusive; lies within it.
         name: of the region, unique in the report.
         probabilities: [classes].
+        tracking_uid: stands for the region in all objects that are written of it.
     """
 
     image: Any
     box: Box
     name: str
     probabilities: np.ndarray
+    tracking_uid: str = field(default_factory=_new_uid)
 
 
 def class_code(name: str, codes: Mapping[str, SrCode]) -> SrCode:
@@ -49,18 +70,23 @@ def class_code(name: str, codes: Mapping[str, SrCode]) -> SrCode:
 
 
 def report_content(
-    findings: Sequence[Finding], classes: Sequence[str], parameters: Sequence[str], settings: SrConfig
+    findings: Sequence[Finding],
+    classes: Sequence[str],
+    parameters: Sequence[str],
+    settings: SrConfig,
+    evidence: Evidence,
 ) -> Any:
     """The content tree, a pydicom Sequence of one root container.
 
     Args:
         parameters: of the algorithm, one text each.
+        evidence: what the report refers to besides the radiographs.
     """
     from highdicom import sr
     from pydicom.sr.codedict import codes
 
     algorithm = sr.AlgorithmIdentification(ALGORITHM, VERSION, parameters=parameters)
-    groups = [_group(finding, classes, algorithm, settings) for finding in findings]
+    groups = [_group(finding, classes, algorithm, settings, evidence) for finding in findings]
     report = sr.MeasurementReport(
         observation_context=_observer(parameters, settings),
         procedure_reported=_coded(_CHEST_RADIOGRAPH),
@@ -69,6 +95,16 @@ def report_content(
     # the template may be extended; a comment at the root is what viewers show as text
     note = sr.TextContentItem(codes.DCM.Comment, settings.statement, sr.RelationshipTypeValues.CONTAINS)
     report[0].ContentSequence.append(note)
+    for capture in evidence.captures:
+        map_code = _coded(SrCode(value="HEATMAP", scheme=SCHEME, meaning="Heat maps of the algorithm"))
+        report[0].ContentSequence.append(
+            sr.ImageContentItem(
+                map_code,
+                capture.SOPClassUID,
+                capture.SOPInstanceUID,
+                relationship_type=sr.RelationshipTypeValues.CONTAINS,
+            )
+        )
     return report
 
 
@@ -87,14 +123,13 @@ def _observer(parameters: Sequence[str], settings: SrConfig) -> Any:
     return sr.ObservationContext(observer_device_context=sr.ObserverContext(codes.DCM.Device, device))
 
 
-def _group(finding: Finding, classes: Sequence[str], algorithm: Any, settings: SrConfig) -> Any:
+def _group(finding: Finding, classes: Sequence[str], algorithm: Any, settings: SrConfig, evidence: Evidence) -> Any:
     from highdicom import sr
-    from pydicom.uid import generate_uid
 
     likeliest = classes[int(np.argmax(finding.probabilities))]
     return sr.PlanarROIMeasurementsAndQualitativeEvaluations(
-        tracking_identifier=sr.TrackingIdentifier(uid=generate_uid(), identifier=finding.name),
-        referenced_region=_region(finding),
+        tracking_identifier=sr.TrackingIdentifier(uid=finding.tracking_uid, identifier=finding.name),
+        referenced_region=_region(finding, evidence.states.get(str(finding.image.SOPInstanceUID))),
         finding_type=_coded(class_code(likeliest, settings.codes)),
         algorithm_id=algorithm,
         measurements=[
@@ -103,9 +138,14 @@ def _group(finding: Finding, classes: Sequence[str], algorithm: Any, settings: S
     )
 
 
-def _region(finding: Finding) -> Any:
-    """The box as a closed polyline; DICOM's origin is the outer corner of the first pixel, as ours is."""
+def _region(finding: Finding, state: Any) -> Any:
+    """The box as a closed polyline; DICOM's origin is the outer corner of the first pixel, as ours is.
+
+    Args:
+        state: the presentation state to show the radiograph with; None for none.
+    """
     from highdicom import sr
+    from pydicom import Dataset
 
     x, y, width, height = finding.box
     right, bottom = x + width, y + height
@@ -114,6 +154,10 @@ def _region(finding: Finding) -> Any:
     # TID 1410 names no code for this item. CID 7551, from which TID 1500 takes the purpose of a group's images, has
     # this one; highdicom writes it for groups since 0.28, and readers know it.
     source.ConceptNameCodeSequence = [sr.CodedConcept("121112", "DCM", "Source of Measurement")]
+    if state is not None:  # Image Reference Macro, PS3.3 C.18.4
+        shown = Dataset()
+        shown.ReferencedSOPClassUID, shown.ReferencedSOPInstanceUID = state.SOPClassUID, state.SOPInstanceUID
+        source.ReferencedSOPSequence[0].ReferencedSOPSequence = [shown]
     return sr.ImageRegion(sr.GraphicTypeValues.POLYLINE, corners, source)
 
 

@@ -26,6 +26,7 @@ class SrConfig(Section):
     )
     manufacturer: str = Field("keras_cwp", min_length=1, max_length=64, description="of the software that writes it")
     series_number: int = Field(9001, ge=1, description="of the report's series in its study")
+    evidence: bool = Field(True, description="presentation states and images of heat maps beside the report")
     codes: dict[str, SrCode] = Field({}, description="by class; none: SCT for normal, else a private code")
 
 

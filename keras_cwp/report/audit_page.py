@@ -1,4 +1,8 @@
-"""An audit as JSON and as one HTML page with thumbnails. Neither names a patient or a file: lines and keys only."""
+"""An audit as JSON and as one HTML page with histograms and thumbnails.
+
+The page lies beside the data and names radiographs and ROIs as the ROI table does; no patient. The JSON has lines and
+keys only.
+"""
 
 from __future__ import annotations
 
@@ -15,6 +19,7 @@ from keras_cwp.audit.checks import passed
 from keras_cwp.audit.findings import Finding, Level
 from keras_cwp.data.prepared import PreparedData
 from keras_cwp.files import updated_folder, write_text
+from keras_cwp.report.audit_plots import draw_audit
 from keras_cwp.report.blocks import Block, Gallery, Listing, Text
 from keras_cwp.report.examples import data_uri
 from keras_cwp.report.page import Page, Section, fill, write_page
@@ -53,8 +58,11 @@ def write_audit(findings: list[Finding], data: PreparedData, out: Path, against:
     page = Page(
         kind="Audit of a prepared data set",
         title=f"Audit of {data.path.resolve().name}",
-        lead=["Line numbers are lines of manifest.csv in the data set; line 1 is its header."],
-        sections=fill(SECTIONS, audited)
+        lead=[
+            "Line numbers are lines of manifest.csv in the data set; line 1 is its header.",
+            "Radiographs and ROIs have the names of the ROI table, so keep this page where the data are.",
+        ],
+        sections=fill(SECTIONS, audited, "".join(data.classes))
         + fill([_pictures(number, audited) for number in _illustrated(audited)], audited),
         alarm=verdict(findings),
         alarm_level=_ALARM[_worst(findings)],
@@ -123,6 +131,7 @@ def _passed(audited: Audited) -> Sequence[Block]:
 SECTIONS: tuple[Section[Audited], ...] = (
     Section("findings", "Findings", "Findings", _findings, lambda audited: bool(audited.findings)),
     Section("passed", "Checks passed", "Passed", _passed, lambda audited: bool(audited.passed)),
+    Section("distributions", "Distributions", "Distributions", lambda audited: [draw_audit(audited.data)]),
 )
 
 
@@ -154,7 +163,21 @@ def _group(rows: tuple[int, ...], level: Level, data: PreparedData) -> dict[str,
         {"src": data_uri(_thumbnail(crop, data)), "alt": f"crop of line {row + 2}", **side}
         for row, crop in zip(some, data.read(np.array(some)), strict=True)
     ]
-    return {"state": "right" if level == "note" else "wrong", "images": images, "lines": lines, "file": ""}
+    return {
+        "state": "right" if level == "note" else "wrong",
+        "images": images,
+        "lines": lines,
+        "file": _names(some, data),
+    }
+
+
+def _names(rows: tuple[int, ...], data: PreparedData) -> str:
+    """Radiographs and ROIs as the ROI table names them; of a ROI that is named after its radiograph, that alone."""
+    named = []
+    for row in rows:
+        found = data.manifest[row]
+        named.append(found.roi_id if found.image in found.roi_id else f"{found.image}: {found.roi_id}")
+    return "; ".join(dict.fromkeys(named))
 
 
 def _thumbnail(crop: np.ndarray, data: PreparedData) -> np.ndarray:

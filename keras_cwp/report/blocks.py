@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, ClassVar, Protocol
+from typing import Any, ClassVar, Protocol, runtime_checkable
 
 from keras_cwp.report.plotting import Plot
 from keras_cwp.report.tables import Table
@@ -18,6 +18,15 @@ class Block(Protocol):
     """Anything that a page can show."""
 
     macro: ClassVar[str]
+
+
+@runtime_checkable
+class Scripted(Protocol):
+    """A block that brings JavaScript of its own, which reads what the block's macro wrote."""
+
+    @property
+    def script(self) -> str:
+        """The program's text, without a tag."""
 
 
 @dataclass(frozen=True)

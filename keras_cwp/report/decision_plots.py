@@ -90,9 +90,9 @@ def draw_folds(metrics: Mapping[str, Any]) -> Plot | None:
 
 def _cell(axes: Axes, row: int, column: int, count: int, share: float) -> None:
     colour = SERIES[0] if row == column else SERIES[1]
-    axes.add_patch(
-        Rectangle((column - 0.48, row - 0.48), 0.96, 0.96, color=colour, alpha=_STRONGEST_FILL * share, lw=0)
-    )
+    filled = Rectangle((column - 0.48, row - 0.48), 0.96, 0.96, color=colour, alpha=_STRONGEST_FILL * share, lw=0)
+    filled.set_gid(f"cell-{row}-{column}")  # the page's case viewer finds the cell by it
+    axes.add_patch(filled)
     axes.add_patch(Rectangle((column - 0.48, row - 0.48), 0.96, 0.96, fill=False, edgecolor=QUIET, alpha=0.35, lw=0.7))
     axes.text(column, row - 0.06, f"{count:,}", ha="center", va="center", fontsize=13)
     axes.text(column, row + 0.22, f"{100 * share:.0f} %", ha="center", va="center", fontsize=8)

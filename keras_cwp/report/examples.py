@@ -9,12 +9,15 @@ from typing import Any
 
 import cv2
 import numpy as np
+from matplotlib.cm import ScalarMappable
 
+from keras_cwp.explain.common_scale import HIGH, LOW
 from keras_cwp.explain.overlay import lay_over
 from keras_cwp.report.plotting import Plot, blank
 from keras_cwp.scores import Scores
 
 _SHOWN_PX = 224
+_SCALE_IN = 0.6  # height of the colour bar and its words
 
 
 @dataclass(frozen=True, eq=False)
@@ -86,6 +89,12 @@ def draw_examples(examples: Sequence[Example]) -> Plot:
         shown = grey if example.heat_map is None else lay_over(grey, example.heat_map)[..., ::-1]
         axes.imshow(shown, cmap="gray", vmin=0, vmax=255)
         axes.set_title(f"{example.kind}\n{describe(example)}", fontsize=7)
+    if any(example.heat_map is not None for example in examples):
+        figure.set_figheight(figure.get_figheight() + _SCALE_IN)
+        scale = figure.colorbar(
+            ScalarMappable(cmap="inferno"), ax=panels, orientation="horizontal", shrink=0.5, aspect=40, ticks=[0, 1]
+        )
+        scale.ax.set_xticklabels([LOW, HIGH.replace(", ", ",\n")], fontsize=6)
     alt = "; ".join(f"{example.kind}: {describe(example)}" for example in examples)
     return Plot("examples", "Examples", "ROIs under heat maps of the predicted class.", alt + ".", figure)
 

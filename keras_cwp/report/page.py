@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import base64
+import hashlib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 from typing import Any, Generic, TypeVar
 
 import jinja2
 
 from keras_cwp.files import write_bytes, write_text
-from keras_cwp.report.blocks import Block, files_of
+from keras_cwp.report.blocks import Block, Scripted, files_of
 from keras_cwp.report.plotting import SERIES, SERIES_ON_DARK, Plot, style
 from keras_cwp.version import VERSION
 
@@ -70,6 +73,19 @@ class Page:
     facts: Mapping[str, str] = field(default_factory=dict)
     tiles: Sequence[Mapping[str, str]] = ()
 
+    @cached_property
+    def script(self) -> str:
+        """The JavaScript of its blocks; "" where they have none."""
+        blocks = (block for section in self.sections for block in section.blocks)
+        return "\n".join(dict.fromkeys(block.script for block in blocks if isinstance(block, Scripted)))
+
+    @property
+    def script_hash(self) -> str:
+        """What the page's Content-Security-Policy lets run, and nothing else; "" for no script."""
+        if not self.script:
+            return ""
+        return "sha256-" + base64.b64encode(hashlib.sha256(self.script.encode()).digest()).decode()
+
 
 def fill(sections: Sequence[Section[Source]], source: Source, names: str = "") -> list[Filled]:
     """The sections that have something to show, with their plots drawn.
@@ -88,7 +104,7 @@ def fill(sections: Sequence[Section[Source]], source: Source, names: str = "") -
 def write_page(page: Page, path: Path) -> None:
     """Write the page, and beside it figures/*.svg and .png and tables/*.csv.
 
-    The page holds everything it shows, asks the network for nothing and runs no script.
+    The page holds everything it shows, asks the network for nothing, and runs no script but that of its blocks.
 
     Raises:
         CwpError: the folder cannot be written.

@@ -1,45 +1,49 @@
-"""Crops and heat maps of the ROIs that a report shows. TensorFlow is imported when a map is drawn."""
+"""The ROIs of a run that its page shows: a few beside their heat maps, and all of them to look through."""
 
 from __future__ import annotations
 
-from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from keras_cwp.data.prepared import PreparedData
-from keras_cwp.report.examples import Example, choose_examples
+from keras_cwp.report.cases import Cases, Film, choose_cases
+from keras_cwp.report.examples import Choice, Example, choose_examples
+from keras_cwp.report.run_maps import Mapped, map_rows
+from keras_cwp.report.subgroup_columns import subgroup_columns
 from keras_cwp.scores import Scores
 
 if TYPE_CHECKING:
+    from keras_cwp.explain.trust import MapTrust
     from keras_cwp.training.run import RunFolder
 
 
-def run_examples(run: RunFolder, scores: Scores, data: PreparedData, each: int) -> list[Example]:
-    """The hardest and the most typical of the scored ROIs, each with the heat map of the network that scored it.
+def run_examples(
+    run: RunFolder, scores: Scores, data: PreparedData, each: int, seed: int
+) -> tuple[list[Example], Cases | None, MapTrust | None]:
+    """What a page shows of the scored ROIs, and how their heat maps stood the test.
 
-    All maps have one scale: 1 is the largest value of any of them.
+    Args:
+        each: number of hardest and of most typical ROIs; 0: the page shows no ROI at all.
+        seed: of the sample where there are more ROIs than a page holds.
     """
-    from keras_cwp.explain.heat_maps import raw_maps
-    from keras_cwp.training.saved import load_network
-
+    if each == 0:
+        return [], None, None
     choices = choose_examples(scores, each)
-    row_of = {row.roi_key: number for number, row in enumerate(data.manifest)}
-    rows = np.array([row_of[str(scores.roi_id[choice.row])] for choice in choices], dtype=np.int64)
-    folders = run.folders_by_fold()
-    networks: dict[int, Any] = {}
+    rows = choose_cases(scores, [choice.row for choice in choices], seed)
+    mapped = map_rows(run, scores, rows, data)
+    return _examples(choices, mapped, scores), _cases(mapped, scores, data), mapped.trust
+
+
+def _examples(choices: list[Choice], mapped: Mapped, scores: Scores) -> list[Example]:
+    place = {int(row): number for number, row in enumerate(mapped.rows)}
     found = []
-    for choice, crop in zip(choices, inner_crops(data, rows), strict=True):
-        fold = int(scores.fold[choice.row])
-        fold = fold if fold in folders else min(folders)
-        if fold not in networks:
-            networks[fold] = load_network(folders[fold])
-        predicted = int(scores.probabilities[choice.row].argmax())
-        heat = raw_maps(networks[fold], crop[None, :, :, None], np.array([predicted]))[0]
+    for choice in choices:
+        number, predicted = place[choice.row], int(scores.probabilities[choice.row].argmax())
         found.append(
             Example(
-                crop,
-                heat,
+                mapped.crops[number] / 255,
+                mapped.maps[number],
                 scores.classes[int(scores.label[choice.row])],
                 scores.classes[predicted],
                 float(scores.probabilities[choice.row, predicted]),
@@ -47,16 +51,19 @@ def run_examples(run: RunFolder, scores: Scores, data: PreparedData, each: int) 
                 choice.kind,
             )
         )
-    largest = max((float(example.heat_map.max()) for example in found if example.heat_map is not None), default=0.0)
-    return [replace(example, heat_map=_scaled(example.heat_map, largest)) for example in found]
+    return found
 
 
-def _scaled(heat: np.ndarray | None, largest: float) -> np.ndarray | None:
-    return heat / largest if heat is not None and largest > 0 else heat
-
-
-def inner_crops(data: PreparedData, rows: np.ndarray) -> np.ndarray:
-    """What the network sees: float32 [rows, image_size, image_size] in [0, 1]."""
-    inner = slice(data.margin, data.margin + data.image_size)
-    stored = data.read(rows)[:, inner, inner]
-    return stored.astype(np.float32) / np.float32(np.iinfo(data.dtype).max)
+def _cases(mapped: Mapped, scores: Scores, data: PreparedData) -> Cases:
+    manifest = data.manifest
+    images, film = np.unique(manifest.texts("image_key")[mapped.in_data], return_inverse=True)
+    first = {int(number): int(row) for number, row in zip(film[::-1], mapped.in_data[::-1], strict=True)}
+    width, height = manifest.numbers("image_width"), manifest.numbers("image_height")
+    rows = [first[number] for number in range(len(images))]
+    pictures = data.read_films(np.array(rows)) if data.has_films else [None] * len(rows)
+    films = [Film(int(width[row]), int(height[row]), picture) for row, picture in zip(rows, pictures, strict=True)]
+    box = np.stack([manifest.numbers(name)[mapped.in_data] for name in ("x", "y", "width", "height")], axis=1)
+    size = np.stack([width, height, width, height], axis=1)[mapped.in_data]
+    groups = {name: values[mapped.rows] for name, values in subgroup_columns(scores, data).items()}
+    trust = "" if mapped.trust is None else mapped.trust["verdict"]
+    return Cases(scores, mapped.rows, mapped.crops, mapped.maps, films, film, box / size, groups, trust)

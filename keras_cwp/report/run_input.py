@@ -9,6 +9,7 @@ from typing import Any
 
 from keras_cwp.evaluation.bands import Band, roc_bands
 from keras_cwp.evaluation.metrics import labelled
+from keras_cwp.report.cases import Cases
 from keras_cwp.report.examples import Example
 from keras_cwp.scores import Scores
 
@@ -32,6 +33,7 @@ class ReportInput:
         command: the command line that repeats the run.
         parts: the other parts of a single split: part, patients, images, ROIs.
         examples: ROIs with heat maps.
+        cases: the held-out ROIs to look through; None: the page has no viewer.
         facts: name → value in the first lines of the page: model, data set, sizes, date.
     """
 
@@ -47,6 +49,7 @@ class ReportInput:
     command: str = ""
     parts: Sequence[tuple[str, int, int, int]] = ()
     examples: Sequence[Example] = ()
+    cases: Cases | None = None
     facts: Mapping[str, str] = field(default_factory=dict)
 
     @cached_property

@@ -62,13 +62,18 @@ def evaluate_run(
     views = views or config.evaluate.tta
     scores, validation = _scores(run, data, source, views, own_views)
     out = out or run.path / _place(data, None if own_views else views)
-    metrics = {
+    metrics: dict[str, Any] = {
         **_evaluated(run, scores, validation, source, elsewhere=data is not None),
         "views": views,
         **({"shared_with_training": shared} if shared else {}),
         **({"look_alikes": _look_alikes(run, source)} if source and data is None else {}),
         **({"baseline": sentence} if data is None and own_views and (sentence := beside_probe(run)) else {}),
     }
+    examples, cases, trust = (
+        run_examples(run, scores, source, config.evaluate.examples, config.seed) if source else ([], None, None)
+    )
+    if trust:
+        metrics["heat_maps"] = trust
     report = ReportInput(
         title=_title(run, data),
         scores=scores,
@@ -81,7 +86,8 @@ def evaluate_run(
         environment=run.environment,
         command=run.info.get("command", ""),
         parts=parts(run) if data is None else (),
-        examples=run_examples(run, scores, source, config.evaluate.examples) if source else (),
+        examples=examples,
+        cases=cases,
         facts=run_facts(run, metrics, data.path.resolve() if data else None, datetime.date.today().isoformat()),
     )
     with updated_folder(out) as folder:

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from keras_cwp.evaluation.verdict import is_evidence, verdict
+from keras_cwp.explain.common_scale import HIGH, LOW
 from keras_cwp.explain.overlay import colour_bar
 from keras_cwp.report.benefit_plots import draw_decision_curves
 from keras_cwp.report.blocks import Beside, Block, Cautions, Code, ColourBar, FileOnly, Gallery, Text
@@ -33,9 +34,12 @@ from keras_cwp.report.training_plots import draw_training, has_curves
 _RELIABILITY_BINS = 10
 _MAPS = (
     "Left: the ROI as the network sees it. Right: the same ROI under a heat map; warmer regions raised the score of "
-    "the predicted class more. All maps have one "
-    "scale. A map shows where the network looked, not why, and does not prove that "
-    "it recognised the finding."
+    "the predicted class more. All maps of this page have one scale. A map shows where the network looked, not why, "
+    "and does not prove that it recognised the finding."
+)
+_LOOK = (
+    "Click a cell of the confusion matrix to see its ROIs. Left and right arrow: previous and next ROI; h: heat map; "
+    "i: invert; drag on the picture: window and level. A patient's number holds on this page only."
 )
 
 
@@ -135,12 +139,28 @@ def _training(run: ReportInput) -> Sequence[Block]:
 
 
 def _examples(run: ReportInput) -> Sequence[Block]:
-    scale = [_colour_bar()] if any(example.heat_map is not None for example in run.examples) else []
-    return [Text(_MAPS, quiet=True), *scale, Gallery(gallery(run.examples)), FileOnly(draw_examples(run.examples))]
+    mapped = any(example.heat_map is not None for example in run.examples)
+    return [*_maps(run, mapped), Gallery(gallery(run.examples)), FileOnly(draw_examples(run.examples))]
+
+
+def _cases(run: ReportInput) -> Sequence[Block]:
+    assert run.cases is not None
+    return _present(
+        Text(f"{run.cases.sampled} {_LOOK}"),
+        _colour_bar() if any(heat is not None for heat in run.cases.maps) else None,
+        Text(run.cases.trust, quiet=True) if run.cases.trust else None,
+        run.cases,
+    )
+
+
+def _maps(run: ReportInput, mapped: bool) -> Sequence[Block]:
+    """How the heat maps of the examples are to be read, or why there are none."""
+    trust = [Text(run.metrics["heat_maps"]["verdict"], quiet=True)] if "heat_maps" in run.metrics else []
+    return [Text(_MAPS, quiet=True), _colour_bar(), *trust] if mapped else trust
 
 
 def _colour_bar() -> ColourBar:
-    return ColourBar(data_uri(colour_bar(160, 12)), "no influence", "the largest influence among all maps below")
+    return ColourBar(data_uri(colour_bar(160, 12)), LOW, HIGH)
 
 
 def _checklist(run: ReportInput) -> Sequence[Block]:
@@ -191,6 +211,10 @@ SECTIONS: tuple[Section[ReportInput], ...] = (
     Section(
         "training", "Training", "Training", _training, lambda run: has_curves(run.history),
         answers=(("12c", "25, 26", "course of the training and the choice of the model"),),
+    ),
+    Section(
+        "cases", "Case by case", "Cases", _cases, lambda run: run.cases is not None,
+        answers=(("–", "37", "failures, one by one"),),
     ),
     Section(
         "examples", "ROIs to look at", "ROIs", _examples, lambda run: bool(run.examples),

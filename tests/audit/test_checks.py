@@ -291,7 +291,10 @@ def test_command_on_a_bad_set_names_no_patient(make, tmp_path, capsys):
     assert 'href="#f0"' in page
     assert 'id="f0"' in page
     assert "Smith" not in page + tree + text.out + text.err
-    assert "8.png" not in page + tree
+    assert "8.png" in page  # which lies beside the data and has to be of use there
+    assert "8.png" not in tree
+    assert 'id="plot-distributions"' in page
+    assert (tmp_path / "page" / "figures" / "distributions.svg").is_file()
     assert json.loads(tree)["findings"][0]["manifest_lines"] == [[5, 10]]
 
 

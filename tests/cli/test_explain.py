@@ -14,6 +14,7 @@ from support.small_run import CLASSES, IMAGE_SIZE, write_model
 from keras_cwp.cli.explain import _METHODS
 from keras_cwp.cli.main import cli
 from keras_cwp.explain.heat_maps import METHODS
+from keras_cwp.prediction import explain
 from keras_cwp.scores import Scores
 
 
@@ -36,8 +37,9 @@ def index(folder: Path) -> list[dict[str, str]]:
 
 
 def test_each_region_has_a_picture_and_the_probability_that_predict_gives(
-    fit_run: Path, images: Path, tmp_path: Path
+    fit_run: Path, images: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(explain, "randomised", lambda _: [])  # the run is untrained: its maps would be withheld
     result = run(fit_run, images, "--out", tmp_path / "maps")
     assert result.exit_code == 0, result.output
     CliRunner().invoke(cli, ["predict", str(fit_run), str(images), "--out", str(tmp_path / "s.csv")])
@@ -48,10 +50,27 @@ def test_each_region_has_a_picture_and_the_probability_that_predict_gives(
         assert row["class"] == CLASSES[probabilities.argmax()]
         assert float(row["probability"]) == pytest.approx(probabilities.max(), abs=1e-5)
         picture = cv2.imread(str(tmp_path / "maps" / row["file"]))
-        assert picture.shape == (IMAGE_SIZE, 2 * IMAGE_SIZE, 3)
+        assert picture.shape == (IMAGE_SIZE + 16, 2 * IMAGE_SIZE, 3)
+        bar = picture[IMAGE_SIZE + 4, IMAGE_SIZE:].astype(int)
+        assert bar[-1, 2] - bar[-1, 0] > 40 > abs(bar[0, 2] - bar[0, 0])
+        picture = picture[:IMAGE_SIZE]
         grey, over = picture[:, :IMAGE_SIZE], picture[:, IMAGE_SIZE:]
+        assert row["map"] == "shown"
         assert (grey[..., 0] == grey[..., 2]).all()
         assert (over[..., 0] != over[..., 2]).any()
+
+
+def test_a_map_that_does_no_better_than_random_weights_is_withheld(
+    fit_run: Path, images: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The network is held against itself, and cannot do better."""
+    monkeypatch.setattr(explain, "randomised", lambda network: [network])
+    result = run(fit_run, images, "--out", tmp_path / "maps")
+    assert "2 heat maps of 2 withheld: no better than maps of random weights" in result.output
+    for row in index(tmp_path / "maps"):
+        assert row["map"] == "withheld"
+        picture = cv2.imread(str(tmp_path / "maps" / row["file"]))[:IMAGE_SIZE]
+        assert (picture[:, :IMAGE_SIZE] == picture[:, IMAGE_SIZE:]).all()
 
 
 def test_the_class_and_the_method_can_be_chosen(fit_run: Path, images: Path, tmp_path: Path) -> None:

@@ -78,7 +78,12 @@ def test_sixteen_bits_are_kept_and_eight_bits_fit_in(good_table, images, tmp_pat
 
 def test_nothing_else_is_in_the_folder(good_table, images, tmp_path):
     data = prepare(good_table, images, tmp_path / "data", CONFIG)
-    assert sorted(path.name for path in data.path.iterdir()) == ["crops.npy", "dataset.json", "manifest.csv"]
+    assert sorted(path.name for path in data.path.iterdir()) == [
+        "crops.npy",
+        "dataset.json",
+        "films.npy",
+        "manifest.csv",
+    ]
 
 
 def test_data_set_of_an_earlier_version_is_replaced(good_table, images, tmp_path):

@@ -17,12 +17,13 @@ from support import orthanc
 from support.dicom_study import IDENTIFIER, NAME, write_radiograph
 
 from keras_cwp.cli.main import cli
+from keras_cwp.prediction import region_maps
 from keras_cwp.scores import Scores
 
 pytest.importorskip("highdicom", reason="highdicom is not installed; pip install '.[dicom]'")
 pytestmark = pytest.mark.skipif(orthanc.BINARY is None, reason="Orthanc is not installed; apt-get install orthanc")
 
-WAYS = (orthanc.Dimse, orthanc.DicomWeb, orthanc.OwnRest)
+WAYS = (orthanc.Dimse, orthanc.Pynetdicom, orthanc.DicomWeb, orthanc.DicomWebClient, orthanc.OwnRest)
 STUDY = "StudyInstanceUID"
 SERIES = "SeriesInstanceUID"
 
@@ -45,7 +46,8 @@ def read(path: Path) -> pydicom.Dataset:
     return pydicom.dcmread(path)
 
 
-def test_there_and_back(way: Any, fit_run: Path, tmp_path: Path) -> None:
+def test_there_and_back(way: Any, fit_run: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(region_maps, "randomised", lambda _: [])  # the run is untrained: its maps would be withheld
     name = type(way).__name__  # each way its own patient, in one archive
     patient, study = f"{IDENTIFIER}-{name}", generate_uid(entropy_srcs=[name])
     for text, identifier in ((name, patient), (f"{name} of another", f"ANOTHER-{name}")):
@@ -62,25 +64,32 @@ def test_there_and_back(way: Any, fit_run: Path, tmp_path: Path) -> None:
     arguments = ("predict", fit_run, fetched.parent, "--out", tmp_path / "s.csv", "--dicom-sr", tmp_path / "sr")
     result = CliRunner().invoke(cli, list(map(str, arguments)))
     assert result.exit_code == 0, result.output
-    (report,) = (tmp_path / "sr").iterdir()
-    way.store(report)
+    written = {read(file).Modality: file for file in (tmp_path / "sr").iterdir()}
+    assert set(written) == {"SR", "PR", "OT"}
+    for file in written.values():
+        way.store(file)
 
     assert way.find("STUDY", STUDY, PatientID=patient) == [study]  # image and report lie in one study
-    (found,) = way.find("SERIES", SERIES, StudyInstanceUID=study, Modality="SR")
-    assert found == read(report).SeriesInstanceUID
-    assert way.find("SERIES", SERIES, StudyInstanceUID=study) == sorted([series, found])
-    way.fetch(study, found, tmp_path / "back")
-    (back,) = (tmp_path / "back").iterdir()
-    assert read(back) == read(report)
-    check_report(back, image, tmp_path / "s.csv")
+    every = [series]
+    for modality, file in written.items():
+        (found,) = way.find("SERIES", SERIES, StudyInstanceUID=study, Modality=modality)
+        assert found == read(file).SeriesInstanceUID
+        every.append(found)
+        way.fetch(study, found, tmp_path / modality)
+        (back,) = (tmp_path / modality).iterdir()
+        assert orthanc.body(back) == orthanc.body(file)
+    assert way.find("SERIES", SERIES, StudyInstanceUID=study) == sorted(every)
+    others = [read(written[modality]).SOPInstanceUID for modality in ("PR", "OT")]
+    check_report(tmp_path / "SR", image, others, tmp_path / "s.csv")
 
 
-def check_report(file: Path, image: pydicom.Dataset, scores: Path) -> None:
+def check_report(fetched: Path, image: pydicom.Dataset, others: list[str], scores: Path) -> None:
+    (file,) = fetched.iterdir()
     report = read(file)
     assert (str(report.PatientName), report.PatientID) == (NAME, image.PatientID)
     assert report.StudyInstanceUID == image.StudyInstanceUID
     named = {item.value for item in report.iterall() if item.keyword == "ReferencedSOPInstanceUID"}
-    assert named == {image.SOPInstanceUID}
+    assert named == {image.SOPInstanceUID, *others}
     answered = [float(item.value) for item in report.iterall() if item.keyword == "NumericValue"]
     np.testing.assert_allclose(answered, Scores.from_csv(scores).probabilities[0], atol=1e-6)
     if shutil.which("dciodvfy"):  # Debian's dicom3tools

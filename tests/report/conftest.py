@@ -10,6 +10,7 @@ import pytest
 
 from keras_cwp.config import Config, EvaluateConfig, dump_config
 from keras_cwp.evaluation.metrics import evaluate
+from keras_cwp.report.cases import Cases, Film
 from keras_cwp.report.examples import Example
 from keras_cwp.report.run_input import ReportInput
 from keras_cwp.report.sections import write_report
@@ -66,3 +67,28 @@ def folder(run: ReportInput, tmp_path_factory: pytest.TempPathFactory) -> Path:
     out = tmp_path_factory.mktemp("report")
     assert write_report(run, out) == out / "report.html"
     return out
+
+
+def small_cases(scores: Scores, side: int = 48, withheld: int = 5) -> Cases:
+    """A case a row: noise, a bright square in each map; every `withheld`-th map is withheld."""
+    rng = np.random.default_rng(1)
+    count = len(scores)
+    heat = np.zeros((8, 8))
+    heat[2:4, 2:4] = 1
+    return Cases(
+        scores,
+        np.arange(count),
+        rng.integers(0, 256, (count, side, side), dtype=np.uint8),
+        [None if n % withheld == 0 else heat for n in range(count)],
+        [Film(400, 500, np.full((96, 96), 90, np.uint8)), Film(300, 300)],
+        np.arange(count) % 2,
+        np.tile([0.1, 0.2, 0.3, 0.4], (count, 1)),
+        {"site": np.where(np.arange(count) % 2, "north", "</script><b>south")},
+        "Each heat map was tested.",
+    )
+
+
+@pytest.fixture(scope="session")
+def viewer(run: ReportInput, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The page of the same run with its case viewer."""
+    return write_report(replace(run, cases=small_cases(run.scores)), tmp_path_factory.mktemp("viewer"))

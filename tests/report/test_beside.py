@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import json
+import re
 import shutil
 from pathlib import Path
 
@@ -33,7 +35,16 @@ def test_a_probe_has_a_report_and_stands_beside_another_run(tmp_path: Path, monk
     run = cross_validate(data, config, tmp_path / "run", Console(quiet=True))
     sentence, page = evaluate_run(run)
     assert "Beside it" not in sentence
-    assert 'id="training"' not in page.read_text(encoding="utf-8")  # it has no epochs to draw
+    text = page.read_text(encoding="utf-8")
+    assert 'id="training"' not in text  # it has no epochs to draw
+    tree = json.loads(re.search(r'id="case-data">(.*?)</script>', text, re.DOTALL)[1])
+    assert {case["roi"] for case in tree["cases"]} == set(run.scores.roi_id.tolist())
+    assert all(picture.startswith("data:image/webp") for _, _, picture in tree["films"])
+    maps = run.metrics["heat_maps"]
+    assert (maps["rois"], maps["patients"], maps["method"]) == (len(data), 12, "layercam")
+    shown = sum(case["map"] != "" for case in tree["cases"])
+    assert shown == (maps["beaten"] if maps["shown"] else 0)
+    assert maps["verdict"] in " ".join(text.split())
 
     shutil.copytree(run.path, probe_run(run.path))
     sentence, page = evaluate_run(run)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import importlib.util
 import json
 import re
 import shutil
@@ -25,6 +26,7 @@ DCMTK = ("storescu", "findscu", "getscu")
 CALLED, CALLING = "TESTPACS", "TESTWARD"  # AE titles
 START_S = 30
 ASK_S = 30
+_MOST_CONTEXTS = 120  # of an association, of which DICOM allows 128
 
 
 class Orthanc:
@@ -199,3 +201,107 @@ class OwnRest:
         for match in self._look_up("SERIES", StudyInstanceUID=study, SeriesInstanceUID=series):
             for number, instance in enumerate(match["Instances"]):
                 (folder / f"{number}.dcm").write_bytes(self.archive.ask(f"/instances/{instance}/file")[0])
+
+
+class Pynetdicom:
+    """C-STORE, C-FIND and C-GET by pynetdicom, as a program in Python speaks to an archive."""
+
+    def __init__(self, archive: Orthanc, folder: Path) -> None:
+        self.archive = archive
+
+    @staticmethod
+    def missing() -> str:
+        return "" if importlib.util.find_spec("pynetdicom") else "pynetdicom is not installed; pip install '.[test]'"
+
+    @contextlib.contextmanager
+    def _association(self, contexts: list[Any], **options: Any) -> Iterator[Any]:
+        from pynetdicom import AE
+
+        entity = AE(ae_title=CALLING)
+        entity.requested_contexts = contexts
+        found = entity.associate("127.0.0.1", self.archive.dicom_port, ae_title=CALLED, **options)
+        assert found.is_established
+        try:
+            yield found
+        finally:
+            found.release()
+
+    def store(self, file: Path) -> None:
+        from pynetdicom import build_context
+
+        dataset = pydicom.dcmread(file)
+        with self._association([build_context(dataset.SOPClassUID, dataset.file_meta.TransferSyntaxUID)]) as peer:
+            assert peer.send_c_store(file).Status == 0
+
+    def find(self, level: str, wanted: str, **keys: str) -> list[str]:
+        from pynetdicom import build_context
+        from pynetdicom.sop_class import StudyRootQueryRetrieveInformationModelFind as Model
+
+        with self._association([build_context(Model)]) as peer:
+            answers = [answer for _, answer in peer.send_c_find(_asked(level, **keys, **{wanted: ""}), Model)]
+        return sorted(str(answer[wanted].value) for answer in answers if answer is not None)
+
+    def fetch(self, study: str, series: str, folder: Path) -> None:
+        from pynetdicom import StoragePresentationContexts, build_context, build_role, evt
+        from pynetdicom.sop_class import StudyRootQueryRetrieveInformationModelGet as Model
+
+        folder.mkdir()
+        kept = [context.abstract_syntax for context in StoragePresentationContexts][:_MOST_CONTEXTS]
+        explicit = pydicom.uid.ExplicitVRLittleEndian
+        contexts = [build_context(Model), *(build_context(uid, explicit) for uid in kept)]
+
+        def keep(event: Any) -> int:
+            name = f"{event.request.AffectedSOPInstanceUID}.dcm"
+            (folder / name).write_bytes(event.encoded_dataset())
+            return 0
+
+        roles = [build_role(uid, scp_role=True) for uid in kept]
+        handlers = [(evt.EVT_C_STORE, keep)]
+        with self._association(contexts, ext_neg=roles, evt_handlers=handlers) as peer:
+            asked = _asked("SERIES", StudyInstanceUID=study, SeriesInstanceUID=series)
+            assert [status.Status for status, _ in peer.send_c_get(asked, Model)][-1] == 0
+
+
+def _asked(level: str, **keys: str) -> pydicom.Dataset:
+    asked = pydicom.Dataset()
+    asked.QueryRetrieveLevel = level
+    for keyword, value in keys.items():
+        setattr(asked, keyword, value)
+    return asked
+
+
+class DicomWebClient:
+    """STOW-RS, QIDO-RS and WADO-RS by dicomweb-client."""
+
+    def __init__(self, archive: Orthanc, folder: Path) -> None:
+        from dicomweb_client.api import DICOMwebClient
+
+        self.client = DICOMwebClient(f"{archive.url}/dicom-web")
+
+    @staticmethod
+    def missing() -> str:
+        if importlib.util.find_spec("dicomweb_client") is None:
+            return "dicomweb-client is not installed; pip install '.[test]'"
+        return DicomWeb.missing()
+
+    def store(self, file: Path) -> None:
+        answer = self.client.store_instances([pydicom.dcmread(file)])
+        assert not answer.get("FailedSOPSequence"), answer
+
+    def find(self, level: str, wanted: str, **keys: str) -> list[str]:
+        study = keys.pop("StudyInstanceUID", None)
+        options = {"search_filters": keys, "fields": [wanted]}
+        client = self.client
+        found = client.search_for_studies(**options) if level == "STUDY" else client.search_for_series(study, **options)
+        return sorted(str(pydicom.Dataset.from_json(match)[wanted].value) for match in found)
+
+    def fetch(self, study: str, series: str, folder: Path) -> None:
+        folder.mkdir()
+        for number, dataset in enumerate(self.client.retrieve_series(study, series)):
+            dataset.save_as(folder / f"{number}.dcm", enforce_file_format=True)
+
+
+def body(file: Path) -> bytes:
+    """A file's bytes after preamble and group 2, which each archive writes in its own way."""
+    content = file.read_bytes()
+    return content[144 + int.from_bytes(content[140:144], "little") :]
