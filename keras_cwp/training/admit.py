@@ -5,11 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable, Collection
 
 from keras_cwp.audit.checks import refuse_leaks
-from keras_cwp.config import Config
+from keras_cwp.config import Config, TrainConfig
 from keras_cwp.data.prepared import PreparedData
 from keras_cwp.errors import ConfigError
 
 _GEOMETRY = ("image_size", "context", "square", "spacing_mm", "voi", "window", "link_duplicates")
+# Of the schedule by steps: steps = _STEPS_BY_ROOT × √ROIs; more ROIs need more steps, but fewer looks at each.
+_STEPS_BY_ROOT = 40
+_WARMUP_LIMIT, _AVERAGED = 0.1, 0.1  # warm-up, and steps that the moving average spans, as shares of all steps
 _WARMUP_SHARE = 0.5  # of the training steps: a longer warm-up leaves the learning rate hardly a descent
 
 
@@ -33,7 +36,28 @@ def admit(
     """
     adopted = _with_geometry(data, config, stated, note)
     refuse_leaks(data)
-    return adopted
+    if config.train.steps is None or "train.epochs" in stated:
+        return adopted
+    return adopted.model_copy(update={"train": by_steps(adopted.train, len(data))})
+
+
+def by_steps(train: TrainConfig, rois: int) -> TrainConfig:
+    """The schedule of `train.steps`: its epochs, and a warm-up and a moving average that fit into them.
+
+    Args:
+        rois: of the data set; a training sees most of them.
+    """
+    assert train.steps is not None
+    steps = round(_STEPS_BY_ROOT * rois**0.5) if train.steps == "auto" else train.steps
+    epochs = max(1, round(steps / -(-rois // train.batch_size)))
+    momentum = train.ema_momentum
+    return train.model_copy(
+        update={
+            "epochs": epochs,
+            "warmup_epochs": min(train.warmup_epochs, _WARMUP_LIMIT * epochs),
+            "ema_momentum": None if momentum is None else min(momentum, 1 - 1 / max(_AVERAGED * steps, 2)),
+        }
+    )
 
 
 def note_short_training(config: Config, rois: int, note: Callable[[str], None]) -> None:
@@ -64,7 +88,7 @@ def _with_geometry(data: PreparedData, config: Config, stated: Collection[str], 
     made_by = {key: data.meta[key] for key in _GEOMETRY if key in data.meta} | {"classes": data.classes}
     for key in sorted(config.data.model_fields_set & made_by.keys()):
         asked = getattr(config.data, key)
-        if asked is None or asked == made_by[key]:
+        if asked in (None, "auto") or asked == made_by[key]:
             continue
         if f"data.{key}" in stated:
             raise ConfigError(
