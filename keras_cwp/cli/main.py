@@ -24,6 +24,7 @@ COMMANDS = {
     "cv": ("keras_cwp.cli.cv", "Train by patient-grouped cross-validation."),
     "evaluate": ("keras_cwp.cli.evaluate", "ROC evaluation and report of a run."),
     "compare": ("keras_cwp.cli.compare", "Compare runs on the same folds, with paired tests."),
+    "plan": ("keras_cwp.cli.plan", "Say what more patients would bring."),
     "predict": ("keras_cwp.cli.predict", "Score images, folders or a ROI table."),
     "explain": ("keras_cwp.cli.explain", "Draw heat maps of where the network looked."),
     "export": ("keras_cwp.cli.export", "Write a SavedModel bundle for TensorFlow Serving."),
