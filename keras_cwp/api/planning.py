@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from keras_cwp.api.data import data_of
 from keras_cwp.api.progress import progress_bar
 from keras_cwp.api.run import Run
 from keras_cwp.config import Config
@@ -15,7 +16,6 @@ from keras_cwp.runtime import import_tensorflow
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from keras_cwp.data.prepared import PreparedData
     from keras_cwp.evaluation.learning_curve import Expected, LearningCurve
 
 
@@ -66,7 +66,7 @@ def plan(
     opened = run if isinstance(run, Run) else Run(run)
     if half_width is not None and not 0 < half_width < 0.5:
         raise CwpError(f"half-width {half_width}: expected a number between 0 and 0.5, such as 0.03")
-    data = _data_of(opened)
+    data = data_of(opened.folder)
     import_tensorflow()
     from keras_cwp.evaluation.learning_curve import learning_curve
     from keras_cwp.training.beside import probe_config
@@ -88,15 +88,3 @@ def plan(
 def _patients_for(now: float, judged: int, half_width: float) -> int | None:
     """An interval's width falls with the root of the number of patients; None where the run gives no interval."""
     return None if now != now else max(2, round(judged * (now / half_width) ** 2))
-
-
-def _data_of(run: Run) -> PreparedData:
-    from keras_cwp.data.prepared import PreparedData
-
-    path = Path(run.info["data"])
-    if not path.is_dir():
-        raise CwpError(f"{run.path}: its data set {path} is not there any more; prepare it again at that place")
-    data = PreparedData.open(path)
-    if data.content_hash != run.info["data_hash"]:
-        raise CwpError(f"{run.path}: {path} holds another data set than the one of this run")
-    return data

@@ -186,6 +186,30 @@ class Run:
         scores = written.scores if own else self.folder.scores
         return Evaluation(sentence, written.metrics, scores_table(scores), Report(page))
 
+    def refit(self, out: PathLike, *, console: Console | None = None) -> Run:
+        """Train one network on all patients of this cross-validation, with what it chose.
+
+        The new run has no held-out patients: its figures and thresholds are this one's, whose networks saw fewer.
+
+        Args:
+            out: RUN folder to write; what was interrupted is continued.
+            console: prints progress; None prints nothing.
+
+        Raises:
+            RunError: not a run of cross_validate; or `out` holds something else.
+            CwpError: the data set is gone or another.
+        """
+        from keras_cwp.api.data import data_of
+
+        data = data_of(self.folder)
+        import_tensorflow()
+        from keras_cwp.prediction.kept_onnx import keep_onnx
+        from keras_cwp.training.refit import refit
+
+        made = Run(refit(self.folder, data, Path(out), or_silent(console)).path)
+        keep_onnx(made.path, notes_to(console))
+        return made
+
     def model(self, fold: int | None = None) -> Model:
         """The trained model; of a cross-validation the mean of its folds, or one fold's."""
         from keras_cwp.api.model import load

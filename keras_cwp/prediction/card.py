@@ -48,6 +48,8 @@ def _judged(folder: RunFolder, fold: int | None) -> str:
     if fold is not None:
         return f"all folds of the cv run; this is fold {fold}"
     models = len(folder.model_folders())
+    if source := (_or_none(folder, "info") or {}).get("figures_of"):
+        return f"the cross-validation {Path(source).name}; this network was trained on all its patients afterwards"
     if models == 1:
         return "held-out patients"
     return (

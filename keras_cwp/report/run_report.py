@@ -54,6 +54,11 @@ def evaluate_run(
         DataError: `data` has other classes or crops than the model was trained for, or patients that it was trained on.
         CwpError: the disk refuses.
     """
+    if data is None and (source_run := run.info.get("figures_of")):
+        raise RunError(
+            f"{run.path}: it was trained on all its patients, so none is left to judge it by; its figures are those of "
+            f"{source_run}. Give --data with another data set"
+        )
     data = None if data is None else _as_the_model_has_it(run, data)
     shared = None if data is None else check_shared(run, _own_data(run), data, allow_shared_patients)
     config = run.config

@@ -10,8 +10,8 @@ from keras_cwp.data.prepared import PreparedData
 from keras_cwp.errors import ConfigError
 
 _GEOMETRY = ("image_size", "context", "square", "spacing_mm", "voi", "window", "link_duplicates")
-# Of the schedule by steps: steps = _STEPS_BY_ROOT × √ROIs; more ROIs need more steps, but fewer looks at each.
-_STEPS_BY_ROOT = 40
+# Of the schedule by steps: _STEPS × ROIs ** _GROWTH; more ROIs need more steps, but fewer looks at each.
+_STEPS, _GROWTH = 4.0, 0.75
 _WARMUP_LIMIT, _AVERAGED = 0.1, 0.1  # warm-up, and steps that the moving average spans, as shares of all steps
 _WARMUP_SHARE = 0.5  # of the training steps: a longer warm-up leaves the learning rate hardly a descent
 
@@ -48,7 +48,7 @@ def by_steps(train: TrainConfig, rois: int) -> TrainConfig:
         rois: of the data set; a training sees most of them.
     """
     assert train.steps is not None
-    steps = round(_STEPS_BY_ROOT * rois**0.5) if train.steps == "auto" else train.steps
+    steps = round(_STEPS * rois**_GROWTH) if train.steps == "auto" else train.steps
     epochs = max(1, round(steps / -(-rois // train.batch_size)))
     momentum = train.ema_momentum
     return train.model_copy(
