@@ -16,10 +16,12 @@ from keras_cwp.data.fingerprints import FLAT, crop_digests
 from keras_cwp.data.identity import near_key, near_names
 from keras_cwp.data.prepared import PreparedData
 from keras_cwp.errors import DataError
+from keras_cwp.models.weight_notes import shipped_looks
 from keras_cwp.wording import plural, verb
 
 _SAME_BOX_IOU = 0.9
 _LOOK_ALIKE = "look-alike radiographs, two patients"
+_SEEN = "seen by shipped weights"
 _SPELT_ALIKE = "patients spelt alike"
 _RESPELT = "whose id the other data set spells differently (0001 and 1, P1 and p1): the same person?"
 _IMBALANCE = 10  # patients of the largest class for each of the smallest
@@ -32,6 +34,7 @@ CHECKS = {
     "patients spelt alike": "no patient id is spelt in several ways",
     "near-duplicate, two patients": "no crops of different patients look alike",
     _LOOK_ALIKE: "no radiographs of different patients look alike",
+    _SEEN: "no radiograph looks like one that the shipped weights (model.weights cxr) were made from",
     "near-duplicate, one patient": "no crops of one patient look alike",
     _SPELT_ALIKE: "no patient ids differ only in case, blanks or leading zeros",
     "too few patients": "every class has at least as many patients as there are folds",
@@ -67,6 +70,7 @@ def audit(data: PreparedData, against: PreparedData | None = None, folds: int = 
         *_near(data, images),
         *_alike(data),
         *_spelt_alike(data),
+        *_seen_by_weights(data),
         *_patients_and_classes(data, folds),
         *_confounds(data, seed),
         *crop_findings(images),
@@ -237,6 +241,16 @@ def _spelt_alike(data: PreparedData) -> list[Finding]:
     rows = [tuple(int(np.flatnonzero(data.patients == name)[0]) for name in group) for group in groups]
     what = "in several ways that differ in case, blanks or leading zeros: the same person?"
     return found("warning", _SPELT_ALIKE, rows, f"patient id is spelt {what}", f"patient ids are spelt {what}")
+
+
+def _seen_by_weights(data: PreparedData) -> list[Finding]:
+    looks, others = data.manifest.texts("look").tolist(), shipped_looks()
+    seen = sorted({(row,) for row, _ in alike(looks, others)}) if others else []
+    return found(
+        "note", _SEEN, seen,
+        "ROI lies on a radiograph that looks like one that the shipped weights (model.weights cxr) were made from",
+        "ROIs lie on radiographs that look like some that the shipped weights (model.weights cxr) were made from",
+    )  # fmt: skip
 
 
 def _patients_and_classes(data: PreparedData, folds: int) -> list[Finding]:

@@ -9,12 +9,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from keras_cwp.audit.lookalike_patients import indistinct, look_alikes, pairs_apart
+from keras_cwp.audit.lookalikes import alike
 from keras_cwp.data.prepared import PreparedData
 from keras_cwp.data.split_file import SPLIT_FILE, split_rows
-from keras_cwp.errors import DataError, RunError
+from keras_cwp.errors import DataError, ModelError, RunError
 from keras_cwp.evaluation.lock import lock
 from keras_cwp.evaluation.metrics import evaluate
 from keras_cwp.files import updated_folder, write_text
+from keras_cwp.models.weight_notes import looks_of
 from keras_cwp.report.beside import beside_probe
 from keras_cwp.report.held_out import how_held_out, scored
 from keras_cwp.report.run_examples import run_examples
@@ -72,6 +74,7 @@ def evaluate_run(
         "views": views,
         **({"shared_with_training": shared} if shared else {}),
         **({"look_alikes": _look_alikes(run, source)} if source and data is None else {}),
+        **({"seen_by_weights": seen} if source and (seen := _seen_by_weights(run, source)) else {}),
         **({"baseline": sentence} if data is None and own_views and (sentence := beside_probe(run)) else {}),
     }
     report = ReportInput(
@@ -126,6 +129,16 @@ def _look_alikes(run: RunFolder, data: PreparedData) -> dict[str, Any]:
     found = look_alikes(data)
     apart = pairs_apart(found, data, split_rows(run.path / SPLIT_FILE))
     return {"pairs": len(found), "across_parts": apart, "indistinct": indistinct(found, data)}
+
+
+def _seen_by_weights(run: RunFolder, data: PreparedData) -> int:
+    """Radiographs that look like some that `model.weights` was made from; 0 where the file is gone or does not say."""
+    try:
+        looks = looks_of(run.config.model)
+    except ModelError:
+        return 0
+    own = sorted(set(data.manifest.texts("look").tolist()))
+    return len({first for first, _ in alike(own, looks)}) if looks else 0
 
 
 def _as_the_model_has_it(run: RunFolder, data: PreparedData) -> PreparedData:

@@ -45,7 +45,7 @@ def check_buildable(config: Config, data: PreparedData) -> None:
     if config.train.mode != "network":
         check_weights(config)
     build_model(config.model, len(data.classes), data.image_size)
-    if seen := radiographs_seen(config, data):
+    if seen := radiographs_seen(config.model, data):
         _log.warning(
             "model.weights %s: %d radiographs of %s look like some that these weights were made from; figures on them "
             "flatter a little", config.model.weights, seen, data.path
