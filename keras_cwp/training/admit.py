@@ -36,20 +36,24 @@ def admit(
     """
     adopted = _with_geometry(data, config, stated, note)
     refuse_leaks(data)
-    if config.train.steps is None or "train.epochs" in stated:
+    if config.train.steps is None:
         return adopted
-    return adopted.model_copy(update={"train": by_steps(adopted.train, len(data))})
+    epochs = config.train.epochs if "train.epochs" in stated else None
+    return adopted.model_copy(update={"train": by_steps(adopted.train, len(data), epochs)})
 
 
-def by_steps(train: TrainConfig, rois: int) -> TrainConfig:
+def by_steps(train: TrainConfig, rois: int, epochs: int | None = None) -> TrainConfig:
     """The schedule of `train.steps`: its epochs, and a warm-up and a moving average that fit into them.
 
     Args:
         rois: of the data set; a training sees most of them.
+        epochs: that count instead of the steps.
     """
     assert train.steps is not None
+    an_epoch = -(-rois // train.batch_size)
     steps = round(_STEPS * rois**_GROWTH) if train.steps == "auto" else train.steps
-    epochs = max(1, round(steps / -(-rois // train.batch_size)))
+    epochs = epochs or max(1, round(steps / an_epoch))
+    steps = epochs * an_epoch
     momentum = train.ema_momentum
     return train.model_copy(
         update={

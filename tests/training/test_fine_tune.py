@@ -66,7 +66,10 @@ def test_the_schedule_follows_the_number_of_rois():
 
 def test_epochs_that_are_stated_count(prepared):
     config = Config(train={"steps": 50, "epochs": 7, "batch_size": 8})
-    assert admit(prepared, config, {"train.epochs"}).train.epochs == 7
+    stated = admit(prepared, config, {"train.epochs"}).train
+    assert stated.epochs == 7
+    assert stated.warmup_epochs == pytest.approx(0.7)
+    assert stated.ema_momentum < 0.995
     epochs = admit(prepared, config).train.epochs
     assert epochs == round(50 / -(-len(prepared) // 8))
 
