@@ -5,12 +5,13 @@ Sources are the annotation file (`table`), a CSV of images and patients (`patien
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import NamedTuple
 
 import numpy as np
 
+from keras_cwp.data.annotations.faults import ignore_note
 from keras_cwp.data.annotations.options import Trust
 from keras_cwp.data.annotations.roi import Roi
 from keras_cwp.data.identity import is_shortened_number, names_nobody, near_key, near_names, tidy
@@ -56,19 +57,18 @@ def contradiction(one: Statement, other: Statement) -> str | None:
                     f"of two by {parts.source} ({parts.ids[earlier]!r}, {parts.ids[image]!r}); patients of the "
                     f"{len(both)} images that both name: {counts}"
                 )
-    disputed = contradicted(one, other)
+    disputed = set() if other_numbering(one, other) else contradicted(one, other)
     for image in both:
         if image in disputed:  # and nothing is parted: an id stands for another person there
-            first, second = (f"of {said.ids[image]!r} by {said.source}" for said in (one, other))
-            return f"image {image!r} is {first} and {second}"
+            return _both_ids(image, one, other)
     return None
 
 
 def contradicted(one: Statement, other: Statement) -> set[str]:
-    """The images that `contradiction` is about: all that are of a patient whom the other source parts or joins with
-    others, or that both sources give to different patients whom both know.
+    """The images of a patient whom the other source parts or joins with others, and those that the sources give to
+    different patients whom both know.
     """
-    pairs = {image: (near_key(one.ids[image]), near_key(other.ids[image])) for image in one.ids if image in other.ids}
+    pairs = _pairs(one, other)
     partners: tuple[dict[str, set[str]], dict[str, set[str]]] = ({}, {})
     for first, second in pairs.values():
         partners[0].setdefault(first, set()).add(second)
@@ -81,6 +81,36 @@ def contradicted(one: Statement, other: Statement) -> set[str]:
     }
 
 
+def other_numbering(one: Statement, other: Statement) -> str | None:
+    """A note where two sources group the images alike and number the patients in two ways that overlap by chance.
+
+    Then no image has the same id in both, and each source has ids that the other has not. Ids of one numbering that
+    were swapped or mixed up are a contradiction.
+    """
+    pairs = set(_pairs(one, other).values())
+    firsts, seconds = {first for first, _ in pairs}, {second for _, second in pairs}
+    grouped_alike = len(pairs) == len(firsts) == len(seconds)
+    if not grouped_alike or any(first == second for first, second in pairs) or not firsts & seconds:
+        return None
+    if firsts <= seconds or seconds <= firsts:
+        return None
+    first_image = next(image for image in one.ids if image in contradicted(one, other))
+    return (
+        f"{one.source} and {other.source} group the images alike and number the patients differently (first: "
+        f"{_both_ids(first_image, one, other)}); check that no column was shifted"
+    )
+
+
+def _pairs(one: Statement, other: Statement) -> dict[str, tuple[str, str]]:
+    """The near keys of both ids, by image that both name."""
+    return {image: (near_key(one.ids[image]), near_key(other.ids[image])) for image in one.ids if image in other.ids}
+
+
+def _both_ids(image: str, one: Statement, other: Statement) -> str:
+    first, second = (f"of {said.ids[image]!r} by {said.source}" for said in (one, other))
+    return f"image {image!r} is {first} and {second}"
+
+
 def settle_patients(
     rois: Sequence[Roi],
     headers: Mapping[str, Header],
@@ -89,6 +119,7 @@ def settle_patients(
     trust: Trust | None = None,
     names_as_written: bool = False,
     link_studies: bool = False,
+    note: Callable[[str], None] = ignore_note,
 ) -> list[Roi]:
     """The ROIs with their patient: as stated, else as the DICOM header says.
 
@@ -98,6 +129,7 @@ def settle_patients(
         trust: which source counts where they contradict; None: ask.
         names_as_written: ids that differ only in spelling, or look like an empty cell, are meant.
         link_studies: patients of one DICOM study are going to count as one, so that they need no question.
+        note: gets a line where two sources number the patients differently.
 
     Raises:
         DataError: an image of no known patient; sources that contradict each other; a study under two patients; ids
@@ -112,7 +144,9 @@ def settle_patients(
         raise DataError(
             f"{source}: {against}; correct one, {leave}or state with --trust table or --trust files which counts"
         )
-    disputed = contradicted(stated, said) if against else set()
+    if trust is None and (two_ways := other_numbering(stated, said)):
+        note(f"{source}: {two_ways}; {by} counts")
+    disputed = contradicted(stated, said)
     settled = [_with_patient(roi, said.ids, trust, against is None, roi.image in disputed) for roi in rois]
     if not link_studies:
         settled = _of_whole_studies(settled, headers, source, trust)

@@ -89,6 +89,28 @@ def test_swapped_ids(tmp_path):
         patients(tmp_path)
 
 
+def test_two_numberings_that_overlap_by_chance(tmp_path):
+    films(tmp_path, *({"PatientID": name} for name in ("P1", "P1", "P2", "P3")))
+    with_column(tmp_path, "P0", "P0", "P1", "P2")
+    notes: list[str] = []
+    assert patients(tmp_path, note=notes.append) == ["P0", "P0", "P1", "P2"]
+    (note,) = [note for note in notes if "number the patients differently" in note]
+    assert "image '0.dcm' is of 'P0' by" in note
+    assert "and of 'P1' by the DICOM headers); check that no column was shifted" in note
+    assert {row.image: row.overruled_id for row in read_overruled(tmp_path / "data")}["2.dcm"] == "P2"
+    notes.clear()
+    assert patients(tmp_path, note=notes.append, trust="files") == ["P1", "P1", "P2", "P3"]
+    assert not [note for note in notes if "number the patients" in note]
+
+
+@pytest.mark.parametrize("column", [("P1", "P0", "P2", "P3"), ("P0", "P1", "P2", "P3"), ("P2", "P3", "P2", "P4")])
+def test_one_numbering_that_was_mixed_up_is_refused(column, tmp_path):
+    films(tmp_path, *({"PatientID": name} for name in ("P0", "P2", "P1", "P3")))
+    with_column(tmp_path, *column)
+    with pytest.raises(DataError, match="by the DICOM headers"):
+        patients(tmp_path)
+
+
 def test_headers_that_name_nobody_do_not_count(tmp_path):
     films(tmp_path, *({"PatientID": "ANONYMOUS"} for _ in range(4)))
     with pytest.raises(DataError, match="no patient is known of image"):

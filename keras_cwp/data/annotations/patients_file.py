@@ -14,7 +14,7 @@ from keras_cwp.data.annotations.options import Trust
 from keras_cwp.data.annotations.reading import Reading
 from keras_cwp.data.annotations.roi import Roi
 from keras_cwp.data.identity import file_key
-from keras_cwp.data.patients import Statement, contradicted, contradiction
+from keras_cwp.data.patients import Statement, contradicted, contradiction, other_numbering
 from keras_cwp.errors import DataError
 
 _NEITHER = ("image", "patient_id", "label", "roi_id", *BOX_COLUMNS)
@@ -50,7 +50,9 @@ def with_patients(rois: Sequence[Roi], path: Path, reading: Reading, trust: Trus
     against = contradiction(own, stated)
     if against and trust is None:
         raise DataError(f"{against}; correct one, or state with --trust table or --trust patients which counts")
-    disputed = contradicted(own, stated) if against else set()
+    if trust is None and (two_ways := other_numbering(own, stated)):
+        reading.note(f"{two_ways}; {path} counts")
+    disputed = contradicted(own, stated)
     return [_with(roi, known.get(roi.image), path, trust, roi.image in disputed) for roi in rois]
 
 
