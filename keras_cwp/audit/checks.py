@@ -7,7 +7,7 @@ from collections import defaultdict
 import numpy as np
 
 from keras_cwp.audit.confounds import confound_auc
-from keras_cwp.audit.crops import box_findings, crop_findings
+from keras_cwp.audit.crops import box_findings, crop_findings, range_findings
 from keras_cwp.audit.findings import Finding, Level, found, groups_of
 from keras_cwp.audit.lookalike_patients import ALL_ALIKE, indistinct, look_alikes
 from keras_cwp.audit.lookalikes import alike, near_duplicates, thumbnails
@@ -40,6 +40,7 @@ CHECKS = {
     "too few patients": "every class has at least as many patients as there are folds",
     "blank crop": "no crop is of one shade",
     "extreme shade": "no crop is nearly black or white",
+    "narrow grey range": "the crops use the range of grey values",
     "odd box": "no box is unusually small or large",
     "box beside the lungs": "no box has its centre where no lung is",
 }
@@ -74,6 +75,7 @@ def audit(data: PreparedData, against: PreparedData | None = None, folds: int = 
         *_patients_and_classes(data, folds),
         *_confounds(data, seed),
         *crop_findings(images),
+        *range_findings(data),
         *box_findings(data),
     ]
     order = ("error", "warning", "note")

@@ -8,6 +8,7 @@ import importlib
 import io
 import os
 import sys
+import warnings
 from typing import Any
 
 import click
@@ -73,6 +74,8 @@ def main(args: list[str] | None = None) -> Any:
     """Entry point: a CwpError becomes one line on stderr and exit code 1."""
     _read_names_as_utf8()
     _print_any_letter()
+    if not sys.warnoptions:
+        warnings.simplefilter("ignore")  # of libraries, with lines of their source; python -W default shows them
     try:
         return cli.main(args, prog_name="keras-cwp")
     except CwpError as error:

@@ -145,7 +145,7 @@ def settle_patients(
             f"{source}: {against}; correct one, {leave}or state with --trust table or --trust files which counts"
         )
     if trust is None and (two_ways := other_numbering(stated, said)):
-        note(f"{source}: {two_ways}; {by} counts")
+        note(f"{two_ways}; {by} counts")
     disputed = contradicted(stated, said)
     settled = [_with_patient(roi, said.ids, trust, against is None, roi.image in disputed) for roi in rois]
     if not link_studies:
