@@ -56,7 +56,7 @@ def prepare(
     """Read radiographs and a ROI table, check everything, crop, and write a data set.
 
     Args:
-        rois: CSV, COCO, LabelMe, VOC, VIA or Label Studio; a file or a folder.
+        rois: CSV, COCO, LabelMe, VOC, YOLO, VIA or Label Studio; a file or a folder.
         images: folder that the image names are relative to.
         out: a new folder, or an earlier data set, which is replaced as a whole.
         config: a preset's name, a YAML file, a mapping or a Config; its section `data` counts.

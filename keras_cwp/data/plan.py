@@ -89,6 +89,7 @@ def make_plan(
             what is gathered: an unreadable header, a box outside its radiograph.
     """
     gathered = Faults() if faults is None else faults
+    notes: list[str] = []
     try:
         films = _films(rois, config, gathered)
         check_box_units(rois, {image: film.header for image, film in films.items()}, source)
@@ -102,8 +103,9 @@ def make_plan(
             trust=trust,
             names_as_written=names_as_written,
             link_studies=config.link_duplicates,
+            note=notes.append,
         )
-        return _plan(kept, [place for _, place in placed], films, config, source)
+        return _plan(kept, [place for _, place in placed], films, config, source, notes)
     except DataError:
         if not gathered.skip:
             gathered.settle(source)  # what was left out may be the cause
@@ -116,7 +118,12 @@ class _Film(NamedTuple):
 
 
 def _plan(
-    rois: list[Roi], placed: list[tuple[Box, bool]], films: Mapping[str, _Film], config: DataConfig, source: str
+    rois: list[Roi],
+    placed: list[tuple[Box, bool]],
+    films: Mapping[str, _Film],
+    config: DataConfig,
+    source: str,
+    notes: list[str],
 ) -> Plan:
     classes, absent = _classes(rois, config, source)
     if config.image_size == "auto":
@@ -134,7 +141,7 @@ def _plan(
         margin=margin,
         crop_size=config.side_px + 2 * margin,
         dtype="uint16" if any(picture.header.bits > 8 for picture in pictures) else "uint8",
-        notes=[*absent, *_notes(clipped, pictures, margin, config, source)],
+        notes=[*notes, *absent, *_notes(clipped, pictures, margin, config, source)],
     )
 
 
