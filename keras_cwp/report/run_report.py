@@ -15,6 +15,7 @@ from keras_cwp.data.split_file import SPLIT_FILE, split_rows
 from keras_cwp.errors import DataError, ModelError, RunError
 from keras_cwp.evaluation.lock import lock
 from keras_cwp.evaluation.metrics import evaluate
+from keras_cwp.evaluation.prior_shift import with_prevalence
 from keras_cwp.files import updated_folder, write_text
 from keras_cwp.models.weight_notes import looks_of
 from keras_cwp.report.beside import beside_probe
@@ -39,6 +40,7 @@ def evaluate_run(
     out: Path | None = None,
     views: int | None = None,
     allow_shared_patients: bool = False,
+    prevalence: Mapping[str, float] | None = None,
 ) -> tuple[str, Path]:
     """Write metrics.json, report.html, plots and tables; all of them or, where that fails, none.
 
@@ -47,6 +49,7 @@ def evaluate_run(
         out: folder to write to; None: the run's own, or one below it for other data or other views.
         views: of test-time augmentation; None: as many as the run was scored with.
         allow_shared_patients: judge the model on patients of `data` that it was trained on, and say so.
+        prevalence: class → its share where the model is to be used; None: evaluate.prevalence of the run.
 
     Returns:
         The result in a few sentences, and the path of the page.
@@ -70,7 +73,7 @@ def evaluate_run(
     scores, validation = _scores(run, data, source, views, own_views)
     out = out or run.path / _place(data, None if own_views else views)
     metrics = {
-        **_evaluated(run, scores, validation, source, elsewhere=data is not None),
+        **_evaluated(run, scores, validation, source, prevalence, elsewhere=data is not None),
         "views": views,
         **({"shared_with_training": shared} if shared else {}),
         **({"look_alikes": _look_alikes(run, source)} if source and data is None else {}),
@@ -103,13 +106,20 @@ def evaluate_run(
 
 
 def _evaluated(
-    run: RunFolder, scores: Scores, validation: Scores | None, source: PreparedData | None, *, elsewhere: bool
+    run: RunFolder,
+    scores: Scores,
+    validation: Scores | None,
+    source: PreparedData | None,
+    prevalence: Mapping[str, float] | None,
+    *,
+    elsewhere: bool,
 ) -> Mapping[str, Any]:
     """The metrics of scores; on another data set with the thresholds and the temperature that the run is locked to."""
     config = run.config
+    own = config.evaluate if prevalence is None else with_prevalence(config.evaluate, prevalence)
     return evaluate(
         scores,
-        config.evaluate,
+        own,
         config.seed,
         validation,
         subgroup_columns(scores, source) if source else {},
