@@ -85,3 +85,14 @@ def test_every_number_type_gives_the_same_film(dtype: str, white: float) -> None
 
 def test_a_tiny_radiograph_has_a_film_too() -> None:
     assert film_of(np.zeros((20, 30), np.uint8), 255).shape == (FILM_PX, FILM_PX)
+
+
+def test_a_radiograph_that_is_left_out_leaves_no_film(films: Path) -> None:
+    (films / "images" / "a.png").write_bytes((films / "images" / "a.png").read_bytes()[:200])
+    data = prepare(films / "rois.csv", films / "images", films / "data", CONFIG, skip_bad=True)
+    names = [row.image for row in data.manifest]
+    assert sorted(set(names)) == ["b.png", "c.png"]
+    expected = {"b.png": (0.5, 1, 0.5), "c.png": (1, 1, 1)}
+    for name, film in zip(names, data.read_films(np.arange(len(data))), strict=True):
+        np.testing.assert_allclose(means(film), expected[name], atol=0.05)
+    assert np.load(data.path / "films.npy").shape == (2, FILM_PX, FILM_PX)
