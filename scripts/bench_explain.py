@@ -130,6 +130,7 @@ def measured(
             for stride in (8, 16):
                 maps = raw_maps(network, images, labels, method, fine_layer(network, stride))
                 found[f"layercam at stride {stride}"] = judged(maps, masks)
+            found["layercam as it is shown"] = judged(raw_maps(network, images, labels, "layercam"), masks)
         else:
             found[method] = judged(raw_maps(network, images, labels, method), masks)
     return found

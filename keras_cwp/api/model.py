@@ -148,7 +148,7 @@ class Model:
         inputs: Inputs,
         out: PathLike,
         *,
-        method: str = "gradcam",
+        method: str = "layercam",
         class_name: str | None = None,
         **asking: Unpack[Asking],
     ) -> pd.DataFrame:

@@ -10,7 +10,7 @@ import click
 
 from keras_cwp.cli.options import PATH, Output, output_options, reading_options, whole_image_option
 
-_METHODS = ("gradcam", "gradcam++", "layercam", "occlusion")
+_METHODS = ("layercam", "gradcam", "gradcam++", "occlusion")
 
 
 @click.command("explain")

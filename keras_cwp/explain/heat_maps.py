@@ -18,8 +18,9 @@ from keras_cwp.models.deploy import Planned
 from keras_cwp.models.probed import features_layer
 
 FEATURES = "features"  # the layer before the global pooling in every network of models/
-METHODS = ("gradcam", "gradcam++", "layercam", "occlusion")
-FINE_STRIDE = 16  # pixels of the image for a cell of the map that layercam reads, at most
+METHODS = ("layercam", "gradcam", "gradcam++", "occlusion")
+FINE_STRIDE = 8  # pixels of the image for a cell of the map that layercam reads, at most; scripts/bench_explain.py
+_SMOOTH_CELLS = 0.5  # standard deviation of the blur of such a map: one odd cell is no place; measured there too
 _BATCH = 32  # images whose activations and gradients are held at once
 
 
@@ -36,8 +37,8 @@ def heat_maps(
             gradient of a channel), `gradcam++` (positive gradients, weighted per position, so that several small
             opacities count alike), or `occlusion` (fall of the probability of the class under a grey patch; slow, and
             the only one that does not need gradients). scripts/bench_explain.py measures them.
-        layer: layer whose activations [B, h, w, channels] are read; None: of `layercam` what `fine_layer` finds, of
-            the others the last one before the global pooling.
+        layer: layer whose activations [B, h, w, channels] are read; None: of `layercam` what `fine_layer` finds,
+            smoothed by half a cell, of the others the last one before the global pooling.
 
     Returns:
         float32 [B, H, W] in [0, 1]; all zero where nothing raised the score. Maps of different images cannot be
@@ -67,12 +68,16 @@ def raw_maps(
         return np.zeros(images.shape[:3], np.float32)
     if method == "occlusion":
         return _falls(model, images, class_index)
-    probe = _probe(model, layer or (fine_layer(model) if method == "layercam" else FEATURES))
-    maps = [
-        _gradient_maps(probe, images[start : start + _BATCH], class_index[start : start + _BATCH], method)
-        for start in range(0, len(images), _BATCH)
-    ]
-    return _enlarge(np.concatenate(maps), images.shape[1:3])
+    fine = layer is None and method == "layercam"
+    probe = _probe(model, fine_layer(model) if fine else layer or FEATURES)
+    maps = np.concatenate(
+        [
+            _gradient_maps(probe, images[start : start + _BATCH], class_index[start : start + _BATCH], method)
+            for start in range(0, len(images), _BATCH)
+        ]
+    )
+    enlarged = _enlarge(maps, images.shape[1:3])
+    return _smooth(enlarged, _SMOOTH_CELLS * images.shape[1] / maps.shape[1]) if fine else enlarged
 
 
 def default_method(model: Any) -> str:
@@ -206,6 +211,10 @@ def _probability(model: Any, images: np.ndarray, index: int) -> np.ndarray:
 
 def _enlarge(maps: np.ndarray, size: tuple[int, ...]) -> np.ndarray:
     return np.stack([cv2.resize(each, size[::-1], interpolation=cv2.INTER_LINEAR) for each in maps])
+
+
+def _smooth(maps: np.ndarray, sigma_px: float) -> np.ndarray:
+    return np.stack([cv2.GaussianBlur(each, (0, 0), sigma_px, borderType=cv2.BORDER_REFLECT_101) for each in maps])
 
 
 def _normalise(maps: np.ndarray) -> np.ndarray:

@@ -25,7 +25,8 @@ def draw_audit(data: PreparedData) -> Plot:
     _by_class(axes[1], greys, data.labels[rows], data.classes)
     axes[1].set(title="Mean grey of a crop", xlabel="0: black, 1: white")
     counts = np.unique(data.patients, return_counts=True)[1]
-    axes[2].hist(counts, bins=np.arange(0.5, counts.max() + 1.5, max(1, counts.max() // _BINS)), color=SERIES[0])
+    edges = np.arange(0.5, counts.max() + 1.5, max(1, counts.max() // _BINS))
+    axes[2].hist(counts, bins=edges.tolist(), color=SERIES[0])
     axes[2].set(title="ROIs of a patient", xlabel="ROIs", ylabel="Patients")
     for axis in (axes[2].xaxis, axes[2].yaxis):
         axis.set_major_locator(MaxNLocator(integer=True, nbins=6))
@@ -67,4 +68,4 @@ def _by_class(axes: Axes, values: np.ndarray, labels: np.ndarray, classes: tuple
         if len(own):
             weights = np.full(len(own), 1 / len(own))
             colour = SERIES[number % len(SERIES)]
-            axes.hist(own, edges, weights=weights, histtype="step", linewidth=1.6, color=colour, label=name)
+            axes.hist(own, edges.tolist(), weights=weights, histtype="step", linewidth=1.6, color=colour, label=name)

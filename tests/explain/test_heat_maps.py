@@ -65,7 +65,7 @@ def test_nothing_that_speaks_for_a_class_gives_an_empty_map() -> None:
 def test_each_image_is_explained_for_its_own_class() -> None:
     model = two_spot_model([[1.0, 0.0], [0.0, 1.0]])
     images = np.stack([spot(0, 0), spot(0, 0)])
-    first, second = heat_maps(model, images, np.array([0, 1]))
+    first, second = heat_maps(model, images, np.array([0, 1]), "gradcam")
     assert first[1, 1] == 1
     assert second[1, 1] == 0  # the negative is dark where the image is bright
     assert second[10, 10] == 1
@@ -179,9 +179,25 @@ def test_no_images_give_no_maps(method: str) -> None:
 def test_unknown_method_and_layer_are_named() -> None:
     model = two_spot_model([[1.0], [0.0]])
     images = np.zeros((1, SIDE, SIDE, 1), "f4")
-    with pytest.raises(ModelError, match=r"method 'lime' is not one of gradcam, gradcam\+\+, layercam, occlusion"):
+    with pytest.raises(ModelError, match=r"method 'lime' is not one of layercam, gradcam, gradcam\+\+, occlusion"):
         heat_maps(model, images, np.array([0]), "lime")
     with pytest.raises(ModelError, match="has no layer 'nowhere'; its last are"):
         heat_maps(model, images, np.array([0]), layer="nowhere")
     with pytest.raises(ModelError, match=r"layer 'head' gives \(None, 1\), expected \[batch, height"):
         heat_maps(model, images, np.array([0]), layer="head")
+
+
+def test_a_fine_map_is_smoothed_by_half_a_cell() -> None:
+    """So that one odd cell is no place: three neighbours of 0.7 are hotter than a single 1 far away."""
+    image = keras.Input((SIDE, SIDE, 1))
+    cells = keras.layers.AveragePooling2D(2, name="cells")(image)
+    head = keras.layers.Dense(2)
+    model = keras.Model(image, head(keras.layers.GlobalAveragePooling2D()(cells)))
+    head.set_weights([np.array([[1.0, -1.0]], "f4"), np.zeros(2, "f4")])
+    pixels = np.zeros((1, SIDE, SIDE, 1), "f4")
+    pixels[0, 2:4, 2:4] = 1
+    pixels[0, 10:12, 8:14] = 0.7
+    maps = [raw_maps(model, pixels, np.array([0]), "layercam", layer)[0] for layer in ("cells", None)]
+    peaks = [np.unravel_index(heat.argmax(), heat.shape)[0] for heat in maps]
+    assert peaks[0] < 5
+    assert peaks[1] > 8

@@ -160,7 +160,7 @@ def test_settings_are_read_and_checked(tmp_path: Path) -> None:
     )
     assert load_sr_config() == SrConfig()
     for text, message in {
-        "wording: x": "unknown key 'wording'; known here: codes, manufacturer, series_number, statement",
+        "wording: x": "unknown key 'wording'; known here: codes, evidence, manufacturer, series_number, statement",
         "codes: {a: {valu: '1'}}": "codes.a.value: Field required",
         "codes: {a: {value: '1', scheme: S, meaning: m, x: 1}}": "unknown key 'codes.a.x'; known here: meaning, scheme",
         "statement: ''": "statement: String should have at least 1 character",
