@@ -22,7 +22,7 @@ from keras_cwp.prediction.regions import cut
 from keras_cwp.reader.decisions import decisions_of
 from keras_cwp.reader.pixels import FilmPixels
 from keras_cwp.reader.training_rois import UNLIKE, TrainingRois, look_at_training, open_training_data
-from keras_cwp.runtime import import_tensorflow
+from keras_cwp.runtime import give_back_freed_memory, import_tensorflow
 
 if TYPE_CHECKING:
     from keras_cwp.reader.sight import Sight
@@ -118,8 +118,7 @@ class Answers:
         answer = self._decisions.of(self.classes, probabilities)
         answer["cautions"] = self._cautions(pixels, box)
         if self._training is not None and self._sight is not None:
-            index = np.array([self.classes.index(answer["predicted"])])
-            features = self._sight.look(self._inner(crop)[None], index).features[0]
+            features = self._sight.features(self._inner(crop)[None])[0]
             answer["neighbours"] = self._training.nearest(features)
             answer["farther_than"] = self._training.farther_than(features)
             answer["unlike"] = answer["farther_than"] is not None and answer["farther_than"] >= UNLIKE
@@ -140,8 +139,8 @@ class Answers:
         if class_name not in self.classes:
             raise CwpError(f"heat map: the class {class_name!r} is not of the model; it has {', '.join(self.classes)}")
         crop = self._crop(pixels, box, spacing_mm)
-        seen = self._sight.look(self._inner(crop)[None], np.array([self.classes.index(class_name)]))
-        small = cv2.resize(seen.maps[0], (_MAP_PX, _MAP_PX), interpolation=cv2.INTER_AREA)
+        found = self._sight.maps(self._inner(crop)[None], np.array([self.classes.index(class_name)]))
+        small = cv2.resize(found[0], (_MAP_PX, _MAP_PX), interpolation=cv2.INTER_AREA)
         picture = cv2.imencode(".png", np.rint(small * 255).astype(np.uint8))[1]
         window = roi_window(box, self.contract.image_size, 0, self.contract.square, self._field_px(spacing_mm))
         return {
@@ -160,7 +159,7 @@ class Answers:
         if self._sight is None:
             return probabilities, np.log(probabilities.clip(1e-6))
         inner = np.stack([self._inner(crop) for crop in crops])
-        return probabilities, self._sight.look(inner, probabilities.argmax(axis=1)).features
+        return probabilities, self._sight.features(inner)
 
     def training_picture(self, row: int) -> bytes:
         """PNG of a training ROI.
@@ -197,8 +196,8 @@ class Answers:
         if share[0] / 2 <= own <= share[2] * 2:
             return []
         size = "larger" if own > share[2] else "smaller"
-        usual = f"{share[0]:.1%} to {share[2]:.1%}"
-        return [f"The box is {size} than the training ROIs: {own:.1%} of the film; theirs are {usual}."]
+        usual = f"{100 * share[0]:.1f} to {100 * share[2]:.1f} %"
+        return [f"The box is {size} than the training ROIs: {100 * own:.1f} % of the film; theirs are {usual}."]
 
     def _prepare(self) -> None:
         """In a thread of its own: TensorFlow takes seconds to import, and a data set minutes to look at."""
@@ -233,8 +232,9 @@ class Answers:
         from keras_cwp.training.saved import load_with_contract
 
         sight = Sight(load_with_contract(folder)[0])
-        side = sight.side
-        sight.look(np.zeros((1, side, side, 1), np.float32), np.zeros(1, np.int64))  # builds the graph
+        nothing = np.zeros((1, sight.side, sight.side, 1), np.float32)
+        sight.maps(nothing, np.zeros(1, np.int64))  # the first call builds the graph, which takes seconds
+        sight.features(nothing)
         if folder.name.startswith("fold_"):
             self.heat = Part(LOADING, f"of the network of {folder.name.replace('_', ' ')}")
         return sight
@@ -248,10 +248,8 @@ class Answers:
             self.neighbours = Part(LOADING, f"{done:,} of {count:,} training ROIs")
 
         assert self._sight is not None
-        sight = self._sight
-        training = look_at_training(
-            data, parts, lambda images: sight.look(images, np.zeros(len(images), np.int64)).features, progress
-        )
+        training = look_at_training(data, parts, self._sight.features, progress)
+        give_back_freed_memory()
         self.neighbours = Part(LOADING)
         return training
 

@@ -51,8 +51,12 @@ class Desk:
 
     def close(self) -> None:
         """End the background work and release the tables."""
-        self._stop.set()
         self._answers.stop()
+        self.release()
+
+    def release(self) -> None:
+        """The same, but for the model, which another desk may go on with."""
+        self._stop.set()
         if self._looking is not None:
             self._looking.join()
         for table in self._tables.values():

@@ -46,7 +46,7 @@ class FilmMarks:
         patient: id; "" where none is known.
         done: the reader has finished the film, with or without boxes.
         size: width and height of the film in pixels.
-        revision: counts the saves of this session, so that an older page cannot overwrite a newer one.
+        revision: counts the saves, so that an older page cannot overwrite a newer one.
     """
 
     marks: tuple[Mark, ...] = ()

@@ -16,6 +16,7 @@ from collections.abc import Iterable, Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from keras_cwp.data.annotations.columns import BOX_COLUMNS, SIZE_COLUMNS
 from keras_cwp.data.annotations.delimited import decimal, read_table
@@ -156,7 +157,9 @@ class ReaderTable:
         with self._lock:
             before = self._films.get(image, FilmMarks())
             if marks.revision != before.revision:
-                raise OutdatedError(f"this film was saved elsewhere meanwhile (revision {before.revision}); see it anew")
+                raise OutdatedError(
+                    f"this film was saved elsewhere meanwhile (revision {before.revision}); see it anew"
+                )
             self._check_ids(image, marks)
             saved = with_revision(marks, before.revision + 1)
             films = self._films | {image: saved}
@@ -180,7 +183,6 @@ class ReaderTable:
         for image, film in films.items():
             kept = film.marks if image == whole else [mark for mark in film.marks if mark not in film.complete]
             tree[image] = film.tree() | {"marks": [mark.tree() for mark in kept]}
-            del tree[image]["revision"]
         write_text(self._beside, json.dumps({"version": _VERSION, "films": tree}, ensure_ascii=False, indent=1) + "\n")
 
 
@@ -201,7 +203,8 @@ def _load(table: Path, beside: Path, reader: str, images: Iterable[str]) -> tupl
         known = films.get(image, FilmMarks(patient=film.patient, size=film.size))
         have = {mark.roi_id for mark in known.marks}
         further = tuple(mark for mark in film.marks if mark.roi_id not in have)
-        films[image] = FilmMarks((*known.marks, *further), known.patient or film.patient, film.done, film.size)
+        patient = known.patient or film.patient
+        films[image] = FilmMarks((*known.marks, *further), patient, film.done, film.size, film.revision)
     return films, others
 
 
@@ -212,10 +215,15 @@ def _read_beside(path: Path) -> dict[str, FilmMarks]:
         tree = json.loads(path.read_text(encoding="utf-8"))
         if tree["version"] != _VERSION:
             raise DataError(f"{path}: version {tree['version']}; this program reads {_VERSION}")
-        return {image: film_marks_of(film, (film["size"][0], film["size"][1])) for image, film in tree["films"].items()}
+        return {image: _film_of(film) for image, film in tree["films"].items()}
     except (OSError, ValueError, KeyError, TypeError, IndexError, AttributeError, DataError) as error:
         reason = error if isinstance(error, DataError) else f"cannot be understood: {error!r}"
         raise DataError(f"{path}: {reason}; move it away to go on with the table alone") from None
+
+
+def _film_of(tree: Mapping[str, Any]) -> FilmMarks:
+    width, height = tree["size"]
+    return with_revision(film_marks_of(tree, (int(width), int(height))), int(tree["revision"]))
 
 
 def _rows_of(films: Mapping[str, FilmMarks]) -> list[Row]:

@@ -26,17 +26,20 @@ Features = Callable[[np.ndarray], np.ndarray]
 
 
 class Directions:
-    """Distances of features: 1 less the cosine, both less the mean over the known ones.
+    """Distances of features: 1 less the cosine.
 
-    Without the mean all regions look alike, because features behind a ReLU are never negative.
+    Features are not centred before: then noise, stripes and whole films were nearer to the training ROIs than held-out
+    ROIs are (area under the ROC curve 0.0 on simulated pneumoconiosis; 1.0 without centring). Regions that are only
+    inverted or mirrored are not told from others by either (0.5 to 0.6).
 
     Args:
         known: float32 [rois, channels].
+
+    Reference: Sun et al., Out-of-distribution detection with deep nearest neighbors, ICML 2022.
     """
 
     def __init__(self, known: np.ndarray) -> None:
-        self._mean = known.mean(axis=0)
-        self._known = _unit(known - self._mean)
+        self._known = _unit(known)
 
     def distances(self, features: np.ndarray) -> np.ndarray:
         """float32 [B, rois] in [0, 2].
@@ -44,7 +47,7 @@ class Directions:
         Args:
             features: float32 [B, channels].
         """
-        return np.asarray(1 - _unit(features - self._mean) @ self._known.T)
+        return np.asarray(1 - _unit(features) @ self._known.T)
 
     def to_nearest(self, features: np.ndarray) -> np.ndarray:
         """float32 [B]: mean distance to the SHOWN nearest known ones."""
@@ -85,7 +88,7 @@ class TrainingRois:
                     "row": row,
                     "label": known.label,
                     "patient": known.patient_key,
-                    "distance": round(float(away[place]), 4),
+                    "distance": round(float(away[place]), 6),
                 }
             )
         return found

@@ -2,8 +2,7 @@
 
 import * as agreement from "./agreement.js";
 import { Asker } from "./answers.js";
-import { bytes, get, post, Refused, setToken } from "./ask.js";
-import { moved, resized, usable } from "./boxes.js";
+import { bytes, get, post } from "./ask.js";
 import { Film } from "./film.js";
 import { Keeper } from "./keep.js";
 import * as keys from "./keys.js";
@@ -11,22 +10,22 @@ import { List } from "./list.js";
 import { Overlay } from "./overlay.js";
 import { element, showBoxes, showLabels, size } from "./panel.js";
 import * as pointer from "./pointer.js";
+import { Readers } from "./readers.js";
 
 const find = (name) => document.getElementById(name);
-const STEP_PX = 8; // of the screen, by an arrow key
 const POLL_MS = 1500;
-const MOST_UNDO = 100;
 const SUGGEST_POLL_MS = 700;
 
-class Page {
+class Page extends Readers {
   constructor() {
+    super();
     this.film = new Film(find("film"));
     this.overlay = new Overlay(find("over"), this.film);
     this.list = new List(find("list"), find("filter"), this);
     this.keeper = new Keeper(this, find("saved"));
     this.asker = new Asker(this);
     this.film.onView(() => this.redraw());
-    Object.assign(this, { marks: [], selected: undefined, tool: "box", past: [], opened: Promise.resolve(), reading: {} });
+    Object.assign(this, { tool: "box", opened: Promise.resolve(), reading: {} });
   }
 
   async start() {
@@ -118,6 +117,8 @@ class Page {
     this.film.clear();
     find("notes").replaceChildren();
     find("sent").textContent = "";
+    find("patient").value = "";
+    find("patient").disabled = true;
     this.show();
   }
 
@@ -128,6 +129,7 @@ class Page {
     this.isDone = Boolean(kept?.done);
     this.revision = kept?.revision ?? 0;
     find("patient").value = kept?.patient || info.patient;
+    find("patient").disabled = false;
     find("preset").replaceChildren(...info.presets.map((preset, place) => new Option(preset.name, place)));
     find("notes").replaceChildren(...info.notes.map((note) => element("li", `Note: ${note}.`)));
     this.caution("");
@@ -142,101 +144,6 @@ class Page {
 
   async reload() {
     await this.readAs(this.reader, true);
-  }
-
-  // Boxes
-
-  get mark() {
-    return this.marks.find((mark) => mark.roi_id === this.selected);
-  }
-
-  select(roiId, reveal = false) {
-    this.selected = roiId;
-    if (reveal && this.mark) this.film.reveal(this.mark.box);
-    this.show();
-  }
-
-  cycle(step) {
-    if (!this.marks.length) return;
-    const place = this.marks.findIndex((mark) => mark.roi_id === this.selected);
-    this.select(this.marks[(place + step + this.marks.length) % this.marks.length].roi_id, true);
-  }
-
-  add(box) {
-    if (!usable(box)) return;
-    this.remember();
-    const random = crypto.getRandomValues(new Uint32Array(1))[0].toString(36);
-    const mark = { roi_id: `${this.reader}-${Date.now().toString(36)}${random}`, box, label: "" };
-    this.marks.push(mark);
-    this.select(mark.roi_id);
-    this.keeper.changed();
-  }
-
-  create() {
-    if (!this.info) return;
-    const { clientWidth, clientHeight } = find("film");
-    const middle = this.film.toFilm({ x: clientWidth / 2, y: clientHeight / 2 });
-    const share = Math.sqrt(this.study.box_share || 0.035);
-    const side = Math.min(share * Math.sqrt(this.info.width * this.info.height), this.info.width, this.info.height);
-    this.add(moved([middle.x - side / 2, middle.y - side / 2, side, side], 0, 0, this.info));
-  }
-
-  place(roiId, box) {
-    this.marks.find((mark) => mark.roi_id === roiId).box = box;
-    this.redraw();
-  }
-
-  placed() {
-    this.show();
-    this.keeper.changed();
-  }
-
-  sketch(box) {
-    this.drawn = box;
-    this.redraw();
-  }
-
-  remove(roiId = this.selected) {
-    if (!this.marks.some((mark) => mark.roi_id === roiId)) return;
-    this.remember();
-    this.marks = this.marks.filter((mark) => mark.roi_id !== roiId);
-    this.select(this.selected === roiId ? undefined : this.selected);
-    this.keeper.changed();
-  }
-
-  nudge(x, y, sizes, fine) {
-    if (!this.mark) return this.film.move(-x * 40, -y * 40);
-    const step = fine ? 1 : Math.max(1, Math.round(STEP_PX / this.film.scale));
-    const change = sizes ? resized(this.mark.box, 4, x * step, y * step, this.info) : moved(this.mark.box, x * step, y * step, this.info);
-    if (!usable(change)) return;
-    this.remember();
-    this.mark.box = change;
-    this.placed();
-  }
-
-  label(place) {
-    const button = find("labelling").hidden ? undefined : find("labels").children[place];
-    button?.click();
-    return Boolean(button);
-  }
-
-  labelWith(name) {
-    this.remember();
-    this.mark.label = this.mark.label === name ? "" : name;
-    this.placed();
-  }
-
-  remember() {
-    this.past.push(JSON.stringify(this.marks));
-    if (this.past.length > MOST_UNDO) this.past.shift();
-  }
-
-  undo() {
-    const before = this.past.pop();
-    if (before === undefined) return;
-    this.marks = JSON.parse(before);
-    this.select(this.mark ? this.selected : undefined);
-    this.keeper.changed();
   }
 
   // Saving
@@ -317,55 +224,6 @@ class Page {
     await this.keeper.flush();
     const { readers } = await get("/api/study");
     agreement.open(this, [...new Set([this.reader, ...readers])]);
-  }
-
-  // The reader
-
-  async readAs(name, again = false) {
-    try {
-      const { reader, films } = await post("/api/reading", { reader: name });
-      Object.assign(this, { reader, reading: films });
-    } catch (error) {
-      if (!(error instanceof Refused)) throw error;
-      find("whoerror").textContent = error.message;
-      find("whoerror").hidden = false;
-      return false;
-    }
-    find("whoerror").hidden = true;
-    localStorage.setItem("reader", this.reader);
-    find("reader").textContent = this.reader;
-    this.study.films.forEach(({ number }) => this.mirror(number));
-    const open = again ? this.number : this.study.films.find(({ number }) => !this.reading[number]?.done)?.number;
-    this.number = undefined;
-    await this.open(open ?? 0);
-    return true;
-  }
-
-  askReader(withToken = false) {
-    find("tokenrow").hidden = !withToken;
-    find("known").replaceChildren(...(this.study?.readers || []).map((name) => new Option(name)));
-    find("name").value = this.reader || localStorage.getItem("reader") || "";
-    if (!find("who").open) find("who").showModal();
-    find(withToken ? "token" : "name").focus();
-  }
-
-  async tryReader(event) {
-    event.preventDefault();
-    if (!find("tokenrow").hidden) setToken(find("token").value);
-    try {
-      this.study ||= await get("/api/study");
-      this.state ||= { heat: this.study.heat, neighbours: this.study.neighbours };
-    } catch (error) {
-      find("whoerror").textContent = error.message;
-      find("whoerror").hidden = false;
-      return;
-    }
-    if (!this.list.items.size) {
-      this.list.fill(this.study.films);
-      this.poll();
-    }
-    await this.keeper.flush();
-    if (await this.readAs(find("name").value)) find("who").close();
   }
 
   // What is seen

@@ -16,6 +16,7 @@ export class Keeper {
   }
 
   changed() {
+    if (!this.page.info) return; // no film is open: what stands on the disk must not be replaced by nothing
     this.dirty = true;
     this.tell("Saving…");
     clearTimeout(this.timer);

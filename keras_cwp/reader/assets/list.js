@@ -22,8 +22,8 @@ export class List {
   item(film) {
     const item = document.createElement("li");
     const button = document.createElement("button");
-    button.innerHTML = '<span class="thumb"></span><span><span class="name"></span><span class="state"></span></span>';
-    button.querySelector(".name").textContent = film.name;
+    button.innerHTML = '<span class="thumb"></span><span><span class="name"><bdi></bdi></span><span class="state"></span></span>';
+    button.querySelector(".name bdi").textContent = film.name;
     button.title = film.name;
     button.addEventListener("click", () => this.page.open(film.number));
     item.append(button);

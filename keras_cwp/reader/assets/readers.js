@@ -1,0 +1,55 @@
+// Who reads: asked at the beginning and by a key; the server opens the reader's table.
+
+import { get, post, Refused, setToken } from "./ask.js";
+import { Marking } from "./marking.js";
+
+const find = (name) => document.getElementById(name);
+
+export class Readers extends Marking {
+  async readAs(name, again = false) {
+    try {
+      const { reader, films } = await post("/api/reading", { reader: name });
+      Object.assign(this, { reader, reading: films });
+    } catch (error) {
+      if (!(error instanceof Refused)) throw error;
+      find("whoerror").textContent = error.message;
+      find("whoerror").hidden = false;
+      return false;
+    }
+    find("whoerror").hidden = true;
+    localStorage.setItem("reader", this.reader);
+    find("reader").textContent = this.reader;
+    this.study.films.forEach(({ number }) => this.mirror(number));
+    const open = again ? this.number : this.study.films.find(({ number }) => !this.reading[number]?.done)?.number;
+    this.number = undefined;
+    await this.open(open ?? 0);
+    return true;
+  }
+
+  askReader(withToken = false) {
+    find("tokenrow").hidden = !withToken;
+    find("known").replaceChildren(...(this.study?.readers || []).map((name) => new Option(name)));
+    find("name").value = this.reader || localStorage.getItem("reader") || "";
+    if (!find("who").open) find("who").showModal();
+    find(withToken ? "token" : "name").focus();
+  }
+
+  async tryReader(event) {
+    event.preventDefault();
+    if (!find("tokenrow").hidden) setToken(find("token").value);
+    try {
+      this.study ||= await get("/api/study");
+      this.state ||= { heat: this.study.heat, neighbours: this.study.neighbours };
+    } catch (error) {
+      find("whoerror").textContent = error.message;
+      find("whoerror").hidden = false;
+      return;
+    }
+    if (!this.list.items.size) {
+      this.list.fill(this.study.films);
+      this.poll();
+    }
+    await this.keeper.flush();
+    if (await this.readAs(find("name").value)) find("who").close();
+  }
+}
