@@ -62,6 +62,9 @@ def command(
 
     if not is_loopback(host) and token_file is None:
         raise ServingError(f"--host {host} is open to the network; give --token-file FILE (`openssl rand -hex 32`)")
+    from keras_cwp.runtime import give_large_blocks_back
+
+    give_large_blocks_back()
     root, films = _films(folder, images, output)
     from keras_cwp.reader.answers import Answers
     from keras_cwp.reader.app import reader_app

@@ -21,7 +21,7 @@ from keras_cwp.prediction.predict import of_crops
 from keras_cwp.prediction.regions import cut
 from keras_cwp.reader.decisions import decisions_of
 from keras_cwp.reader.pixels import FilmPixels
-from keras_cwp.reader.training_rois import UNLIKE, TrainingRois, look_at_training, open_training_data
+from keras_cwp.reader.training_rois import TrainingRois, look_at_training, open_training_data
 from keras_cwp.runtime import give_back_freed_memory, import_tensorflow
 
 if TYPE_CHECKING:
@@ -108,7 +108,8 @@ class Answers:
             spacing_mm: of the film.
 
         Returns:
-            See `Decisions.of`; `cautions` (sentences); `neighbours` and `farther_than` once they are prepared.
+            See `Decisions.of`; `cautions` (sentences); `neighbours`, `farther_than` and `unlike`
+            once they are prepared (see `TrainingRois`).
 
         Raises:
             CwpError: the box lies outside, or the model's answer is not finite.
@@ -120,8 +121,7 @@ class Answers:
         if self._training is not None and self._sight is not None:
             features = self._sight.features(self._inner(crop)[None])[0]
             answer["neighbours"] = self._training.nearest(features)
-            answer["farther_than"] = self._training.farther_than(features)
-            answer["unlike"] = answer["farther_than"] is not None and answer["farther_than"] >= UNLIKE
+            answer["farther_than"], answer["unlike"] = self._training.how_far(features)
         return answer
 
     def heat_of(self, pixels: FilmPixels, box: Box, spacing_mm: float | None, class_name: str) -> dict[str, Any]:

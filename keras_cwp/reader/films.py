@@ -24,7 +24,7 @@ from keras_cwp.prediction.folders import image_files
 from keras_cwp.prediction.regions import TABLE_SUFFIXES
 from keras_cwp.reader.pixels import FilmPixels, decode_film, shaded
 
-KEPT_BYTES = 192 << 20  # of decoded films: four of 2,500 × 3,000 pixels
+KEPT_BYTES = 128 << 20  # of decoded films: two DICOM films of 2,500 × 3,000 pixels
 THUMBNAIL_PX = 160  # the longer side; shown at half of it on a dense screen
 _TAGS = ("PatientID", "PatientName", "IssuerOfPatientID")
 

@@ -105,11 +105,11 @@ def _of_dicom(content: bytes, path: Path, rules: DataConfig) -> FilmPixels:
                 return _of_colour(content, path, rules)
             header = header_of(tags, layout)
             words, _ = words_of(tags, layout)
-            shown = dicom_grey.grey_of(tags, layout, words, rules.window if rules.voi == "apply" else None)
-            unwindowed = dicom_grey.grey_of(tags, layout, words, None)
-            grey = _sixteen_bits(unwindowed)
+            asked = rules.window if rules.voi == "apply" else None
+            shown = dicom_grey.grey_of(tags, layout, words, asked)
+            grey = _sixteen_bits(dicom_grey.grey_of(tags, layout, words, None))
             stated = [
-                preset_of(name, grey, dicom_grey.grey_of(tags, layout, words, number))
+                preset_of(name, grey, shown if number == asked else dicom_grey.grey_of(tags, layout, words, number))
                 for number, name in enumerate(_window_names(tags))
             ]
         except DataError as error:

@@ -7,6 +7,7 @@ from datetime import datetime, timezone
 from pathlib import Path
 
 from keras_cwp.data.annotations.roi import Roi
+from keras_cwp.data.radiographs.dicom_file import is_dicom_file
 from keras_cwp.errors import DataError, ServingError
 from keras_cwp.prediction.dicom_sr import check_reports, write_reports
 from keras_cwp.prediction.predict import predict
@@ -33,6 +34,8 @@ def send_film(predictor: Predictor, film: Film, marks: Sequence[Mark], out: Path
     """
     if not marks:
         raise DataError("there is no box on this film to report")
+    if not is_dicom_file(film.path):
+        raise DataError("a report belongs to a DICOM study, and this film is no DICOM file")
     now = datetime.now(timezone.utc).strftime("%Y%m%dT%H%M%S%f")
     folder = out / f"film_{film.number:04d}_{now}"
     try:

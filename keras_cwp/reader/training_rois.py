@@ -16,10 +16,10 @@ from keras_cwp.errors import CwpError, DataError
 from keras_cwp.training.run import ModelContract, RunFolder
 
 SHOWN = 5  # neighbours
-FEW = 20  # ROIs that were held out; with fewer nothing is said of unlike regions
-UNLIKE = 0.99  # share of held-out ROIs that are nearer to the training ROIs than a region that is called unlike
+FEW = 20  # ROIs that were held out; with fewer nothing is said of how far a region is
+UNLIKE = 0.01  # of ROIs like those that were held out, at most so many are called unlike
 MOST = 20_000  # ROIs whose features are kept; more are sampled
-_BATCH = 32
+_BATCH = 8  # a larger one is no faster on processors, and its memory stays with TensorFlow
 _SEED = 0
 
 Features = Callable[[np.ndarray], np.ndarray]
@@ -93,12 +93,19 @@ class TrainingRois:
             )
         return found
 
-    def farther_than(self, features: np.ndarray) -> float | None:
-        """Share of held-out ROIs that are nearer to the training ROIs than a region; None with fewer than FEW."""
-        if len(self.held_out) < FEW:
-            return None
+    def how_far(self, features: np.ndarray) -> tuple[float | None, bool]:
+        """Share of held-out ROIs that are nearer to the training ROIs than a region, and whether it is unlike them.
+
+        The share is None with fewer than FEW. A region is unlike them when at most UNLIKE of the held-out ROIs and of
+        the region itself are as far: by that rule at most UNLIKE of regions like the held-out ones are. With fewer
+        than 99 held-out ROIs nothing can be so rare, and no region is called unlike.
+        """
+        count = len(self.held_out)
+        if count < FEW:
+            return None, False
         own = float(self.known.to_nearest(features[None])[0])
-        return float(np.searchsorted(self.held_out, own, side="left") / len(self.held_out))
+        nearer = int(np.searchsorted(self.held_out, own, side="left"))
+        return nearer / count, (count - nearer + 1) / (count + 1) <= UNLIKE
 
     def picture(self, row: int) -> bytes:
         """The region of a training ROI as PNG, without its context.

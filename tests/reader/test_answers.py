@@ -20,7 +20,7 @@ from keras_cwp.explain.heat_maps import heat_maps
 from keras_cwp.reader.answers import Answers
 from keras_cwp.reader.decisions import Decisions, decisions_of
 from keras_cwp.reader.pixels import FilmPixels, decode_film
-from keras_cwp.reader.training_rois import UNLIKE, Directions
+from keras_cwp.reader.training_rois import Directions, TrainingRois
 
 BOX = (40.0, 30.0, 60.0, 50.0)
 
@@ -78,7 +78,8 @@ def test_a_region_farther_than_the_held_out_ones_is_called_unlike(
 ) -> None:
     """The features of the training ROIs turned by a right angle in each pair of channels are unlike all of them."""
     own = answers.of_box(pixels, BOX, None)
-    assert own["unlike"] is (own["farther_than"] >= UNLIKE) is False
+    assert 0 < own["farther_than"] < 0.99
+    assert own["unlike"] is False
     see = answers._sight.features  # type: ignore[union-attr]
 
     def turned(images: np.ndarray) -> np.ndarray:
@@ -88,6 +89,16 @@ def test_a_region_farther_than_the_held_out_ones_is_called_unlike(
     monkeypatch.setattr(answers._sight, "features", turned)
     other = answers.of_box(pixels, BOX, None)
     assert (other["farther_than"], other["unlike"]) == (1, True)
+
+
+@pytest.mark.parametrize(("count", "share", "unlike"), [(19, None, False), (98, 1, False), (99, 1, True)])
+def test_few_held_out_rois_cannot_make_a_region_unlike(
+    answers: Answers, count: int, share: float | None, unlike: bool
+) -> None:
+    known = Directions(np.eye(6, dtype=np.float32))
+    held_out = np.linspace(0, 0.1, count)
+    training = TrainingRois(answers._training.data, np.arange(6), known, held_out)  # type: ignore[union-attr]
+    assert training.how_far(np.full(6, -1, np.float32)) == (share, unlike)
 
 
 def test_distance_is_by_direction_and_to_the_five_nearest() -> None:

@@ -15,6 +15,7 @@ from keras_cwp.prediction.open_model import open_predictor
 from keras_cwp.reader.answers import Answers
 from keras_cwp.reader.desk import Desk
 from keras_cwp.reader.films import Films, films_of_folder
+from keras_cwp.reader.guard import Access
 from keras_cwp.reader.tables import read_rows
 
 pytestmark = pytest.mark.slow
@@ -252,3 +253,64 @@ def test_light_and_narrow_nothing_lies_beside_the_screen(page: Page, new_desk: C
         assert page.script("return document.documentElement.dataset.theme") == "light"
         page.key("?")
         assert "next film" in page.text("#keytable")
+
+
+def test_fingers_draw_with_one_and_zoom_with_two(page: Page, new_desk: Callable[[], Desk]) -> None:
+    def touch(kind: str, *points: tuple[float, float]) -> None:
+        frame = page.script("const r = document.getElementById('over').getBoundingClientRect(); return [r.left, r.top]")
+        places = [
+            {"x": frame[0] + page.on_screen(*point)[0], "y": frame[1] + page.on_screen(*point)[1], "id": number}
+            for number, point in enumerate(points)
+        ]
+        page.driver.execute_cdp_cmd("Input.dispatchTouchEvent", {"type": kind, "touchPoints": places})
+
+    with serving(new_desk()) as client:
+        page.open(client.port, "R1")
+        page.go(0)
+        touch("touchStart", (40, 30))
+        for step in range(1, 7):
+            touch("touchMove", (40 + 10 * step, 30 + 5 * step))
+        touch("touchEnd")
+        page.wait(lambda: page.text("#count") == "(1)")
+        shade = page.shade(100, 40)
+        touch("touchStart", (60, 60), (100, 60))
+        for step in range(1, 7):
+            touch("touchMove", (60 - 5 * step, 60), (100 + 5 * step, 60))
+        touch("touchEnd")
+        page.wait(lambda: page.shade(100, 40) != shade)
+        assert page.text("#count") == "(1)"  # two fingers draw nothing
+
+
+def test_a_blind_reader_sees_the_answer_after_the_label(
+    page: Page, answers: Answers, films: Path, tmp_path: Path
+) -> None:
+    _, found = films_of_folder(films, lambda *_: None, lambda _: None)
+    desk = Desk(answers, Films(found, answers.rules), tmp_path / "out", blind=True)
+    with serving(desk) as client:
+        page.open(client.port, "R1")
+        page.go(2)
+        page.drag((40, 30), (100, 80))
+        page.wait(lambda: "Label the box first" in page.text("#neighboursaid"))
+        page.wait(lambda: page.script("return document.body.dataset.answered") == "whole")
+        assert not page.text("#decision")
+        assert not page.script("return document.querySelector('#classes').checkVisibility()")
+        page.key("1")
+        page.wait(lambda: page.text("#decision"))
+        page.saved()
+    desk.release()
+
+
+def test_a_server_with_a_token_asks_for_it(page: Page, new_desk: Callable[[], Desk]) -> None:
+    with serving(new_desk(), Access("127.0.0.1", "s" * 32)) as client:
+        page.driver.get(f"http://127.0.0.1:{client.port}/")
+        page.wait(lambda: page.script("return document.getElementById('who').open"))
+        page.element("token").send_keys("s" * 32)
+        page.element("name").send_keys("R1")
+        page.element("whogo").click()
+        page.wait(lambda: page.script("return document.body.dataset.film"))
+        page.wait(lambda: page.script("return document.querySelector('#list img')?.naturalWidth"))
+        page.driver.get("about:blank")
+        page.driver.get(f"http://127.0.0.1:{client.port}/#token={'s' * 32}")
+        page.wait(lambda: page.script("return document.querySelector('#list img')?.naturalWidth"))
+        assert page.script("return location.hash") == ""
+    page.driver.get_log("browser")  # the refusal of the first question is in it

@@ -54,7 +54,7 @@ def write_run(folder: Path) -> Path:
     run, data, images = folder / "run", folder / "data", folder / "train"
     images.mkdir(parents=True)
     lines = ["image,patient_id,label,x,y,width,height"]
-    for patient in range(30):
+    for patient in range(70):
         cv2.imwrite(str(images / f"{patient}.png"), rough(100 + patient))
         lines += [f"{patient}.png,T{patient},{CLASSES[(patient + roi) % 3]},{10 + 60 * roi},20,50,50" for roi in (0, 1)]
     (folder / "train.csv").write_text("\n".join(lines) + "\n")
@@ -64,7 +64,7 @@ def write_run(folder: Path) -> Path:
     (run / "config.yaml").write_text(dump_config(config))
     replace(ModelContract.read(run), data_hash=prepared.content_hash).write(run)
     parts = np.array(["train" if int(name[1:]) < 18 else "validation" for name in prepared.patients])
-    parts[np.array([int(name[1:]) >= 24 for name in prepared.patients])] = "test"
+    parts[np.array([int(name[1:]) >= 40 for name in prepared.patients])] = "test"  # 104 ROIs are held out
     (run / "split.csv").write_text(split_csv(prepared, {0: parts}))
     info = {"kind": "fit", "data": str(data), "data_hash": prepared.content_hash}
     (run / "run.json").write_text(json.dumps(info))

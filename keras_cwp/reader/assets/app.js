@@ -1,6 +1,5 @@
 // The page: which film is open, what is marked on it, and what each button and key does.
 
-import * as agreement from "./agreement.js";
 import { Asker } from "./answers.js";
 import { bytes, get, post } from "./ask.js";
 import { Film } from "./film.js";
@@ -14,7 +13,6 @@ import { Readers } from "./readers.js";
 
 const find = (name) => document.getElementById(name);
 const POLL_MS = 1500;
-const SUGGEST_POLL_MS = 700;
 
 class Page extends Readers {
   constructor() {
@@ -33,7 +31,7 @@ class Page extends Readers {
     document.documentElement.dataset.theme = localStorage.getItem("theme") || "dark";
     this.connect();
     keys.listen(this);
-    keys.fillTable(find("keytable"));
+    keys.fill(find("keytable"));
     pointer.listen(find("over"), this.film, this);
     new ResizeObserver(() => this.film.resize()).observe(find("stage"));
     try {
@@ -88,6 +86,7 @@ class Page extends Readers {
     this.list.current(number);
     document.body.dataset.film = "";
     find("title").textContent = `Film ${number + 1} of ${this.study.films.length}`;
+    find("title").dataset.short = `${number + 1} / ${this.study.films.length}`;
     document.title = `Film ${number + 1}`;
     this.keeper.tell("");
     this.opened = this.load(number, roiId);
@@ -192,38 +191,6 @@ class Page extends Readers {
     } catch (error) {
       find("sent").textContent = `No report: ${error.message}`;
     }
-  }
-
-  // What to read next
-
-  async suggest() {
-    if (this.suggesting || !this.reader) return;
-    this.suggesting = true;
-    const button = find("suggest");
-    try {
-      if (!(await this.keeper.flush())) return;
-      let found;
-      for (;;) {
-        found = await post("/api/suggest", { reader: this.reader });
-        if (found.seen >= found.count) break;
-        button.textContent = `Looking ${found.seen}/${found.count}`;
-        await new Promise((resolve) => setTimeout(resolve, SUGGEST_POLL_MS));
-      }
-      const next = found.films.find((number) => number !== this.number);
-      if (next === undefined) this.keeper.tell("All films are done.");
-      else await this.open(next);
-    } catch (error) {
-      this.keeper.tell(error.message, true);
-    } finally {
-      button.textContent = "Suggest";
-      this.suggesting = false;
-    }
-  }
-
-  async showAgreement() {
-    await this.keeper.flush();
-    const { readers } = await get("/api/study");
-    agreement.open(this, [...new Set([this.reader, ...readers])]);
   }
 
   // What is seen

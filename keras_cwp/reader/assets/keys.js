@@ -64,16 +64,20 @@ function isTyping(target) {
   return target.matches?.("input:not([type=range]), select, textarea");
 }
 
-export function fillTable(table) {
+export function fill(place) {
   const rows = [...KEYS.map(([name, said]) => [name, said]), ...MOUSE];
-  table.replaceChildren(
-    ...rows.map(([name, said]) => {
-      const row = document.createElement("tr");
-      const key = document.createElement("kbd");
-      key.textContent = name;
-      row.insertCell().append(key);
-      row.insertCell().textContent = said;
-      return row;
-    }),
-  );
+  const half = Math.ceil(rows.length / 2);
+  place.replaceChildren(table(rows.slice(0, half)), table(rows.slice(half)));
+}
+
+function table(rows) {
+  const made = document.createElement("table");
+  for (const [name, said] of rows) {
+    const row = made.insertRow();
+    const key = document.createElement("kbd");
+    key.textContent = name;
+    row.insertCell().append(key);
+    row.insertCell().textContent = said;
+  }
+  return made;
 }

@@ -3,7 +3,8 @@
 import { picture } from "./ask.js";
 
 const find = (name) => document.getElementById(name);
-const percent = (share) => `${(100 * share).toFixed(share < 0.0995 || share > 0.9905 ? 1 : 0)} %`;
+const percent = (share) => `${(100 * share).toFixed(share < 0.0995 || (share > 0.9905 && share < 1) ? 1 : 0)} %`;
+const breakable = (label) => label.replaceAll("_", "_\u200b"); // a line may end behind an underscore
 
 export function element(name, text = "", className = "") {
   const made = document.createElement(name);
@@ -105,7 +106,7 @@ function basis(answer, model) {
 function showUnlike(answer) {
   const known = answer.farther_than !== undefined && answer.farther_than !== null;
   find("unlike").hidden = !known || !answer.unlike;
-  find("unlike").textContent = "Unlike the training data: farther from it than 99 % of the ROIs that were held out. Do not rely on the answer.";
+  find("unlike").textContent = "Unlike the training data: of 100 ROIs that were held out, at most one is as far from it. Do not rely on the answer.";
 }
 
 async function showNeighbours(page, answer) {
@@ -124,7 +125,7 @@ async function showNeighbours(page, answer) {
       const image = element("img");
       image.alt = `Training ROI: ${each.label}`;
       trainingPicture(each.row).then((address) => (image.src = address)).catch(() => {});
-      item.append(image, element("span", each.label), element("span", each.patient.slice(0, 6), "patient"));
+      item.append(image, element("span", breakable(each.label)), element("span", each.patient.slice(0, 6), "patient"));
       item.title = `distance ${each.distance}`;
       return item;
     }),

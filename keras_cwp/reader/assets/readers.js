@@ -1,8 +1,10 @@
-// Who reads: asked at the beginning and by a key; the server opens the reader's table.
+// Who reads, what to read next, and how far two readers agree.
 
+import * as agreement from "./agreement.js";
 import { get, post, Refused, setToken } from "./ask.js";
 import { Marking } from "./marking.js";
 
+const SUGGEST_POLL_MS = 700;
 const find = (name) => document.getElementById(name);
 
 export class Readers extends Marking {
@@ -51,5 +53,35 @@ export class Readers extends Marking {
     }
     await this.keeper.flush();
     if (await this.readAs(find("name").value)) find("who").close();
+  }
+
+  async suggest() {
+    if (this.suggesting || !this.reader) return;
+    this.suggesting = true;
+    const button = find("suggest");
+    try {
+      if (!(await this.keeper.flush())) return;
+      let found;
+      for (;;) {
+        found = await post("/api/suggest", { reader: this.reader });
+        if (found.seen >= found.count) break;
+        button.textContent = `Looking ${found.seen}/${found.count}`;
+        await new Promise((resolve) => setTimeout(resolve, SUGGEST_POLL_MS));
+      }
+      const next = found.films.find((number) => number !== this.number);
+      if (next === undefined) this.keeper.tell("All films are done.");
+      else await this.open(next);
+    } catch (error) {
+      this.keeper.tell(error.message, true);
+    } finally {
+      button.textContent = "Suggest";
+      this.suggesting = false;
+    }
+  }
+
+  async showAgreement() {
+    await this.keeper.flush();
+    const { readers } = await get("/api/study");
+    agreement.open(this, [...new Set([this.reader, ...readers])]);
   }
 }
