@@ -309,6 +309,7 @@ def test_a_server_with_a_token_asks_for_it(page: Page, new_desk: Callable[[], De
         page.element("whogo").click()
         page.wait(lambda: page.script("return document.body.dataset.film"))
         page.wait(lambda: page.script("return document.querySelector('#list img')?.naturalWidth"))
+        page.script("sessionStorage.clear()")
         page.driver.get("about:blank")
         page.driver.get(f"http://127.0.0.1:{client.port}/#token={'s' * 32}")
         page.wait(lambda: page.script("return document.querySelector('#list img')?.naturalWidth"))
