@@ -141,7 +141,7 @@ def test_features_are_computed_once_for_a_data_set(
 
 def test_a_probe_of_random_weights_is_refused(data: PreparedData, tmp_path: Path) -> None:
     config = settings(Path("none"), data).model_copy(update={"model": ModelConfig()})
-    with pytest.raises(ConfigError, match="shufflenet_v2_x0_5 with random weights has no features to probe"):
+    with pytest.raises(ConfigError, match=r"train\.mode probe: shufflenet_v2_x0_5 has random weights"):
         fit(data, config, tmp_path / "run", SILENT)
     assert not (tmp_path / "run").exists()
 
