@@ -65,7 +65,7 @@ def command(
     from keras_cwp.runtime import give_large_blocks_back
 
     give_large_blocks_back()
-    root, films = _films(folder, images, output)
+    root, films = _films(folder, images, out, output)
     from keras_cwp.reader.answers import Answers
     from keras_cwp.reader.app import reader_app
     from keras_cwp.reader.desk import Desk
@@ -95,7 +95,7 @@ def command(
             stop.wait()
 
 
-def _films(folder: Path, images: Path | None, output: Output) -> tuple[Path, list[Film]]:
+def _films(folder: Path, images: Path | None, out: Path | None, output: Output) -> tuple[Path, list[Film]]:
     """The folder of radiographs, and the films."""
     from keras_cwp.reader.films import films_of_folder, films_of_table, is_table
 
@@ -103,7 +103,10 @@ def _films(folder: Path, images: Path | None, output: Output) -> tuple[Path, lis
         return films_of_table(folder, images, output.note)
     if images is not None:
         raise DataError(f"--images {images} is for a ROI table, and {folder} is none")
-    return films_of_folder(folder, output.left_out, output.note)
+    from keras_cwp.reader.sending import FOLDER
+
+    reports = (out or folder) / FOLDER
+    return films_of_folder(folder, output.left_out, output.note, reports)
 
 
 def _shown(host: str) -> str:

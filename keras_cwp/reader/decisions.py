@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -13,6 +14,7 @@ import numpy as np
 from keras_cwp.errors import RunError
 from keras_cwp.evaluation.calibration import apply_temperature
 from keras_cwp.evaluation.conformal import conformal_sets
+from keras_cwp.prediction.card import CARD_FILE, versions
 from keras_cwp.prediction.decided import thresholds_of
 from keras_cwp.training.run import RunFolder
 
@@ -73,15 +75,17 @@ class Decisions:
 
 
 def decisions_of(model: Path) -> Decisions:
-    """What the run of a model decided; nothing where MODEL is no evaluated run.
+    """What the run of a model decided; nothing where MODEL is neither an evaluated run nor exported from one.
 
     A run of cross-validation has them from the validation ROIs of all folds together, which is what its mean of folds
     is judged by.
+
+    Args:
+        model: a RUN, an exported version, the parent of some (the last one counts), or anything else.
     """
-    try:
-        metrics = RunFolder(model).metrics
-    except (RunError, OSError, ValueError):
-        return Decisions(thresholds=thresholds_of(model))
+    numbers = versions(model)
+    model = model / str(numbers[-1]) if numbers and not (model / "metrics.json").is_file() else model
+    metrics = _metrics(model)
     locked, sets = metrics.get("locked") or {}, metrics.get("conformal") or {}
     temperature = locked.get("temperature")
     stated = {name: math.inf if value is None else value for name, value in (locked.get("roi") or {}).items()}
@@ -93,6 +97,16 @@ def decisions_of(model: Path) -> Decisions:
         lowest={name: float(value) for name, value in lowest.items()},
         coverage=sets.get("coverage") if lowest else None,
     )
+
+
+def _metrics(model: Path) -> Mapping[str, Any]:
+    """metrics.json of a run, or what a model card has of it; empty where there is neither."""
+    card = model / CARD_FILE
+    try:
+        found = json.loads(card.read_text(encoding="utf-8"))["metrics"] if card.is_file() else RunFolder(model).metrics
+    except (RunError, OSError, ValueError, KeyError):
+        return {}
+    return found or {}
 
 
 def _finite(threshold: float | None) -> float | None:

@@ -13,7 +13,7 @@ from keras_cwp.reader.agreement import agreement_of
 from keras_cwp.reader.answers import Answers
 from keras_cwp.reader.films import Film, Films
 from keras_cwp.reader.marks import box_of, film_marks_of, reader_name, with_revision
-from keras_cwp.reader.sending import send_film
+from keras_cwp.reader.sending import FOLDER, send_film
 from keras_cwp.reader.suggest import Look, suggest, uncertainty_of, zones
 from keras_cwp.reader.tables import ReaderTable, read_rows, readers_in, table_path
 
@@ -216,8 +216,8 @@ class Desk:
         """Write a structured report of a film's boxes; see `sending.send_film`."""
         film, table = self._films[number], self._table(reader_name(reader))
         marks = table.of(film.image)
-        folder, notes = send_film(self._answers.predictor, film, marks.marks if marks else (), self._out / "reports")
-        return {"folder": f"reports/{folder.name}", "notes": notes}
+        folder, notes = send_film(self._answers.predictor, film, marks.marks if marks else (), self._out / FOLDER)
+        return {"folder": f"{FOLDER}/{folder.name}", "notes": notes}
 
     def _table(self, reader: str) -> ReaderTable:
         with self._lock:

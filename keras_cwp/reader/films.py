@@ -24,7 +24,7 @@ from keras_cwp.prediction.folders import image_files
 from keras_cwp.prediction.regions import TABLE_SUFFIXES
 from keras_cwp.reader.pixels import FilmPixels, decode_film, shaded
 
-KEPT_BYTES = 128 << 20  # of decoded films: two DICOM films of 2,500 × 3,000 pixels
+KEPT_BYTES = 144 << 20  # of decoded films: three DICOM films of 2,500 × 3,000 pixels
 THUMBNAIL_PX = 160  # the longer side; shown at half of it on a dense screen
 _TAGS = ("PatientID", "PatientName", "IssuerOfPatientID")
 
@@ -47,18 +47,20 @@ class Film:
 
 
 def films_of_folder(
-    folder: Path, refuse: Callable[[DataError, int], None], note: Callable[[str], None]
+    folder: Path, refuse: Callable[[DataError, int], None], note: Callable[[str], None], leave_out: Path | None = None
 ) -> tuple[Path, list[Film]]:
     """Every radiograph in a folder and below (or the one file), with the folder that their names are relative to.
 
     Args:
         refuse: gets an error for each picture of a type that is not read.
         note: gets a line about files that are no pictures.
+        leave_out: folder of the reports that were sent: DICOM files, and no films.
 
     Raises:
         DataError: nothing is there.
     """
-    paths = image_files(folder, refuse, note)
+    away = None if leave_out is None else leave_out.resolve()
+    paths = [path for path in image_files(folder, refuse, note) if away is None or away not in path.resolve().parents]
     root = folder if folder.is_dir() else folder.parent
     if not paths:
         raise DataError(f"{folder}: no radiographs in it; DICOM, PNG, JPEG and TIFF files are read")
@@ -101,6 +103,7 @@ class Films:
         self._decoded: OrderedDict[int, FilmPixels] = OrderedDict()
         self._thumbnails: dict[int, bytes] = {}
         self._headers: dict[int, Header] = {}
+        self._patients: dict[int, str] = {}
         self._lock = threading.Lock()  # one film is decoded at a time: decoders take several times its size
 
     def __len__(self) -> int:
@@ -170,8 +173,10 @@ class Films:
     def patient(self, number: int) -> str:
         """Patient id by the ROI table, else by the DICOM header; "" where there is none that can be used."""
         film = self[number]
-        stated = next((roi.patient_id for roi in film.given if roi.patient_id), None)
-        return tidy(stated) if stated else _patient_of_file(film.path)
+        if number not in self._patients:
+            stated = next((roi.patient_id for roi in film.given if roi.patient_id), None)
+            self._patients[number] = tidy(stated) if stated else _patient_of_file(film.path)
+        return self._patients[number]
 
     def _forget(self) -> None:
         while len(self._decoded) > 1 and self.kept_bytes() > self._most:

@@ -16,6 +16,7 @@ from keras_cwp.prediction.sr_settings import SrConfig
 from keras_cwp.reader.films import Film
 from keras_cwp.reader.marks import Mark
 
+FOLDER = "reports"  # beside the readers' tables
 EXTRA = "reports need highdicom: pip install 'keras_cwp[dicom]'"
 
 

@@ -169,6 +169,18 @@ def test_a_run_of_cross_validation_shows_the_first_folds_maps(tmp_path: Path, pi
     assert found.of_box(pixels, BOX, None)["calibrated"] is False
 
 
+def test_an_exported_version_brings_its_runs_decisions(read_run: Path, tmp_path: Path) -> None:
+    """By its model card; so does the folder of its versions, of which the last one counts."""
+    metrics = json.loads((read_run / "metrics.json").read_text())
+    for version, temperature in ((1, 9.0), (2, TEMPERATURE)):
+        card = tmp_path / str(version) / "assets.extra" / "model_card.json"
+        card.parent.mkdir(parents=True)
+        own = metrics | {"locked": metrics["locked"] | {"temperature": temperature}}
+        card.write_text(json.dumps({"metrics": own}))
+    assert decisions_of(tmp_path / "2") == decisions_of(tmp_path) == decisions_of(read_run)
+    assert decisions_of(tmp_path / "1").temperature == 9
+
+
 def test_without_metrics_nothing_is_decided(tmp_path: Path) -> None:
     answer = decisions_of(tmp_path).of(("a", "b"), np.array([0.3, 0.7]))
     assert answer["calibrated"] is False

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 from pathlib import Path
 
 import cv2
@@ -31,6 +32,15 @@ def test_a_folder_is_listed_with_names_below_it(films: Path) -> None:
     assert [(film.number, film.image) for film in found] == [(0, "a.png"), (1, "b.png"), (2, "c.dcm"), (3, "sub/d.png")]
     root, found = of_folder(films / "b.png")
     assert (root, [film.image for film in found]) == (films, ["b.png"])
+
+
+def test_reports_that_were_sent_are_no_films(films: Path) -> None:
+    sent = films / "reports" / "film_0000"
+    sent.mkdir(parents=True)
+    shutil.copyfile(films / "c.dcm", sent / "report.dcm")
+    assert len(of_folder(films)[1]) == 4
+    found = films_of_folder(films, lambda *_: None, lambda _: None, films / "reports")[1]
+    assert [film.image for film in found] == ["a.png", "b.png", "c.dcm"]
 
 
 def test_nothing_to_read_is_an_error(tmp_path: Path) -> None:

@@ -5,6 +5,7 @@ import { get, post, Refused, setToken } from "./ask.js";
 import { Marking } from "./marking.js";
 
 const SUGGEST_POLL_MS = 700;
+const SUGGEST_MOST_MS = 20_000; // then the films that were looked at by now will do
 const find = (name) => document.getElementById(name);
 
 export class Readers extends Marking {
@@ -55,21 +56,22 @@ export class Readers extends Marking {
     if (await this.readAs(find("name").value)) find("who").close();
   }
 
+  // The first time the server looks at all films; who goes on reading meanwhile is left where they are.
   async suggest() {
     if (this.suggesting || !this.reader) return;
     this.suggesting = true;
-    const button = find("suggest");
+    const [button, start, from] = [find("suggest"), Date.now(), this.number];
     try {
       if (!(await this.keeper.flush())) return;
-      let found;
-      for (;;) {
-        found = await post("/api/suggest", { reader: this.reader });
-        if (found.seen >= found.count) break;
+      let found = await post("/api/suggest", { reader: this.reader });
+      while (found.seen < found.count && (Date.now() - start < SUGGEST_MOST_MS || !found.films.length)) {
         button.textContent = `Looking ${found.seen}/${found.count}`;
         await new Promise((resolve) => setTimeout(resolve, SUGGEST_POLL_MS));
+        if (this.number !== from) return;
+        found = await post("/api/suggest", { reader: this.reader });
       }
       const next = found.films.find((number) => number !== this.number);
-      if (next === undefined) this.keeper.tell("All films are done.");
+      if (next === undefined) this.keeper.tell(found.films.length ? "This film would teach most." : "All films are done.");
       else await this.open(next);
     } catch (error) {
       this.keeper.tell(error.message, true);
