@@ -35,7 +35,7 @@ def test_the_default_settings_start_from_it() -> None:
     network = build_model(config, 3, 96)
     again = build_model(config, 3, 96)
     fresh = build_model(ModelConfig(), 3, 96)
-    first = [layer for layer in network.layers if layer.weights][0].name
+    first = next(layer for layer in network.layers if layer.weights).name
     for name in (first, "last"):
         loaded, other = network.get_layer(name).get_weights()[0], again.get_layer(name).get_weights()[0]
         np.testing.assert_array_equal(loaded, other)
