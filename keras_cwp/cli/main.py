@@ -32,6 +32,7 @@ COMMANDS = {
     "plan": ("keras_cwp.cli.plan", "Say what more patients would bring."),
     "predict": ("keras_cwp.cli.predict", "Score images, folders or a ROI table."),
     "explain": ("keras_cwp.cli.explain", "Draw heat maps of where the network looked."),
+    "read": ("keras_cwp.cli.read", "Read films in the browser, with a model beside."),
     "export": ("keras_cwp.cli.export", "Write a SavedModel bundle for TensorFlow Serving."),
     "serve": ("keras_cwp.cli.serve", "Serve bundles with TensorFlow Serving's own API."),
     "summary": ("keras_cwp.cli.summary", "Parameters, MACs and latency of the architectures."),
