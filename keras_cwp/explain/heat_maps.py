@@ -76,8 +76,16 @@ def raw_maps(
             for start in range(0, len(images), _BATCH)
         ]
     )
-    enlarged = _enlarge(maps, images.shape[1:3])
-    return _smooth(enlarged, _SMOOTH_CELLS * images.shape[1] / maps.shape[1]) if fine else enlarged
+    return smoothed(maps, images.shape[1:3]) if fine else _enlarge(maps, images.shape[1:3])
+
+
+def smoothed(cells: np.ndarray, size: tuple[int, ...]) -> np.ndarray:
+    """Maps of a fine layer, float32 [B, h, w], as large as the images and blurred by half a cell: [B, *size]."""
+    sigma_px = _SMOOTH_CELLS * size[0] / cells.shape[1]
+    blurred = [
+        cv2.GaussianBlur(each, (0, 0), sigma_px, borderType=cv2.BORDER_REFLECT_101) for each in _enlarge(cells, size)
+    ]
+    return np.stack(blurred)
 
 
 def default_method(model: Any) -> str:
@@ -211,10 +219,6 @@ def _probability(model: Any, images: np.ndarray, index: int) -> np.ndarray:
 
 def _enlarge(maps: np.ndarray, size: tuple[int, ...]) -> np.ndarray:
     return np.stack([cv2.resize(each, size[::-1], interpolation=cv2.INTER_LINEAR) for each in maps])
-
-
-def _smooth(maps: np.ndarray, sigma_px: float) -> np.ndarray:
-    return np.stack([cv2.GaussianBlur(each, (0, 0), sigma_px, borderType=cv2.BORDER_REFLECT_101) for each in maps])
 
 
 def _normalise(maps: np.ndarray) -> np.ndarray:

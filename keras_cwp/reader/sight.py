@@ -10,12 +10,11 @@ import threading
 from collections.abc import Callable
 from typing import Any
 
-import cv2
 import keras
 import numpy as np
 import tensorflow as tf
 
-from keras_cwp.explain.heat_maps import fine_layer
+from keras_cwp.explain.heat_maps import fine_layer, smoothed
 from keras_cwp.models.probed import features_layer
 
 
@@ -44,7 +43,7 @@ class Sight:
         """
         with self._lock:
             maps = self._map(tf.constant(images, tf.float32), tf.constant(class_index, tf.int32)).numpy()
-        raw = np.stack([cv2.resize(each, (self.side, self.side), interpolation=cv2.INTER_LINEAR) for each in maps])
+        raw = smoothed(maps, (self.side, self.side))
         peak = raw.max(axis=(1, 2), keepdims=True)
         return np.divide(raw, peak, out=np.zeros_like(raw), where=peak > 0)
 

@@ -293,9 +293,11 @@ def test_the_command_writes_scores_and_reports(fit_run: Path, tmp_path: Path, ca
     out = ("--out", tmp_path / "s.csv", "--dicom-sr", tmp_path / "sr", "--sr-settings", settings)
     result = predict(fit_run, folder, *out)
     assert result.exit_code == 0, result.output
-    assert f"{tmp_path / 'sr'}: 2 structured reports" in result.output
+    assert f"{tmp_path / 'sr'}: 2 structured reports, 3 presentation states" in result.output
     table = Scores.from_csv(tmp_path / "s.csv")
-    reports = {report.StudyInstanceUID: report for report in map(pydicom.dcmread, (tmp_path / "sr").iterdir())}
+    written = [pydicom.dcmread(file) for file in (tmp_path / "sr").iterdir()]
+    reports = {each.StudyInstanceUID: each for each in written if each.Modality == "SR"}
+    assert sum(each.Modality == "PR" for each in written) == 3
     first = groups(reports[generate_uid(entropy_srcs=["first"])])
     found = [
         [float(item.MeasuredValueSequence[0].NumericValue) for item in g.ContentSequence if item.ValueType == "NUM"]
