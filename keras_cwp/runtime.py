@@ -4,12 +4,25 @@ from __future__ import annotations
 
 import contextlib
 import ctypes
+import importlib.metadata
 import multiprocessing
 import os
+import re
+import shlex
 import sys
 import threading
 
 from keras_cwp.errors import RunError
+
+
+def install_command(extra: str) -> str:
+    """The command that installs what an extra of setup.cfg names; it works in a checkout and with a wheel alike."""
+    try:
+        listed = importlib.metadata.requires("keras_cwp") or []
+    except importlib.metadata.PackageNotFoundError:
+        listed = []
+    names = [line.partition(";")[0].strip() for line in listed if re.search(rf"extra == ['\"]{extra}['\"]", line)]
+    return f"pip install {' '.join(map(shlex.quote, names)) or shlex.quote(f'.[{extra}]')}"
 
 
 def quiet_tensorflow() -> None:
