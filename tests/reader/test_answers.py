@@ -153,6 +153,17 @@ def test_a_run_without_its_data_folder_has_maps_and_says_why_there_are_no_neighb
     assert "neighbours" not in found.of_box(pixels, BOX, None)
 
 
+def test_maps_that_did_not_beat_random_weights_are_withheld(read_run: Path, tmp_path: Path, pixels: FilmPixels) -> None:
+    run = shutil.copytree(read_run, tmp_path / "run")
+    metrics = json.loads((run / "metrics.json").read_text())
+    (run / "metrics.json").write_text(json.dumps(metrics | {"heat_maps": {"shown": False, "verdict": "Withheld: no."}}))
+    found = prepared(run)
+    assert (found.heat.state, found.heat.said) == ("missing", "Withheld: no")
+    with pytest.raises(CwpError, match="heat map: Withheld: no"):
+        found.heat_of(pixels, BOX, None, "normal")
+    assert len(found.of_box(pixels, BOX, None)["neighbours"]) == 5
+
+
 def test_data_that_were_prepared_anew_are_not_shown(read_run: Path, tmp_path: Path) -> None:
     run = shutil.copytree(read_run, tmp_path / "run")
     contract = json.loads((run / "model.json").read_text())
