@@ -62,21 +62,38 @@ def raw_maps(
     Args and errors are those of `heat_maps`. Units: of the logit (first-order contributions) for gradients, of the
     probability for occlusion.
     """
+    return answers_and_raw_maps(model, images, class_index, method, layer)[1]
+
+
+def answers_and_raw_maps(
+    model: Any,
+    images: np.ndarray,
+    class_index: np.ndarray | int | None,
+    method: str = METHODS[0],
+    layer: str | None = None,
+) -> tuple[np.ndarray, np.ndarray]:
+    """The logits, float64 [B, classes], and `raw_maps` of them, from one pass of the network.
+
+    Args:
+        class_index: the class that the maps are of, or one for each image; None: of each image the one with the
+            greatest logit.
+    """
     if method not in METHODS:
         raise ModelError(f"heat map: method {method!r} is not one of {', '.join(METHODS)}")
-    if len(images) == 0:
-        return np.zeros(images.shape[:3], np.float32)
-    if method == "occlusion":
-        return _falls(model, images, class_index)
+    if len(images) == 0 or method == "occlusion":
+        logits = np.asarray(model(images, training=False), dtype=np.float64)
+        chosen = _chosen(logits, class_index)
+        maps = _falls(model, images, chosen) if len(images) else np.zeros(images.shape[:3], np.float32)
+        return logits, maps
     fine = layer is None and method == "layercam"
     probe = _probe(model, fine_layer(model) if fine else layer or FEATURES)
-    maps = np.concatenate(
-        [
-            _gradient_maps(probe, images[start : start + _BATCH], class_index[start : start + _BATCH], method)
-            for start in range(0, len(images), _BATCH)
-        ]
-    )
-    return smoothed(maps, images.shape[1:3]) if fine else _enlarge(maps, images.shape[1:3])
+    found = []
+    for start in range(0, len(images), _BATCH):
+        part = slice(start, start + _BATCH)
+        index = class_index[part] if isinstance(class_index, np.ndarray) else class_index
+        found.append(_gradient_maps(probe, images[part], index, method))
+    logits, cells = (np.concatenate(parts) for parts in zip(*found, strict=True))
+    return logits, smoothed(cells, images.shape[1:3]) if fine else _enlarge(cells, images.shape[1:3])
 
 
 def smoothed(cells: np.ndarray, size: tuple[int, ...]) -> np.ndarray:
@@ -165,19 +182,27 @@ def _probe(model: Any, layer: str) -> Callable[[Any], tuple[Any, Any]]:
 
 
 def _gradient_maps(
-    probe: Callable[[Any], tuple[Any, Any]], images: np.ndarray, class_index: np.ndarray, method: str
-) -> np.ndarray:
+    probe: Callable[[Any], tuple[Any, Any]], images: np.ndarray, class_index: np.ndarray | int | None, method: str
+) -> tuple[np.ndarray, np.ndarray]:
+    """Logits float64 [B, classes] and maps [B, h, w]."""
     pixels = tf.constant(images, tf.float32)
     with tf.GradientTape(watch_accessed_variables=False) as tape:
         tape.watch(pixels)  # so that frozen networks are recorded too
-        features, logits = probe(pixels)
-        score = tf.gather(logits, tf.constant(class_index, tf.int32), batch_dims=1)
+        features, answers = probe(pixels)
+        logits = answers.numpy().astype(np.float64)
+        score = tf.gather(answers, tf.constant(_chosen(logits, class_index), tf.int32), batch_dims=1)
     gradient = tf.cast(tape.gradient(score, features), tf.float32).numpy()
     activations = tf.cast(features, tf.float32).numpy()
     if method == "layercam":
-        return np.maximum((np.maximum(gradient, 0) * activations).sum(axis=3), 0)
+        return logits, np.maximum((np.maximum(gradient, 0) * activations).sum(axis=3), 0)
     weights = _channel_weights(activations, gradient) if method == "gradcam++" else gradient.mean(axis=(1, 2))
-    return np.maximum(np.einsum("bhwc,bc->bhw", activations, weights), 0)
+    return logits, np.maximum(np.einsum("bhwc,bc->bhw", activations, weights), 0)
+
+
+def _chosen(logits: np.ndarray, class_index: np.ndarray | int | None) -> np.ndarray:
+    if class_index is None:
+        return logits.argmax(axis=1)
+    return class_index if isinstance(class_index, np.ndarray) else np.full(len(logits), class_index)
 
 
 def _channel_weights(activations: np.ndarray, gradient: np.ndarray) -> np.ndarray:

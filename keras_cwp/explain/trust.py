@@ -17,10 +17,9 @@ from typing import Any, TypedDict
 import cv2
 import keras
 import numpy as np
-import tensorflow as tf
 from scipy import special, stats
 
-from keras_cwp.explain.heat_maps import raw_maps
+from keras_cwp.explain.heat_maps import answers_and_raw_maps, raw_maps
 from keras_cwp.models.deploy import Planned
 from keras_cwp.wording import plural, verb
 
@@ -59,18 +58,20 @@ class TriedMaps:
     """Maps of some images and how they stood the test.
 
     Args:
+        logits: float64 [B, classes], of the network under test.
         maps: float32 [B, H, W], `heat_maps.raw_maps`.
         fall: float64 [B]; by how much the log odds of the class fall when the places are hidden that the map marks.
         fall_random: float64 [B]; the same under maps of random weights, the mean of the twins.
     """
 
+    logits: np.ndarray
     maps: np.ndarray
     fall: np.ndarray
     fall_random: np.ndarray
 
     def without_maps(self) -> TriedMaps:
         """The same with maps of one pixel, their largest value: what `trust_of` needs."""
-        return TriedMaps(self.maps.max(axis=(1, 2), keepdims=True), self.fall, self.fall_random)
+        return TriedMaps(self.logits, self.maps.max(axis=(1, 2), keepdims=True), self.fall, self.fall_random)
 
     @property
     def beats(self) -> np.ndarray:
@@ -105,22 +106,28 @@ def _drawn(fresh: np.ndarray, generator: np.random.Generator) -> np.ndarray:
     return generator.normal(0, 1 / np.sqrt(np.prod(fresh.shape[:-1])), fresh.shape).astype(fresh.dtype)
 
 
-def try_maps(network: Any, twins: Sequence[Any], images: np.ndarray, class_index: np.ndarray, method: str) -> TriedMaps:
+def try_maps(
+    network: Any, twins: Sequence[Any], images: np.ndarray, class_index: np.ndarray | int | None, method: str
+) -> TriedMaps:
     """Maps of images with the test of each.
 
     Args:
         twins: what `randomised` made of the network; without any, all maps pass.
-        images, class_index, method: as in `heat_maps.raw_maps`.
+        images, class_index, method: as in `heat_maps.answers_and_raw_maps`.
     """
-    maps = raw_maps(network, images, class_index, method)
+    logits, maps = answers_and_raw_maps(network, images, class_index, method)
     if not twins or not len(images):
-        return TriedMaps(maps, np.ones(len(images)), np.zeros(len(images)))
-    clear = _log_odds(network, images, class_index)
+        return TriedMaps(logits, maps, np.ones(len(images)), np.zeros(len(images)))
+    if class_index is None:
+        index = logits.argmax(axis=1)
+    else:
+        index = np.broadcast_to(np.asarray(class_index), (len(images),)).copy()
+    clear = _log_odds(logits, index)
     falls = [
-        clear - _log_odds(network, hidden(images, own), class_index)
-        for own in (maps, *(raw_maps(twin, images, class_index, method) for twin in twins))
+        clear - _log_odds(_answers(network, hidden(images, own)), index)
+        for own in (maps, *(raw_maps(twin, images, index, method) for twin in twins))
     ]
-    return TriedMaps(maps, falls[0], np.mean(falls[1:], axis=0))
+    return TriedMaps(logits, maps, falls[0], np.mean(falls[1:], axis=0))
 
 
 def hidden(images: np.ndarray, maps: np.ndarray, share: float = HIDDEN_SHARE) -> np.ndarray:
@@ -138,8 +145,11 @@ def _hidden(image: np.ndarray, heat: np.ndarray, share: float) -> np.ndarray:
     return np.where(marked, plain, image[..., 0])[..., None].astype(np.float32)
 
 
-def _log_odds(network: Any, images: np.ndarray, class_index: np.ndarray) -> np.ndarray:
-    logits = tf.cast(network(tf.constant(images, tf.float32), training=False), tf.float64).numpy()
+def _answers(network: Any, images: np.ndarray) -> np.ndarray:
+    return np.asarray(network(images, training=False), dtype=np.float64)
+
+
+def _log_odds(logits: np.ndarray, class_index: np.ndarray) -> np.ndarray:
     rows = np.arange(len(logits))
     others = logits.copy()
     others[rows, class_index] = -np.inf

@@ -118,11 +118,10 @@ def _explain_batch(
 ) -> list[Explanation]:
     size = contract.image_size
     images = central_slice(np.stack([crop for _, crop in some]), size, margin_px(size, contract.context))
-    logits = np.asarray(network(images, training=False), dtype=np.float64)
-    probabilities = special.softmax(logits, axis=1)
     wanted = None if class_name is None else contract.classes.index(class_name)
+    tried = try_maps(network, twins, images, wanted, method)
+    probabilities = special.softmax(tried.logits, axis=1)
     chosen = probabilities.argmax(axis=1) if wanted is None else np.full(len(some), wanted)
-    tried = try_maps(network, twins, images, chosen, method)
     return [
         Explanation(
             roi,

@@ -134,7 +134,7 @@ class Answers:
         Raises:
             CwpError: maps are not prepared, or an unknown class.
         """
-        if self._sight is None:
+        if self._sight is None or self.heat.state != READY:
             raise CwpError(f"heat map: {self.heat.said or 'it is being prepared'}")
         if class_name not in self.classes:
             raise CwpError(f"heat map: the class {class_name!r} is not of the model; it has {', '.join(self.classes)}")
@@ -202,7 +202,7 @@ class Answers:
     def _prepare(self) -> None:
         """In a thread of its own: TensorFlow takes seconds to import, and a data set minutes to look at."""
         try:
-            self._sight = self._prepared("heat", self._open_sight)
+            self._sight = self._prepared("heat", self._open_sight, self._decisions.withheld.rstrip("."))
             if self._sight is None:
                 self.neighbours = Part(MISSING, "training ROIs can be compared only with a run's own network")
             else:
@@ -210,8 +210,12 @@ class Answers:
         except _Stopped:
             pass
 
-    def _prepared(self, name: str, make: Callable[[], Any]) -> Any:
-        """What `make` gives, or None; the state of the part says which."""
+    def _prepared(self, name: str, make: Callable[[], Any], withheld: str = "") -> Any:
+        """What `make` gives, or None; the state of the part says which.
+
+        Args:
+            withheld: why the part is not shown although it could be.
+        """
         try:
             made = make()
         except CwpError as error:
@@ -222,7 +226,7 @@ class Answers:
         except Exception as error:  # the page still has probabilities; a text of TensorFlow's might name files
             setattr(self, name, Part(MISSING, f"it could not be prepared ({type(error).__name__})"))
             return None
-        setattr(self, name, Part(READY, getattr(self, name).said))
+        setattr(self, name, Part(MISSING, withheld) if withheld else Part(READY, getattr(self, name).said))
         return made
 
     def _open_sight(self) -> Sight:

@@ -16,7 +16,7 @@ from typing import Any
 from starlette.applications import Starlette
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import ClientDisconnect, Request
-from starlette.responses import JSONResponse, Response
+from starlette.responses import Response
 from starlette.routing import Route
 from starlette.types import ASGIApp
 
@@ -94,7 +94,7 @@ async def _answered(media_type: str, answer: Callable[..., Any], *given: Any) ->
     except Exception as error:  # an error of ours: its text might quote a header or a table
         _LOGGER.error("%s", _fault(error))
         return _error(500, f"the server failed ({type(error).__name__}); its log says where")
-    return Response(found, media_type=media_type) if isinstance(found, bytes) else JSONResponse(found)
+    return Response(found, media_type=media_type) if isinstance(found, bytes) else _json(found)
 
 
 async def _body(request: Request) -> dict[str, Any]:
@@ -119,8 +119,13 @@ async def _body(request: Request) -> dict[str, Any]:
     return said
 
 
-def _error(status: int, said: str) -> JSONResponse:
-    return JSONResponse({"error": said}, status)
+def _error(status: int, said: str) -> Response:
+    return _json({"error": said}, status)
+
+
+def _json(tree: Any, status: int = 200) -> Response:
+    """In ASCII, for a file's name or what a client sent may hold characters that UTF-8 has no bytes for."""
+    return Response(json.dumps(tree, allow_nan=False), status, media_type="application/json")
 
 
 def _fault(error: BaseException) -> str:

@@ -29,6 +29,8 @@ class Decisions:
         rule: how the thresholds were chosen, in words.
         lowest: class → probability, before calibration, from which it belongs to the conformal set.
         coverage: that the sets promise; None where there are none.
+        withheld: why heat maps are not shown: the run's maps were tested against random weights and are no better;
+            "" where they may be.
     """
 
     temperature: float | None = None
@@ -36,6 +38,7 @@ class Decisions:
     rule: str = ""
     lowest: Mapping[str, float] = field(default_factory=dict)
     coverage: float | None = None
+    withheld: str = ""
 
     def of(self, classes: tuple[str, ...], probabilities: np.ndarray) -> dict[str, Any]:
         """One answer, ready for JSON.
@@ -86,7 +89,7 @@ def decisions_of(model: Path) -> Decisions:
     numbers = versions(model)
     model = model / str(numbers[-1]) if numbers and not (model / "metrics.json").is_file() else model
     metrics = _metrics(model)
-    locked, sets = metrics.get("locked") or {}, metrics.get("conformal") or {}
+    locked, sets, maps = (metrics.get(name) or {} for name in ("locked", "conformal", "heat_maps"))
     temperature = locked.get("temperature")
     stated = {name: math.inf if value is None else value for name, value in (locked.get("roi") or {}).items()}
     lowest = sets.get("thresholds") or {}
@@ -96,6 +99,7 @@ def decisions_of(model: Path) -> Decisions:
         rule=str(locked.get("rule") or ""),
         lowest={name: float(value) for name, value in lowest.items()},
         coverage=sets.get("coverage") if lowest else None,
+        withheld="" if maps.get("shown", True) else str(maps.get("verdict") or "they are no better than random ones"),
     )
 
 

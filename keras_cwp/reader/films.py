@@ -22,6 +22,7 @@ from keras_cwp.data.radiographs.spacing import spacing_from
 from keras_cwp.errors import CwpError, DataError
 from keras_cwp.prediction.folders import image_files
 from keras_cwp.prediction.regions import TABLE_SUFFIXES
+from keras_cwp.reader.marks import is_writable
 from keras_cwp.reader.pixels import FilmPixels, decode_film, shaded
 
 KEPT_BYTES = 144 << 20  # of decoded films: three DICOM films of 2,500 × 3,000 pixels
@@ -52,7 +53,7 @@ def films_of_folder(
     """Every radiograph in a folder and below (or the one file), with the folder that their names are relative to.
 
     Args:
-        refuse: gets an error for each picture of a type that is not read.
+        refuse: gets an error for each picture of a type that is not read, and of a name that no table can hold.
         note: gets a line about files that are no pictures.
         leave_out: folder of the reports that were sent: DICOM files, and no films.
 
@@ -62,6 +63,9 @@ def films_of_folder(
     away = None if leave_out is None else leave_out.resolve()
     paths = [path for path in image_files(folder, refuse, note) if away is None or away not in path.resolve().parents]
     root = folder if folder.is_dir() else folder.parent
+    for path in [path for path in paths if not is_writable(str(path))]:
+        paths.remove(path)
+        refuse(DataError(f"image {str(path)!r}: its name is no UTF-8, so no table can name it; rename it"), 1)
     if not paths:
         raise DataError(f"{folder}: no radiographs in it; DICOM, PNG, JPEG and TIFF files are read")
     return root, [Film(n, path.relative_to(root).as_posix(), path) for n, path in enumerate(paths)]

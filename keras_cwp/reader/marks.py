@@ -161,4 +161,15 @@ def _text(value: Any, what: str) -> str:
     text = tidy(value)
     if len(text) > _LONGEST:
         raise DataError(f"{what}: {len(text)} characters; at most {_LONGEST}")
+    if not is_writable(text):
+        raise DataError(f"{what}: {text!r} has characters that a table cannot hold")
     return text
+
+
+def is_writable(text: str) -> bool:
+    """Whether UTF-8 has bytes for all characters of a text; a file's name may have others."""
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True

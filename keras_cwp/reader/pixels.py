@@ -107,6 +107,7 @@ def _of_dicom(content: bytes, path: Path, rules: DataConfig) -> FilmPixels:
             words, _ = words_of(tags, layout)
             asked = rules.window if rules.voi == "apply" else None
             shown = dicom_grey.grey_of(tags, layout, words, asked)
+            notes = tags.notes  # those of the model's window; what the other windows add is left out
             grey = _sixteen_bits(dicom_grey.grey_of(tags, layout, words, None))
             stated = [
                 preset_of(name, grey, shown if number == asked else dicom_grey.grey_of(tags, layout, words, number))
@@ -116,7 +117,7 @@ def _of_dicom(content: bytes, path: Path, rules: DataConfig) -> FilmPixels:
             raise DataError(f"image {path}: {error}") from None
         except Exception as error:  # pydicom and its decoders raise of every kind on broken files
             raise DataError(f"image {path}: this DICOM file cannot be understood: {error}") from None
-    radiograph = Radiograph(shown, 1.0, header.bits, header.spacing_mm, header.metadata, tags.notes)
+    radiograph = Radiograph(shown, 1.0, header.bits, header.spacing_mm, header.metadata, notes)
     full, trimmed = _plain_presets(grey)
     own = stated[min(rules.window, len(stated) - 1) :][:1] if stated else []
     others = [preset for preset in stated if preset not in own]

@@ -8,7 +8,7 @@ import pytest
 
 from keras_cwp.config import ModelConfig
 from keras_cwp.errors import ModelError
-from keras_cwp.explain.heat_maps import METHODS, fine_layer, heat_maps, occlusion_maps, raw_maps
+from keras_cwp.explain.heat_maps import METHODS, answers_and_raw_maps, fine_layer, heat_maps, occlusion_maps, raw_maps
 from keras_cwp.models.build import build_model
 from keras_cwp.models.deploy import deploy
 
@@ -201,3 +201,14 @@ def test_a_fine_map_is_smoothed_by_half_a_cell() -> None:
     peaks = [np.unravel_index(heat.argmax(), heat.shape)[0] for heat in maps]
     assert peaks[0] < 5
     assert peaks[1] > 8
+
+
+@pytest.mark.parametrize("method", METHODS)
+@pytest.mark.parametrize("wanted", [None, 1])
+def test_answers_and_maps_of_one_pass(method: str, wanted: int | None, pair: tuple[keras.Model, keras.Model]) -> None:
+    images = np.random.default_rng(0).uniform(0, 1, (3, 64, 64, 1)).astype(np.float32)
+    logits, maps = answers_and_raw_maps(pair[0], images, wanted, method)
+    expected = np.asarray(pair[0](images, training=False))
+    np.testing.assert_allclose(logits, expected, atol=1e-5)
+    index = expected.argmax(axis=1) if wanted is None else np.full(3, wanted)
+    np.testing.assert_allclose(maps, raw_maps(pair[0], images, index, method), rtol=1e-4, atol=1e-6)

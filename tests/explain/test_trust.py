@@ -46,7 +46,7 @@ def trained(images: np.ndarray, method: str = "gradcam") -> tuple[keras.Model, T
 
 
 def tried(own: list[float], other: list[float]) -> TriedMaps:
-    return TriedMaps(np.ones((len(own), 1, 1)), np.array(own), np.array(other))
+    return TriedMaps(np.zeros((len(own), 2)), np.ones((len(own), 1, 1)), np.array(own), np.array(other))
 
 
 def test_what_is_marked_is_blurred_and_nothing_else() -> None:
@@ -118,7 +118,7 @@ def test_maps_of_random_weights_do_not_beat_random_weights() -> None:
 
 
 def test_an_empty_map_beats_nothing() -> None:
-    own = TriedMaps(np.zeros((1, 2, 2)), np.array([1.0]), np.array([0.0]))
+    own = TriedMaps(np.zeros((1, 2)), np.zeros((1, 2, 2)), np.array([1.0]), np.array([0.0]))
     assert own.beats.tolist() == [False]
 
 

@@ -6,6 +6,7 @@ import base64
 import json
 import shutil
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
@@ -20,7 +21,8 @@ from keras_cwp.explain.heat_maps import heat_maps
 from keras_cwp.reader.answers import Answers
 from keras_cwp.reader.decisions import Decisions, decisions_of
 from keras_cwp.reader.pixels import FilmPixels, decode_film
-from keras_cwp.reader.training_rois import Directions, TrainingRois
+from keras_cwp.reader.training_rois import Directions, TrainingRois, open_training_data
+from keras_cwp.training.run import ModelContract
 
 BOX = (40.0, 30.0, 60.0, 50.0)
 
@@ -139,25 +141,32 @@ def prepared(model: Path) -> Answers:
     return found
 
 
-def test_a_run_without_its_data_folder_has_maps_and_says_why_there_are_no_neighbours(
+def changed(run: Path, folder: Path, file: str, **values: Any) -> Path:
+    """A copy of a run with other values in one of its JSON files."""
+    copy = shutil.copytree(run, folder)
+    (copy / file).write_text(json.dumps(json.loads((copy / file).read_text()) | values))
+    return copy
+
+
+def test_training_rois_that_are_not_the_runs_own_are_not_shown(read_run: Path, tmp_path: Path) -> None:
+    gone = changed(read_run, tmp_path / "gone", "run.json", data=str(tmp_path / "nowhere"))
+    with pytest.raises(DataError, match="not where it was") as refused:
+        open_training_data(gone, ModelContract.read(gone))
+    assert str(tmp_path) not in str(refused.value)
+    anew = changed(read_run, tmp_path / "anew", "model.json", data_hash="0" * 64)
+    with pytest.raises(DataError, match="prepared anew"):
+        open_training_data(anew, ModelContract.read(anew))
+
+
+def test_maps_that_did_not_beat_random_weights_are_withheld_and_neighbours_are_not(
     read_run: Path, tmp_path: Path, pixels: FilmPixels
 ) -> None:
-    run = shutil.copytree(read_run, tmp_path / "run")
-    info = json.loads((run / "run.json").read_text())
-    (run / "run.json").write_text(json.dumps(info | {"data": str(tmp_path / "gone")}))
-    found = prepared(run)
-    assert found.heat.state == "ready"
-    assert found.neighbours.state == "missing"
-    assert "not where it was" in found.neighbours.said
-    assert str(tmp_path) not in json.dumps(found.state())
-    assert "neighbours" not in found.of_box(pixels, BOX, None)
-
-
-def test_data_that_were_prepared_anew_are_not_shown(read_run: Path, tmp_path: Path) -> None:
-    run = shutil.copytree(read_run, tmp_path / "run")
-    contract = json.loads((run / "model.json").read_text())
-    (run / "model.json").write_text(json.dumps(contract | {"data_hash": "0" * 64}))
-    assert "prepared anew" in prepared(run).neighbours.said
+    verdict = {"shown": False, "verdict": "Withheld: no."}
+    found = prepared(changed(read_run, tmp_path / "run", "metrics.json", heat_maps=verdict))
+    assert (found.heat.state, found.heat.said) == ("missing", "Withheld: no")
+    with pytest.raises(CwpError, match="heat map: Withheld: no"):
+        found.heat_of(pixels, BOX, None, "normal")
+    assert len(found.of_box(pixels, BOX, None)["neighbours"]) == 5
 
 
 def test_a_run_of_cross_validation_shows_the_first_folds_maps(tmp_path: Path, pixels: FilmPixels) -> None:
@@ -166,7 +175,9 @@ def test_a_run_of_cross_validation_shows_the_first_folds_maps(tmp_path: Path, pi
     found = prepared(tmp_path)
     assert (found.heat.state, found.heat.said) == ("ready", "of the network of fold 1")
     assert found.neighbours.state == "missing"
-    assert found.of_box(pixels, BOX, None)["calibrated"] is False
+    answer = found.of_box(pixels, BOX, None)
+    assert answer["calibrated"] is False
+    assert "neighbours" not in answer
 
 
 def test_an_exported_version_brings_its_runs_decisions(read_run: Path, tmp_path: Path) -> None:

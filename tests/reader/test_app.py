@@ -143,6 +143,9 @@ def test_a_doubtful_patient_id_is_cautioned(client: Client) -> None:
         ({"revision": True}, "revision"),
         ({"marks": [MARK | {"box": [900, 900, 5, 5]}]}, "outside the film of 160 × 120"),
         ({"patient": "unknown"}, "names nobody"),
+        ({"patient": "P\ud800"}, "cannot hold"),
+        ({"marks": "\ud800"}, "expected an object"),
+        ({"marks": [MARK | {"box": "\ud800"}]}, "expected [x, y, width, height]"),
     ],
 )
 def test_what_cannot_be_saved_is_refused(client: Client, said: dict[str, Any], reason: str) -> None:

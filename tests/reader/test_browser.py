@@ -315,3 +315,46 @@ def test_a_server_with_a_token_asks_for_it(page: Page, new_desk: Callable[[], De
         page.wait(lambda: page.script("return document.querySelector('#list img')?.naturalWidth"))
         assert page.script("return location.hash") == ""
     page.driver.get_log("browser")  # the refusal of the first question is in it
+
+
+def test_a_film_is_read_by_the_keyboard_alone(page: Page, new_desk: Callable[[], Desk], tmp_path: Path) -> None:
+    from selenium.webdriver.common.keys import Keys
+
+    with serving(new_desk()) as client:
+        page.open(client.port, "R1")
+        page.go(0)
+        page.key("c", Keys.ARROW_LEFT, "3", "t")
+        page.key(*"Q1", Keys.ENTER)  # typed into the field, and no key of the page
+        assert page.element("patient").get_attribute("value") == "Q1"
+        page.key("d")
+        page.wait(lambda: page.script("return document.body.dataset.film") == "1")
+        assert "done" in page.text("#list li[data-number='0'] .state")
+        page.key("p")
+        page.wait(lambda: page.script("return document.body.dataset.film") == "0")
+        page.key("d", "d")  # opened again, and done
+        page.wait(lambda: page.script("return document.body.dataset.film") == "1")
+    (row,) = read_rows(tmp_path / "out" / "rois_R1.csv", "R1")
+    assert (row.image, row.patient, row.mark.label) == ("a.png", "Q1", "small_opacities")
+    assert row.mark.box[0] + row.mark.box[2] / 2 < 80
+
+
+def test_a_film_that_cannot_be_read_is_named_and_the_next_one_opens(
+    page: Page, answers: Answers, films: Path, tmp_path: Path
+) -> None:
+    (films / "a.png").write_bytes(b"no picture")
+    _, found = films_of_folder(films, lambda *_: None, lambda _: None)
+    desk = Desk(answers, Films(found, answers.rules), tmp_path / "out")
+    with serving(desk) as client:
+        page.driver.get(f"http://127.0.0.1:{client.port}/")
+        page.wait(lambda: page.script("return document.getElementById('who').open"))
+        page.element("name").send_keys("R1")
+        page.element("whogo").click()
+        page.wait(lambda: "a.png" in page.text("#message"))
+        assert page.element("patient").get_attribute("disabled")
+        page.key("c", "d")  # there is nothing to mark, and nothing is saved
+        page.key("n")
+        page.wait(lambda: page.script("return document.body.dataset.film") == "1")
+        assert not page.text("#message")
+    assert not list((tmp_path / "out").glob("r*"))
+    desk.release()
+    page.driver.get_log("browser")  # the refusal is in it

@@ -43,6 +43,17 @@ def test_reports_that_were_sent_are_no_films(films: Path) -> None:
     assert [film.image for film in found] == ["a.png", "b.png", "c.dcm"]
 
 
+def test_a_name_that_no_table_can_hold_is_left_out_and_named(films: Path) -> None:
+    """As an archive of another encoding leaves them on Linux."""
+    os.rename(films / "a.png", os.fsencode(films) + b"/\xb3\xbe.png")
+    left_out: list[str] = []
+    found = films_of_folder(films, lambda error, _: left_out.append(str(error)), lambda _: None)[1]
+    assert [film.image for film in found] == ["b.png", "c.dcm"]
+    assert len(left_out) == 1
+    assert "is no UTF-8" in left_out[0]
+    left_out[0].encode()
+
+
 def test_nothing_to_read_is_an_error(tmp_path: Path) -> None:
     with pytest.raises(DataError, match="no radiographs"):
         of_folder(tmp_path)

@@ -86,7 +86,11 @@ def test_each_stated_window_is_a_preset_and_the_models_own_comes_first(tmp_path:
 def test_a_model_that_ignores_windows_is_given_none(tmp_path: Path) -> None:
     path = dicom(tmp_path / "a.dcm", TWELVE, **WINDOW)
     ignoring = DataConfig(voi="ignore")
-    assert (decode_film(path, ignoring).radiograph.pixels == read_radiograph(path, ignoring).pixels).all()
+    found, expected = decode_film(path, ignoring).radiograph, read_radiograph(path, ignoring)
+    assert (found.pixels == expected.pixels).all()
+    broken = dicom(tmp_path / "b.dcm", TWELVE, WindowCenter="2000", WindowWidth="-5")
+    assert decode_film(broken, ignoring).radiograph.notes == read_radiograph(broken, ignoring).notes == ()
+    assert decode_film(broken, RULES).radiograph.notes == read_radiograph(broken, RULES).notes != ()
 
 
 @pytest.mark.parametrize("white", [255, 65535])
