@@ -102,6 +102,21 @@ def keep_freed_memory() -> None:
         libc.mallopt(trim_threshold, 2**31 - 1)
 
 
+def give_large_blocks_back() -> None:
+    """Have glibc return each large block to the kernel as soon as it is freed, from now on.
+
+    By default it learns from the first radiograph that is freed to keep the next ones, and does so for each thread: for
+    a server that decodes films in many threads this is the contrary of `keep_freed_memory`. Does nothing where the C
+    library is another.
+    """
+    arena_max, mmap_threshold, trim_threshold = -8, -3, -1  # the parameters' numbers in malloc.h
+    with contextlib.suppress(OSError, AttributeError):
+        libc = ctypes.CDLL("libc.so.6")
+        libc.mallopt(arena_max, 2)
+        libc.mallopt(mmap_threshold, 2**20)
+        libc.mallopt(trim_threshold, 2**23)
+
+
 def give_back_freed_memory() -> None:
     """Return to the kernel what was freed, after something large that will not come again soon.
 

@@ -145,6 +145,9 @@ def _prepare(found: list[Roi], out: Path, config: DataConfig, way: _Way) -> Prep
     _check_target(out)
     faults = Faults(way.table.get("skip_bad", False), way.note)
     plan = _plan(found, config, way, faults)
+    if config.image_size == "auto":
+        way.note(f"{way.source}: data.image_size auto is {plan.image_size} px")
+    config = config.model_copy(update={"image_size": plan.image_size})
     for line in plan.notes:
         way.note(line)
     if faults and not faults.skip:

@@ -44,6 +44,10 @@ class Estimate:
         """Variance over patients; NaN where an arm has no degree of freedom."""
         return variance(self.arms, self.sizes, self.means)
 
+    def settled(self) -> float:
+        """Degrees of freedom of the variance of the arm whose variance is known worst; see `settled`."""
+        return float(min(settled(arm**2, size) for arm, size in zip(self.arms, self.sizes, strict=True)))
+
     def informing(self) -> float:
         """How many patients the variance rests on, in the arm with the fewest; 0 where no patient is out of order.
 
@@ -160,6 +164,23 @@ def freedom(arms: np.ndarray, sizes: np.ndarray, means: np.ndarray) -> float:
     own = (arms**2).sum(axis=1) * sizes / left
     total = own.sum()
     return max(float(total**2 / (own**2 / left).sum()), 1.0) if total > 0 else 1.0
+
+
+def settled(squares: np.ndarray, patients: int) -> float:
+    """Degrees of freedom of a variance that is a sum of squares, by their scatter; at least 1.
+
+    Normal contributions of n patients give about n. Where a few patients make up the sum, their squares scatter more,
+    and the variance is known as badly as from a few normal ones: a t quantile with these degrees of freedom is wider.
+
+    Args:
+        squares: float [patients]; 0 where a patient contributes nothing.
+        patients: how many could contribute.
+
+    Reference: Satterthwaite, Biometrics Bulletin 2 (1946) 110-114, with the variance of squares from fourth moments.
+    """
+    total = float(squares.sum())
+    scatter = float((squares**2).sum()) / total**2 - 1 / patients if total > 0 else 0.0
+    return max(2 / scatter, 1.0) if scatter > 0 else float("inf")
 
 
 def _arm(values: np.ndarray, patient: np.ndarray, patients: int) -> np.ndarray:

@@ -198,8 +198,11 @@ def _of_left_out(table: Measured, left_out: LeftOut, key: Key) -> Figure:
         return {"value": value, "ci95": None, "reason": "too few patients of a class"}
     if variance < _UNVARIED**2:
         return {"value": value, "ci95": None, "reason": "no patient changes the value"}
-    half = float(stats.t.ppf((1 + LEVEL) / 2, behind - 1)) * float(np.sqrt(variance))
-    return {"value": value, "ci95": list(_around(value, half, METRICS[key[0]].scale))}
+    scale, freedom = METRICS[key[0]].scale, float(behind - 1)
+    if scale != "share":  # losses have no upper end: a single patient may make up most of the variance
+        freedom = min(freedom, left_out.freedom(key))
+    half = float(stats.t.ppf((1 + LEVEL) / 2, freedom)) * float(np.sqrt(variance))
+    return {"value": value, "ci95": list(_around(value, half, scale))}
 
 
 def _around(value: float, half: float, scale: str) -> Limits:

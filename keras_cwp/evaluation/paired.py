@@ -17,7 +17,7 @@ from keras_cwp.errors import ScoresError
 from keras_cwp.evaluation.estimates import Estimate, area_of, freedom, mean_estimate, variance
 from keras_cwp.evaluation.flips import auc_amounts, sign_flip_p
 from keras_cwp.evaluation.roc import one_vs_rest
-from keras_cwp.evaluation.score_interval import LEVEL
+from keras_cwp.evaluation.score_interval import LEVEL, design, reference_variance
 from keras_cwp.scores import Scores
 
 FEW_FOR_TEST = 5  # patients of an arm below which a comparison deserves a caution
@@ -116,7 +116,7 @@ def _difference(pair: _Pair | None, margin: float | None) -> Difference:
             "rough"
         )
     if margin is not None:
-        found["non_inferior"] = _non_inferior(value, error, first.freedom, margin)
+        found["non_inferior"] = _non_inferior(first, second, spread, margin)
     return found
 
 
@@ -126,11 +126,21 @@ def agreeing(limits: tuple[float, float] | list[float], p: float) -> list[float]
     return [lower, upper] if p < 1 - LEVEL else [min(lower, 0.0), max(upper, 0.0)]
 
 
-def _non_inferior(value: float, error: float, left: float, margin: float) -> dict[str, float]:
+def _non_inferior(first: Estimate, second: Estimate, spread: float, margin: float) -> dict[str, float]:
     if margin <= 0:
         raise ScoresError(f"margin of non-inferiority: got {margin}, it is a difference of AUCs above 0")
-    return {
-        "margin": margin,
-        "first_p": float(stats.t.sf((value + margin) / error, left)),
-        "second_p": float(stats.t.sf((margin - value) / error, left)),
-    }
+    pairs = {"first_p": (first, second), "second_p": (second, first)}
+    return {"margin": margin} | {name: _not_worse(*own, spread, margin) for name, own in pairs.items()}
+
+
+def _not_worse(own: Estimate, other: Estimate, spread: float, margin: float) -> float:
+    """One-sided p value that a model is worse than another by at least the margin.
+
+    A model that happens to be nearly perfect shows little scatter. The variance asked for is that of a model at the
+    margin, so what a lower AUC would add to it is added. Without this .13 instead of .05 are called not inferior with
+    30 patients and AUC .97 (scripts/bench_inference_skewed.py).
+    """
+    at_margin = min(max(other.value - margin, 0.5), own.value)
+    added = reference_variance(at_margin, own.cases) - reference_variance(own.value, own.cases)
+    error = np.sqrt(spread + max(added, 0.0) * design(own))
+    return float(stats.t.sf((own.value - other.value + margin) / error, own.freedom))

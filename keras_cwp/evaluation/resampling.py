@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from keras_cwp.evaluation.estimates import settled
 from keras_cwp.evaluation.statistic import Key, Statistic, on_table
 
 MOST_LEFT_OUT = 500  # groups; more patients are left out several at once
@@ -80,6 +81,12 @@ class LeftOut:
             own = self.values[key][self.layer == layer]
             total += (len(own) - 1) / len(own) * float(((own - own.mean()) ** 2).sum())
         return total
+
+    def freedom(self, key: Key) -> float:
+        """Degrees of freedom of `variance`, by how much single groups matter (`estimates.settled`)."""
+        own = [self.values[key][self.layer == layer] for layer in np.unique(self.layer)]
+        squares = np.concatenate([(values - values.mean()) ** 2 for values in own])
+        return settled(squares, len(squares))
 
 
 def leave_out(statistic: Statistic, patients: np.ndarray, layers: np.ndarray | None = None) -> LeftOut:

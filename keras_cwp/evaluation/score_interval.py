@@ -4,7 +4,8 @@ Wilson's interval of a proportion and Newcombe's of an AUC share one idea: a lim
 it a quantile's number of standard errors from the value observed. Both take every case for independent. Here the
 variance is multiplied by a design ratio: the clustered variance observed, over that of independent patients. Where few
 patients are out of order the ratio is known badly and is drawn towards 1 (each patient counts as one case); where none
-is, at a perfect result, it is 1. So a perfect result and a nearly perfect one have nearly the same interval.
+is, at a perfect result, it is 1. So a perfect result and a nearly perfect one have nearly the same interval. The
+quantile is of t; where few patients make up the variance of an AUC, it has few degrees of freedom (`Estimate.settled`).
 
 References: Wilson, Journal of the American Statistical Association 22 (1927) 209-212; Newcombe, Statistics in Medicine
 25 (2006) 559-573, method 5; Rao and Scott, Biometrics 48 (1992) 577-585. Coverage: scripts/bench_inference.py.
@@ -29,12 +30,24 @@ def score_limits(estimate: Estimate, level: float = LEVEL) -> tuple[float, float
     """The interval of an estimate; None where an arm has one patient only and so shows no variance."""
     if estimate.freedom < 1:
         return None
-    # One patient out of order in an arm shows that there are such patients, and nothing of how they scatter.
-    informing = max(estimate.informing() - 1, 0.0) if 0 < estimate.value < 1 else 0.0
+    informing = _informing(estimate)
+    # The variance of a share follows from its value. That of an AUC is estimated, and few patients may make it up.
+    areas = any(len(own) == 2 for own in estimate.cases)
+    freedom = min(estimate.freedom, estimate.settled()) if areas else estimate.freedom
+    quantile = _towards(_t_quantile(freedom, level), _t_quantile(np.inf, level), informing)
+    return _limits(estimate.value, estimate.cases, quantile**2 * design(estimate))
+
+
+def design(estimate: Estimate) -> float:
+    """The design ratio: clustered variance over that of independent patients, towards 1 where few patients inform."""
+    informing = _informing(estimate)
     observed = estimate.variance() / reference_variance(estimate.value, estimate.cases) if informing else 1.0
-    ratio = _towards(observed, 1.0, informing)
-    quantile = _towards(_t_quantile(estimate.freedom, level), _t_quantile(np.inf, level), informing)
-    return _limits(estimate.value, estimate.cases, quantile**2 * ratio)
+    return _towards(observed, 1.0, informing)
+
+
+def _informing(estimate: Estimate) -> float:
+    """One patient out of order in an arm shows that there are such patients, and nothing of how they scatter."""
+    return max(estimate.informing() - 1, 0.0) if 0 < estimate.value < 1 else 0.0
 
 
 def newcombe_auc(area: float, positives: int, negatives: int) -> tuple[float, float]:

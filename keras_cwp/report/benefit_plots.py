@@ -17,12 +17,14 @@ def draw_decision_curves(scores: Scores) -> Plot:
     positive = one_vs_rest(scores.label, len(scores.classes))
     for number, name in enumerate(scores.classes):
         axes, prevalence = panels[number], positive[:, number].mean()
-        curve = decision_curve(positive[:, number], scores.probabilities[:, number])
+        curve = decision_curve(positive[:, number], scores.probabilities[:, number], scores.patient_id)
         axes.plot(
             THRESHOLDS, curve.all_called, color=QUIET, linestyle=(0, (5, 2)), linewidth=1, label="act on every ROI"
         )
         axes.axhline(0, color=INK, linewidth=1, linestyle=(0, (1, 1.5)), label="act on none")
         axes.plot(THRESHOLDS, curve.model, color=SERIES[0], linewidth=2, label="act on the model")
+        if curve.lower is not None and curve.upper is not None:
+            axes.fill_between(THRESHOLDS, curve.lower, curve.upper, color=SERIES[0], alpha=0.15, linewidth=0)
         top = max(float(prevalence), float(np.max(curve.model)), 0.05) * 1.1
         axes.set(xlim=(0, 1), ylim=(-0.25 * top, top), xlabel="Threshold probability", title=name)
         grid(axes)
@@ -33,7 +35,7 @@ def draw_decision_curves(scores: Scores) -> Plot:
     caption = (
         "Net benefit: true positives minus weighted false positives, per ROI. The weight is the odds of the threshold "
         "probability from which on a reader would act. The model is useful where its line is above both other lines "
-        "(Vickers and Elkin 2006)."
+        "(Vickers and Elkin 2006). Shaded: pointwise 95 % interval over patients."
     )
     alt = "Decision curves of each class: " + "; ".join(scores.classes) + "."
     return Plot("decision_curves", "Decision curves", caption, alt, figure, wide=True)

@@ -11,15 +11,17 @@ from typing import Any
 from keras_cwp.config import EvaluateConfig
 from keras_cwp.evaluation.comparison import align, compare
 from keras_cwp.evaluation.metrics import evaluate, labelled
+from keras_cwp.evaluation.paired import METHOD
 from keras_cwp.evaluation.verdict import is_evidence, verdict
 from keras_cwp.files import updated_folder, write_text
-from keras_cwp.report.blocks import Block, Cautions, Text
+from keras_cwp.report.blocks import Block, Cautions, Listing, Text
 from keras_cwp.report.cautions import few_patients
 from keras_cwp.report.compared_run import ComparedRun
 from keras_cwp.report.comparison_plots import draw_epochs, draw_overlay, draw_overlay_per_class
-from keras_cwp.report.comparison_tables import disagreement_table, p_text, runs_table, settings_table, tests_table
+from keras_cwp.report.comparison_tables import disagreement_table, runs_table, settings_table, tests_table
 from keras_cwp.report.page import Page, Section, fill, write_page
-from keras_cwp.report.tables import metric_text
+from keras_cwp.report.statements import detectable_sentence, non_inferior_sentences
+from keras_cwp.report.tables import metric_text, p_text
 from keras_cwp.scores import Scores
 from keras_cwp.wording import plural
 
@@ -109,9 +111,10 @@ def methods(compared: Compared) -> list[str]:
     return [
         f"All runs were judged on the same {plural(counts['rois'], 'ROI')} of {plural(counts['patients'], 'patient')}, "
         "each held out in the same fold. Runs with other ROIs or folds are refused.",
-        f"Intervals: {compared.config.bootstraps:,} resamples of patients, the same for each run. Differences: the "
-        "paired DeLong test with ROIs clustered by patient (Obuchowski), the bootstrap of the difference, and "
-        f"McNemar's test of correct and wrong decisions, clustered by patient (Durkalski).{corrected}",
+        f"Intervals of a run: as in its own report. Differences of macro AUC: {METHOD}. Beside it stand the bootstrap "
+        f"of the difference ({compared.config.bootstraps:,} resamples of patients, the same for each run) and a test "
+        "of correct and wrong decisions by sign flips of patients (McNemar's exact test where each has one ROI)."
+        f"{corrected}",
         "Each run is one training. Another seed would give other metrics, and a difference smaller than that between "
         "two seeds says little about the architectures.",
     ]
@@ -128,7 +131,11 @@ def _method(compared: Compared) -> Sequence[Block]:
 
 
 def _results(compared: Compared) -> Sequence[Block]:
-    return [runs_table(compared.runs, compared.metrics), tests_table(compared.tests)]
+    pairs = compared.tests["pairs"]
+    blocks: list[Block] = [runs_table(compared.runs, compared.metrics), tests_table(compared.tests)]
+    blocks.append(Listing("What these patients could show", tuple(map(detectable_sentence, pairs))))
+    margins = tuple(sentence for pair in pairs for sentence in non_inferior_sentences(pair))
+    return [*blocks, Listing("Not worse by more than a margin", margins)] if margins else blocks
 
 
 def _curves(compared: Compared) -> Sequence[Block]:

@@ -8,19 +8,12 @@ from typing import Any
 import numpy as np
 
 from keras_cwp.report.compared_run import ComparedRun
-from keras_cwp.report.tables import Table, interval_text, metric_text
+from keras_cwp.report.tables import Table, interval_text, metric_text, p_text
 from keras_cwp.report.training_plots import History
 from keras_cwp.scores import Scores
 from keras_cwp.wording import plural
 
 _DISAGREEMENTS_SHOWN = 40
-
-
-def p_text(p: float | None) -> str:
-    """p = 0.012, p < 0.001, or an en dash."""
-    if p is None:
-        return "–"
-    return "p < 0.001" if p < 0.001 else f"p = {p:.3f}"
 
 
 def runs_table(runs: Sequence[ComparedRun], metrics: Mapping[str, Mapping[str, Any]]) -> Table:

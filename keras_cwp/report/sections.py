@@ -9,7 +9,7 @@ from typing import Any
 from keras_cwp.evaluation.verdict import is_evidence, verdict
 from keras_cwp.explain.overlay import colour_bar
 from keras_cwp.report.benefit_plots import draw_decision_curves
-from keras_cwp.report.blocks import Beside, Block, Cautions, Code, ColourBar, FileOnly, Gallery, Text
+from keras_cwp.report.blocks import Beside, Block, Cautions, Code, ColourBar, FileOnly, Gallery, Listing, Text
 from keras_cwp.report.cautions import cautions
 from keras_cwp.report.checklist import checklist_table
 from keras_cwp.report.decision_plots import draw_confusion, draw_folds, draw_reliability
@@ -26,6 +26,19 @@ from keras_cwp.report.performance_tables import (
 )
 from keras_cwp.report.ranking_plots import draw_precision_recall, draw_roc, draw_roc_per_class
 from keras_cwp.report.run_input import ReportInput
+from keras_cwp.report.statements import (
+    calibration_sentence,
+    question_sentences,
+    rank_sentence,
+    roi_count_sentence,
+)
+from keras_cwp.report.statistics_tables import (
+    calibration_line_table,
+    conformal_table,
+    fixed_specificity_table,
+    gap_table,
+    ratio_table,
+)
 from keras_cwp.report.summary import methods, result, tiles
 from keras_cwp.report.tables import Table, cohort_table, history_table, parts_table
 from keras_cwp.report.training_plots import draw_training, has_curves
@@ -88,6 +101,12 @@ def _present(*blocks: Block | None) -> list[Block]:
     return [block for block in blocks if block is not None]
 
 
+def _listing(title: str, *lines: str | None) -> Listing | None:
+    """The sentences that there are."""
+    known = tuple(line for line in lines if line is not None)
+    return Listing(title, known) if known else None
+
+
 def _method(run: ReportInput) -> Sequence[Block]:
     found = cautions(run.metrics)
     return [*map(Text, methods(run)), *([Cautions(tuple(found))] if found else [])]
@@ -105,6 +124,7 @@ def _discrimination(run: ReportInput) -> Sequence[Block]:
         class_table(metrics),
         pair_table(metrics),
         patient_table(metrics),
+        _listing("Questions about a patient", *question_sentences(metrics), roi_count_sentence(metrics)),
         overall_table(metrics),
     )
 
@@ -113,21 +133,31 @@ def _decisions(run: ReportInput) -> Sequence[Block]:
     return _present(
         operating_table(run.metrics["thresholds"]),
         operating_table(run.metrics["patient_level"]["thresholds"]),
+        ratio_table(run.metrics["thresholds"]),
+        ratio_table(run.metrics["patient_level"]["thresholds"]),
+        fixed_specificity_table(run.metrics),
+        conformal_table(run.metrics),
         draw_confusion(run.metrics),
         draw_decision_curves(run.known),
     )
 
 
 def _probabilities(run: ReportInput) -> Sequence[Block]:
-    return _present(draw_reliability(run.known, _RELIABILITY_BINS), calibration_table(run.metrics))
+    return _present(
+        draw_reliability(run.known, _RELIABILITY_BINS),
+        Text(calibration_sentence(run.metrics["calibration_test"])),
+        calibration_line_table(run.metrics),
+        calibration_table(run.metrics),
+    )
 
 
 def _subgroups(run: ReportInput) -> Sequence[Block]:
-    return _present(subgroup_table(run.metrics))
+    return _present(subgroup_table(run.metrics), gap_table(run.metrics))
 
 
 def _folds(run: ReportInput) -> Sequence[Block]:
-    return _present(draw_folds(run.metrics))
+    sentence = rank_sentence(run.metrics)
+    return _present(draw_folds(run.metrics), None if sentence is None else Text(sentence))
 
 
 def _training(run: ReportInput) -> Sequence[Block]:

@@ -110,3 +110,10 @@ def interval_text(metric: dict[str, Any], digits: int = 3) -> str:
         return "–"
     lower, upper = metric["ci95"]
     return f"[{lower:.{digits}f}, {upper:.{digits}f}]"
+
+
+def p_text(p: float | None) -> str:
+    """p = 0.012, p < 0.001, or an en dash."""
+    if p is None:
+        return "–"
+    return "p < 0.001" if p < 0.001 else f"p = {p:.3f}"

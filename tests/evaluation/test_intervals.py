@@ -136,13 +136,16 @@ def test_many_patients_are_left_out_in_groups_with_the_same_variance() -> None:
 
 
 def test_a_loss_has_an_interval_on_the_log_scale(scores) -> None:
-    """exp(log v ± t s / v), s from the jackknife over patients."""
+    """exp(log v ± t s / v), s from the jackknife over patients, t with as many degrees of freedom as s² has."""
     values = scores.probabilities[:, 0]
 
     def loss(weights: np.ndarray) -> dict[Key, np.ndarray]:
         return {("log_loss",): values @ weights / weights.sum(axis=0)}
 
     found = with_intervals(Measured(scores.patient_id, loss), EvaluateConfig(), 0)[("log_loss",)]
-    variance = leave_out(loss, scores.patient_id).variance(("log_loss",))
-    half = stats.t.ppf(0.975, 59) * np.sqrt(variance) / values.mean()
+    left_out = leave_out(loss, scores.patient_id)
+    squares = (left_out.values[("log_loss",)] - left_out.values[("log_loss",)].mean()) ** 2
+    freedom = 2 / (np.var(squares) / (60 * squares.mean() ** 2))  # of a sum of 60 squares, by their variance
+    assert freedom < 59
+    half = stats.t.ppf(0.975, freedom) * np.sqrt(left_out.variance(("log_loss",))) / values.mean()
     np.testing.assert_allclose(found["ci95"], values.mean() * np.exp([-half, half]), rtol=1e-12)

@@ -13,8 +13,8 @@ from keras_cwp.config import EvaluateConfig
 from keras_cwp.errors import ScoresError
 from keras_cwp.report.compared_run import ComparedRun
 from keras_cwp.report.comparison import write_comparison
-from keras_cwp.report.comparison_tables import p_text
 from keras_cwp.report.run_input import ReportInput
+from keras_cwp.report.tables import p_text
 
 QUICK = EvaluateConfig(bootstraps=100)
 

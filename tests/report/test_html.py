@@ -22,7 +22,8 @@ FIGURES = {
 }  # fmt: skip
 TABLES = {
     "cohort", "parts", "classes", "pairs", "overall", "patients", "operating_points", "patient_operating_points",
-    "calibration", "subgroups", "checklist",
+    "calibration", "calibration_lines", "conformal", "fixed_specificity", "likelihood_ratios",
+    "patient_likelihood_ratios", "subgroups", "subgroup_gaps", "checklist",
     "history", "environment",
 }  # fmt: skip
 VOID = {"meta", "link", "img", "br", "path", "use", "rect"}

@@ -1,0 +1,106 @@
+"""Tables of what a reviewer asks next: likelihood ratios, fixed specificity, calibration lines, sets, subgroup gaps."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from keras_cwp.report.tables import Table, interval_text, metric_text, p_text
+
+
+def ratio_table(thresholds: Mapping[str, Any]) -> Table | None:
+    """Likelihood ratios at the thresholds of ROIs or patients, and predictive values where a prevalence is stated."""
+    points = {name: own for name, own in thresholds["per_class"].items() if "likelihood_ratios" in own}
+    if not points:
+        return None
+    stated = any("at_prevalence" in own for own in points.values())
+    header = ("class", "LR of a call", "LR of no call", *(("prevalence", "PPV there", "NPV there") if stated else ()))
+    rows = tuple(
+        (name, *(metric_text(own["likelihood_ratios"][side], 2) for side in ("positive", "negative")))
+        + (_elsewhere(own.get("at_prevalence")) if stated else ())
+        for name, own in points.items()
+    )
+    note = (
+        "Likelihood ratio: how many times as often a ROI of the class is called (not called) as another ROI. It does "
+    )
+    note += "not depend on the share of the class."
+    if not stated:
+        note += " evaluate.prevalence adds predictive values at a stated share."
+    of_patients = thresholds["level"] == "patient"
+    name, title = ("patient_likelihood_ratios", "patients") if of_patients else ("likelihood_ratios", "ROIs")
+    return Table(name, f"Likelihood ratios at these thresholds, {title}", header, rows, note)
+
+
+def fixed_specificity_table(metrics: Mapping[str, Any]) -> Table:
+    """Sensitivity at fixed specificities and the partial area, class by class."""
+    found = metrics["fixed_specificity"]
+    first = next(iter(found.values()))
+    levels = list(first["sensitivity_at"])
+    header = ("class", *(f"sensitivity at {100 * float(level):g} % specificity" for level in levels), "partial AUC")
+    rows = tuple(
+        (name, *(metric_text(own["sensitivity_at"][level]) for level in levels), metric_text(own["partial_auc"]))
+        for name, own in found.items()
+    )
+    note = f"Partial AUC: up to a false positive rate of {first['most_alarms']:g}, standardised so that 0.5 is chance. "
+    note += "Read off the ROIs judged here, so no threshold of it is for use elsewhere."
+    return Table("fixed_specificity", "At a fixed specificity", header, rows, note)
+
+
+def calibration_line_table(metrics: Mapping[str, Any]) -> Table:
+    """Calibration intercept and slope of each class, as the model stands and after temperature scaling."""
+    found = metrics["calibration"]
+    kinds = [(key, label) for key, label in (("as_is", "unchanged"), ("temperature", "temperature")) if key in found]
+    header = ("class", *(f"{what}, {label}" for _, label in kinds for what in ("intercept", "slope")))
+    rows = tuple(
+        (
+            name,
+            *(metric_text(found[key]["lines"][name][what], 2) for key, _ in kinds for what in ("intercept", "slope")),
+        )
+        for name in metrics["classes"]
+    )
+    note = "Calibrated: intercept 0, slope 1. Slope below 1: too sure. Intercept above 0: commoner than predicted."
+    return Table("calibration_lines", "Calibration intercept and slope", header, rows, note)
+
+
+def conformal_table(metrics: Mapping[str, Any]) -> Table:
+    """Sets of classes: what was promised, and what folds that the thresholds are not from show."""
+    found = metrics["conformal"]
+    judged = found["judged"] or {}
+    rows = tuple(
+        (
+            name,
+            f"{found['thresholds'][name]:.3f}",
+            *((f"{judged[name]['covered']:.3f}", f"{judged[name]['size']:.2f}") if name in judged else ("–", "–")),
+        )
+        for name in metrics["classes"]
+    )
+    note = (
+        "The set of a ROI has each class whose probability reaches the threshold. "
+        f"{100 * found['coverage']:g} % of the ROIs of each class are to have their class in the set. Covered and "
+        "size: on folds that the thresholds are not from."
+    )
+    return Table("conformal", "Sets that hold the true class", ("class", "from", "covered", "mean size"), rows, note)
+
+
+def gap_table(metrics: Mapping[str, Any]) -> Table | None:
+    """Macro AUC within each subgroup minus that outside it; None without subgroups."""
+    rows = tuple(
+        (
+            column,
+            value,
+            "–" if own["gap"]["value"] is None else f"{own['gap']['value']:+.3f} {interval_text(own['gap'])}",
+            p_text(own["gap"]["p_holm"]),
+        )
+        for column, values in metrics["subgroups"].items()
+        for value, own in values.items()
+    )
+    if not rows:
+        return None
+    note = "Macro AUC within the subgroup minus that of all others. p values: Holm over the values of a column."
+    return Table("subgroup_gaps", "Gaps between subgroups", ("column", "value", "gap in macro AUC", "p"), rows, note)
+
+
+def _elsewhere(found: Mapping[str, Any] | None) -> tuple[str, ...]:
+    if found is None:
+        return ("–", "–", "–")
+    return (f"{found['prevalence']:g}", metric_text(found["ppv"]), metric_text(found["npv"]))
