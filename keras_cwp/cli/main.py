@@ -14,6 +14,7 @@ from typing import Any
 import click
 
 from keras_cwp.errors import CwpError
+from keras_cwp.runtime import leave_out_optional_imports
 from keras_cwp.version import VERSION
 
 # name: (module, one line for --help). In the order of the work.
@@ -77,6 +78,7 @@ def main(args: list[str] | None = None) -> Any:
     """Entry point: a CwpError becomes one line on stderr and exit code 1."""
     _read_names_as_utf8()
     _print_any_letter()
+    leave_out_optional_imports()
     if not sys.warnoptions:
         warnings.simplefilter("ignore")  # of libraries, with lines of their source; python -W default shows them
     try:

@@ -24,6 +24,7 @@ from tensorflow_serving.apis import (
 )
 
 from keras_cwp.errors import ServingError
+from keras_cwp.runtime import install_command
 from keras_cwp.serving.server import proto_answers as answers
 from keras_cwp.serving.server.health import MOST_WATCHERS, Health
 from keras_cwp.serving.server.model_configs import configs_of_proto
@@ -88,7 +89,7 @@ def _reflect(server: grpc.Server) -> None:
     try:
         from grpc_reflection.v1alpha import reflection
     except ImportError:
-        raise ServingError("--grpc-reflection needs grpcio-reflection: pip install '.[reflection]'") from None
+        raise ServingError(f"--grpc-reflection needs grpcio-reflection: {install_command('reflection')}") from None
     services = [each.DESCRIPTOR.services_by_name.values() for each in (prediction_service_pb2, model_service_pb2)]
     names = [service.full_name for some in services for service in some]
     reflection.enable_server_reflection([*names, SERVICE_NAME, reflection.SERVICE_NAME], server)
