@@ -23,7 +23,7 @@ def draw_decision_curves(scores: Scores) -> Plot:
         )
         axes.axhline(0, color=INK, linewidth=1, linestyle=(0, (1, 1.5)), label="act on none")
         axes.plot(THRESHOLDS, curve.model, color=SERIES[0], linewidth=2, label="act on the model")
-        if curve.lower is not None:
+        if curve.lower is not None and curve.upper is not None:
             axes.fill_between(THRESHOLDS, curve.lower, curve.upper, color=SERIES[0], alpha=0.15, linewidth=0)
         top = max(float(prevalence), float(np.max(curve.model)), 0.05) * 1.1
         axes.set(xlim=(0, 1), ylim=(-0.25 * top, top), xlabel="Threshold probability", title=name)
