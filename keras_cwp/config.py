@@ -7,7 +7,7 @@ import difflib
 import re
 from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 import yaml
 from pydantic import Field
@@ -27,7 +27,9 @@ class DataConfig(Section):
     ordinal: tuple[str, ...] | None = Field(
         None, description="all classes from least to most disease, where they have such an order; none: they have none"
     )
-    image_size: int = Field(224, ge=32, le=1024, description="side of the network's input, pixels")
+    image_size: Annotated[int, Field(ge=32, le=1024)] | Literal["auto"] = Field(
+        224, description="side of the network's input, pixels; auto: so that an opacity of 1.5 mm keeps 4 pixels"
+    )
     context: float = Field(
         0.25, ge=0, le=1, description="margin kept on each side of a box for augmentation, share of its side"
     )
@@ -48,6 +50,12 @@ class DataConfig(Section):
     link_duplicates: bool = Field(
         False, description="patients who share a radiograph or a crop count as one, so that no split parts the copies"
     )
+
+    @property
+    def side_px(self) -> int:
+        """`image_size` of a data set, where `auto` was replaced by the side that was found."""
+        assert isinstance(self.image_size, int)
+        return self.image_size
 
 
 class SplitConfig(Section):
@@ -94,10 +102,15 @@ class AugmentConfig(Section):
 class TrainConfig(Section):
     """How the network is trained."""
 
-    mode: Literal["network", "probe"] = Field(
-        "network", description="network: all weights; probe: a linear head on the frozen features of model.weights"
+    mode: Literal["network", "fine_tune", "probe"] = Field(
+        "network",
+        description="network: all weights at once; fine_tune: first the head, on the features of model.weights, then "
+        "all weights; probe: the head alone",
     )
     epochs: int = Field(32, ge=1, description="times that training sees every ROI")
+    steps: Annotated[int, Field(ge=1)] | Literal["auto"] | None = Field(
+        None, description="training steps, which set the epochs; auto: by the number of ROIs; none: epochs count"
+    )
     batch_size: int = Field(32, ge=1, le=1024, description="ROIs in one training step")
     learning_rate: float = Field(2e-3, gt=0, description="peak of the schedule, reached after the warm-up")
     warmup_epochs: float = Field(
@@ -105,6 +118,9 @@ class TrainConfig(Section):
     )
     weight_decay: float = Field(
         0.05, ge=0, description="AdamW's decoupled decay, on all but biases, gains and ECA kernels"
+    )
+    layer_decay: float = Field(
+        1.0, gt=0, le=1, description="learning rate of a stage, as a share of that of the stage after it; 1: all alike"
     )
     loss: Literal["cross_entropy", "focal"] = Field(
         "cross_entropy", description="focal: ROIs that are classified well already count less"

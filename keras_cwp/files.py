@@ -91,17 +91,12 @@ def new_folder(path: Path | str) -> Iterator[Path]:
         raise CwpError(f"{path} exists already; name another folder or remove it")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        beside = Path(tempfile.mkdtemp(dir=path.parent, prefix=f".{path.name}."))
-    except OSError as error:
-        raise CwpError(f"cannot write {path}: {error.strerror}") from None
-    try:
-        yield beside
-        beside.chmod(0o777 & ~_umask())
-        os.replace(beside, path)
+        with _beside(path.parent, path.name) as beside:
+            yield beside
+            beside.chmod(0o777 & ~_umask())
+            os.replace(beside, path)
     except OSError as error:
         raise CwpError(f"cannot write {path}: {error.strerror or error}") from None
-    finally:
-        shutil.rmtree(beside, ignore_errors=True)
 
 
 @contextlib.contextmanager
@@ -171,23 +166,57 @@ def updated_folder(path: Path) -> Iterator[Path]:
     Raises:
         CwpError: the disk refuses; the message names the file under `path` that was to be written.
     """
-    beside = None
     try:
         home = path if path.is_dir() else path.parent
         home.mkdir(parents=True, exist_ok=True)
-        beside = Path(tempfile.mkdtemp(dir=home, prefix=f".{path.name}."))
-        yield beside
-        beside.chmod(0o777 & ~_umask())
-        _move_into(beside, path)
-    except CwpError as error:
-        if beside is None:
-            raise
-        raise type(error)(str(error).replace(str(beside), str(path))) from None
+        with _beside(home, path.name) as beside:
+            try:
+                yield beside
+            except CwpError as error:
+                raise type(error)(str(error).replace(str(beside), str(path))) from None
+            beside.chmod(0o777 & ~_umask())
+            _move_into(beside, path)
     except OSError as error:
         raise CwpError(f"cannot write {path}: {error.strerror or error}") from None
+
+
+@contextlib.contextmanager
+def _beside(home: Path, name: str) -> Iterator[Path]:
+    """A new folder `.NAME.writing.xxxxxxxx` in `home`, locked while the block runs; what is left of it then is removed.
+
+    Folders of that name which no process locks were left by killed ones, and are removed first.
+
+    Raises:
+        OSError: the disk refuses.
+    """
+    prefix = f".{name}.writing."
+    for found in home.glob(f"{glob.escape(prefix)}*"):
+        with contextlib.suppress(OSError), _locked(found, wait=False) as alone:
+            if alone:
+                shutil.rmtree(found, ignore_errors=True)
+    while True:
+        folder = Path(tempfile.mkdtemp(dir=home, prefix=prefix))
+        with _locked(folder, wait=True):
+            if not folder.exists():  # another process took it for abandoned before it was locked
+                continue
+            try:
+                yield folder
+            finally:
+                shutil.rmtree(folder, ignore_errors=True)
+            return
+
+
+@contextlib.contextmanager
+def _locked(folder: Path, wait: bool) -> Iterator[bool]:
+    """The lock of a folder itself, which goes along when it is renamed; whether this system has such locks."""
+    if fcntl is None:
+        yield False
+        return
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        yield _flock(handle, wait)
     finally:
-        if beside is not None:
-            shutil.rmtree(beside, ignore_errors=True)
+        os.close(handle)
 
 
 def _move_into(new: Path, path: Path) -> None:
@@ -229,7 +258,7 @@ def _lock(file: Path, wait: bool) -> TextIO:
     while True:
         lock = open(file, "a")  # noqa: SIM115 - closed by _unlock
         try:
-            _flock(lock, wait)
+            _flock(lock.fileno(), wait)
             with contextlib.suppress(FileNotFoundError):
                 if os.path.samestat(os.stat(file), os.fstat(lock.fileno())):
                     return lock
@@ -239,14 +268,17 @@ def _lock(file: Path, wait: bool) -> TextIO:
         lock.close()  # the process that had the lock removed the file in between
 
 
-def _flock(lock: TextIO, wait: bool) -> None:
+def _flock(handle: int, wait: bool) -> bool:
+    """Lock an open file or folder; whether the disk can."""
     if fcntl is None:
-        return
+        return False
     try:
-        fcntl.flock(lock, fcntl.LOCK_EX if wait else fcntl.LOCK_EX | fcntl.LOCK_NB)
+        fcntl.flock(handle, fcntl.LOCK_EX if wait else fcntl.LOCK_EX | fcntl.LOCK_NB)
     except OSError as error:
         if error.errno not in _NO_LOCKS:
             raise
+        return False
+    return True
 
 
 def _unlock(lock: TextIO) -> None:

@@ -8,8 +8,47 @@ import multiprocessing
 import os
 import sys
 import threading
+from collections.abc import Iterator, Sequence
 
 from keras_cwp.errors import RunError
+
+# What TensorFlow and Keras import if it is there, for parts of theirs that no command uses: 3 s of CPU of 7 in all.
+_OPTIONAL = ("IPython", "jax", "matplotlib", "pandas", "sklearn")
+_left_out: list[str] = []  # of _OPTIONAL, while this process imports TensorFlow
+
+
+def leave_out_optional_imports() -> None:
+    """Have `import_tensorflow` spare what it can; for a process that is a command of ours.
+
+    Keras then has no scikit-learn wrappers and takes no tables of pandas. A user's own process is left as it is.
+    """
+    _left_out[:] = _OPTIONAL
+
+
+@contextlib.contextmanager
+def _without(names: Sequence[str]) -> Iterator[None]:
+    """Modules that were not imported yet cannot be while the block runs, as if they were not installed."""
+    hidden = [name for name in names if name not in sys.modules]
+    sys.modules.update(dict.fromkeys(hidden))  # type: ignore[arg-type]  # None is how Python marks them
+    try:
+        yield
+    finally:
+        for name in hidden:
+            del sys.modules[name]
+
+
+def install_command(extra: str) -> str:
+    """The command that installs what an extra of setup.cfg names; it works in a checkout and with a wheel alike."""
+    import importlib.metadata  # 30 ms, which --help need not take
+    import re
+    import shlex
+
+    try:
+        listed = importlib.metadata.requires("keras_cwp") or []
+    except importlib.metadata.PackageNotFoundError:
+        listed = []
+    names = [line.partition(";")[0].strip() for line in listed if re.search(rf"extra == ['\"]{extra}['\"]", line)]
+    return f"pip install {' '.join(map(shlex.quote, names)) or shlex.quote(f'.[{extra}]')}"
 
 
 def quiet_tensorflow() -> None:
@@ -38,9 +77,10 @@ def import_tensorflow(keep_memory: bool = True) -> None:
     nowhere = os.open(os.devnull, os.O_WRONLY)
     try:
         os.dup2(nowhere, 2)
-        import tensorflow as tf
+        with _without(_left_out):
+            import tensorflow as tf
 
-        tf.config.list_physical_devices()
+            tf.config.list_physical_devices()
     finally:
         os.dup2(kept, 2)
         os.close(kept)
@@ -60,6 +100,21 @@ def keep_freed_memory() -> None:
         libc.mallopt(arena_max, 1)
         libc.mallopt(mmap_threshold, 2**30)
         libc.mallopt(trim_threshold, 2**31 - 1)
+
+
+def give_large_blocks_back() -> None:
+    """Have glibc return each large block to the kernel as soon as it is freed, from now on.
+
+    By default it learns from the first radiograph that is freed to keep the next ones, and does so for each thread: for
+    a server that decodes films in many threads this is the contrary of `keep_freed_memory`. Does nothing where the C
+    library is another.
+    """
+    arena_max, mmap_threshold, trim_threshold = -8, -3, -1  # the parameters' numbers in malloc.h
+    with contextlib.suppress(OSError, AttributeError):
+        libc = ctypes.CDLL("libc.so.6")
+        libc.mallopt(arena_max, 2)
+        libc.mallopt(mmap_threshold, 2**20)
+        libc.mallopt(trim_threshold, 2**23)
 
 
 def give_back_freed_memory() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from types import NoneType
 from typing import Any, TypeVar, get_args, get_origin
@@ -12,6 +13,7 @@ from typing_extensions import TypeIs
 from keras_cwp.errors import ConfigError
 
 Schema = TypeVar("Schema", bound=BaseModel)
+_ALTERNATIVE = re.compile(r"constrained-|literal\[|int$|none$")  # in the place of an error, for a key of several types
 # Keys of earlier versions, and what to do about them. RUN folders that hold them are still read.
 RETIRED = {"data.rois_per_shard": "all crops of a data set are in one file now, crops.npy; remove the key"}
 
@@ -61,12 +63,19 @@ def _is_none(value: Any) -> bool:
 
 def _explain(error: ValidationError, where: str, schema: type[BaseModel]) -> str:
     first, *others = error.errors()
-    key = ".".join(str(part) for part in first["loc"])
-    more = f" ({len(others)} more)" if others else ""
+    key = _key(first["loc"])
+    alternatives = [each["msg"] for each in others if _key(each["loc"]) == key]
+    more = f" ({len(others) - len(alternatives)} more)" if len(others) > len(alternatives) else ""
     if first["type"] == "extra_forbidden":
         known = ", ".join(_keys_beside(first["loc"], schema))
         return f"{where}: unknown key {key!r}; {RETIRED.get(key) or f'known here: {known}'}{more}"
-    return f"{where}: {key}: {first['msg']}, got {_received(first['input'])}{more}"
+    expected = "; or ".join([first["msg"], *alternatives])
+    return f"{where}: {key}: {expected}, got {_received(first['input'])}{more}"
+
+
+def _key(location: tuple[int | str, ...]) -> str:
+    """The key of an error, without pydantic's names for the kinds of value that it tried in turn."""
+    return ".".join(str(part) for part in location if not _ALTERNATIVE.match(str(part)))
 
 
 def _received(value: Any) -> str:

@@ -1,6 +1,9 @@
-"""How well little data is learnt from: from scratch, fine-tuned and probed, on the same folds with patients apart.
+"""How well little data is learnt from: from scratch, by probes, and fine-tuned, on the same folds with patients apart.
 
     PYTHONPATH=. python scripts/bench_accuracy.py SHARED OUT [--set cwp_sim] [--weights FILE] [--seeds 3] [--only probe]
+
+Methods: a network from random weights (config scratch), a probe of ImageNet features (probe), a probe of the shipped
+weights (probe_cxr), and these fine-tuned (config default).
 
 Makes OUT/SET_SEED/METHOD runs and prints a table of macro AUCs; what is finished is kept. The pediatric set is a draw
 of 360 patients, the same for every method and seed. Nothing is tuned here: methods are rows of METHODS.
@@ -19,26 +22,25 @@ import keras_cwp as cwp
 from keras_cwp.training.run import RunFolder
 
 PEDIATRIC_PATIENTS = 360
-# Settings by method; the weights of "fine_tuned" are those of --weights.
+# Settings by method.
 METHODS: dict[str, dict[str, Any]] = {
-    "scratch": {"config": "default"},
-    "fine_tuned": {"config": "default", "epochs": 20, "warmup_epochs": 2.0, "learning_rate": 1e-3},
+    "scratch": {"config": "scratch"},
     "probe": {"config": "probe"},
+    "probe_cxr": {"config": "default", "mode": "probe", "tta": 1},
+    "fine_tuned": {"config": "default"},
 }
-SIDES_PX = {"cwp_sim": 224, "pediatric_360": 160}
+SETS = ("cwp_sim", "pediatric_360")
 
 
 def main() -> None:
     """Prepare, cross-validate, print."""
     given = _arguments()
     print(f"{'set':<15}{'seed':>5}  {'method':<12}{'macro AUC':>24}{'seconds':>9}")
-    for name in given.set or SIDES_PX:
+    for name in given.set or SETS:
         data = _prepared(name, given.shared, given.out)
         for seed in range(given.seeds):
             split = None
             for method in given.only or METHODS:
-                if method == "fine_tuned" and given.weights is None:
-                    continue
                 run = _run(data, method, seed, given, given.out / f"{name}_{seed}" / method, split)
                 split = run.path / "split.csv"  # the first method draws the folds of all
                 _print(name, seed, method, run)
@@ -48,9 +50,9 @@ def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("shared", type=Path, help="folder with data/")
     parser.add_argument("out", type=Path)
-    parser.add_argument("--set", action="append", choices=SIDES_PX)
+    parser.add_argument("--set", action="append", choices=SETS)
     parser.add_argument("--only", action="append", choices=METHODS, help="a method; repeat it")
-    parser.add_argument("--weights", type=Path, help="for the method fine_tuned, as model.weights")
+    parser.add_argument("--weights", type=Path, help="instead of the shipped ones")
     parser.add_argument("--seeds", type=int, default=3)
     parser.add_argument("--jobs", type=int, default=1, help="processes for folds")
     return parser.parse_args()
@@ -66,7 +68,7 @@ def _prepared(name: str, shared: Path, out: Path) -> Any:
     else:
         source = shared / "data" / "pediatric_cxr"
         table, images = _drawn(source / "labels.csv", out / f"{name}.csv"), source / "images"
-    return cwp.prepare(table, images=images, out=folder, image_size=SIDES_PX[name])
+    return cwp.prepare(table, images=images, out=folder, image_size="auto")
 
 
 def _drawn(labels: Path, out: Path) -> Path:
@@ -88,7 +90,7 @@ def _run(data: Any, method: str, seed: int, given: argparse.Namespace, out: Path
     if RunFolder(out).complete:
         return cwp.Run(out)
     settings = dict(METHODS[method])
-    if method == "fine_tuned":
+    if given.weights is not None and settings["config"] == "default":
         settings["model.weights"] = str(given.weights)
     where = cwp.Folds(jobs=given.jobs)
     print(f"{out} …", file=sys.stderr)

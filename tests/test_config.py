@@ -72,7 +72,7 @@ def test_a_bad_override_is_named(override, message):
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("train: {epochs: 2, steps: 3}", r"bad.yaml: unknown key 'train.steps'"),
+        ("train: {epochs: 2, rounds: 3}", r"bad.yaml: unknown key 'train.rounds'"),
         ("- 1", r"bad.yaml: expected sections such as 'train:', got list"),
         ("train: [", r"bad.yaml: not YAML"),
         ("train: 3", r"bad.yaml: train: "),

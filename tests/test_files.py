@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import fcntl
 import os
 import signal
 import subprocess
@@ -12,13 +13,31 @@ from pathlib import Path
 import pytest
 
 from keras_cwp.errors import CwpError
-from keras_cwp.files import cache_folder, file_sha256, locked_folder, replaced_folder, write_text
+from keras_cwp.files import (
+    cache_folder,
+    file_sha256,
+    locked_folder,
+    new_folder,
+    replaced_folder,
+    updated_folder,
+    write_text,
+)
 
 HOLDS_A_LOCK = """
 import sys, time
 from keras_cwp.files import locked_folder
 with locked_folder(sys.argv[1]):
     print("held", flush=True)
+    time.sleep(600)
+"""
+
+FILLS_A_FOLDER = """
+import sys, time
+from pathlib import Path
+from keras_cwp import files
+with getattr(files, sys.argv[1])(Path(sys.argv[2])) as folder:
+    (folder / "half").write_text("half")
+    print("begun", flush=True)
     time.sleep(600)
 """
 
@@ -173,3 +192,72 @@ def test_write_that_the_disk_refuses_leaves_the_old_text(tmp_path, monkeypatch):
     with pytest.raises(CwpError, match=r"cannot write .*a: No space left on device"):
         write_text(tmp_path / "a", "new")
     assert [(path.name, path.read_text()) for path in tmp_path.iterdir()] == [("a", "old")]
+
+
+@pytest.fixture(params=["new_folder", "updated_folder"])
+def filler(tmp_path, request):
+    """A process that fills tmp_path / "run", and the function that it calls."""
+    command = [sys.executable, "-c", FILLS_A_FOLDER, request.param, str(tmp_path / "run")]
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, env={**os.environ, "PYTHONPATH": ":".join(sys.path)})
+    assert process.stdout is not None
+    assert process.stdout.readline() == b"begun\n"
+    yield process, {"new_folder": new_folder, "updated_folder": updated_folder}[request.param]
+    process.kill()
+    process.wait()
+    process.stdout.close()
+
+
+def test_what_a_killed_process_left_goes_with_the_next_call(filler, tmp_path):
+    process, function = filler
+    (tmp_path / ".run.notes").mkdir()
+    (tmp_path / ".run.2.writing.abcdefgh").mkdir()
+    with function(tmp_path / "run") as folder:
+        (folder / "file").write_text("whole")
+        assert len(list(tmp_path.glob(".run.writing.*"))) == 2  # that of a process at work stays
+    process.kill()
+    process.wait()
+    assert [file.name for file in tmp_path.glob(".run.writing.*/*")] == ["half"]
+    with function(tmp_path / "run2") as folder:
+        (folder / "file").write_text("whole")
+    assert list(tmp_path.glob(".run.writing.*"))  # of another name
+    (tmp_path / "run" / "file").unlink()
+    (tmp_path / "run").rmdir()
+    with function(tmp_path / "run") as folder:
+        (folder / "file").write_text("whole")
+    assert (tmp_path / "run" / "file").read_text() == "whole"
+    assert sorted(entry.name for entry in tmp_path.iterdir()) == [
+        ".run.2.writing.abcdefgh",
+        ".run.notes",
+        "run",
+        "run2",
+    ]
+
+
+def test_a_folder_that_was_taken_for_abandoned_is_made_anew(tmp_path, monkeypatch):
+    flock = fcntl.flock
+    taken = []
+
+    def remove_first(handle, how):
+        if not taken:
+            taken.extend(tmp_path.glob(".run.writing.*"))
+            taken[0].rmdir()
+        flock(handle, how)
+
+    monkeypatch.setattr(fcntl, "flock", remove_first)
+    with new_folder(tmp_path / "run") as folder:
+        (folder / "file").write_text("whole")
+    assert taken
+    assert (tmp_path / "run" / "file").read_text() == "whole"
+
+
+def test_a_disk_without_locks_loses_no_folder_in_use(tmp_path, monkeypatch):
+    def refuse(*_):
+        raise OSError(errno.ENOLCK, "No locks available")
+
+    monkeypatch.setattr(fcntl, "flock", refuse)
+    with new_folder(tmp_path / "run") as folder:
+        with new_folder(tmp_path / "run") as other:
+            (other / "file").write_text("second")
+        assert folder.is_dir()
+        (tmp_path / "run" / "file").unlink()
+    assert (tmp_path / "run").is_dir()

@@ -17,7 +17,7 @@ ROOT = Path(keras_cwp.__file__).parent
 ORDER = [
     "version", "wording", "registration", "errors", "settings_file", "schema", "config", "files", "runtime", "scores",
     "data", "layers", "augment", "models", "evaluation", "audit", "explain", "training", "report", "prediction",
-    "serving", "api", "cli", "__main__",
+    "serving", "reader", "api", "cli", "__main__",
 ]  # fmt: skip
 
 

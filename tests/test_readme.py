@@ -59,7 +59,7 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
     _draw(folder, "rois.csv", "radiographs", "P", seed=1, patients=24)
     _draw(folder, "new_rois.csv", "new_radiographs", "N", seed=2, patients=6)
     _draw(folder, "other.csv", "other", "O", seed=3, patients=12)
-    prepare(folder / "other.csv", folder / "other", folder / "other_data")
+    prepare(folder / "other.csv", folder / "other", folder / "other_data", config="default")
     return folder
 
 

@@ -24,7 +24,7 @@ def test_every_file_of_configs_has_a_name():
     }
 
 
-@pytest.mark.parametrize("name", ["default", "paper_table/resnet50"])
+@pytest.mark.parametrize("name", ["default", "scratch", "paper_table/resnet50"])
 def test_a_name_is_read_as_its_file_is(name):
     assert load_config(name) == load_config(CONFIGS / f"{name}.yaml")
     assert read_candidate(name) == read_candidate(CONFIGS / f"{name}.yaml")

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from rich.console import Console
 
     from keras_cwp.audit.findings import Finding
+    from keras_cwp.training.run import RunFolder
 
 PathLike = Path | str
 Source = PathLike | PreparedData
@@ -55,7 +56,7 @@ def prepare(
     """Read radiographs and a ROI table, check everything, crop, and write a data set.
 
     Args:
-        rois: CSV, COCO, LabelMe, VOC, VIA or Label Studio; a file or a folder.
+        rois: CSV, COCO, LabelMe, VOC, YOLO, VIA or Label Studio; a file or a folder.
         images: folder that the image names are relative to.
         out: a new folder, or an earlier data set, which is replaced as a whole.
         config: a preset's name, a YAML file, a mapping or a Config; its section `data` counts.
@@ -187,3 +188,18 @@ def audit_data(data: Source, against: Source | None = None, *, folds: int = 5, o
     folder = Path(out) if out else home.with_name(f"{home.name}_audit")
     write_audit(findings, opened, folder, against is not None)
     return Audit(tuple(findings), verdict(findings), folder / "audit.html")
+
+
+def data_of(run: RunFolder) -> PreparedData:
+    """The data set that a run was made from.
+
+    Raises:
+        CwpError: it is not where it was, or another stands there.
+    """
+    path = Path(run.info["data"])
+    if not path.is_dir():
+        raise CwpError(f"{run.path}: its data set {path} is not there any more; prepare it again at that place")
+    data = PreparedData.open(path)
+    if data.content_hash != run.info["data_hash"]:
+        raise CwpError(f"{run.path}: {path} holds another data set than the one of this run")
+    return data

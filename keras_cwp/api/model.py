@@ -68,14 +68,15 @@ class Model:
     def network(self) -> Any:
         """The Keras model: images [batch, image_size, image_size, 1] in [0, 1] → logits [batch, classes].
 
+        Of a run of cross_validate without `fold`, its softmax is the mean of the folds' probabilities.
+
         Raises:
-            RunError: a run of cross_validate loaded without `fold`.
             ModelError: an exported version, which holds no Keras model.
         """
         import_tensorflow()
-        from keras_cwp.training.saved import load_with_contract, named_model
+        from keras_cwp.training.saved import load_mean
 
-        return load_with_contract(named_model(self.path, self.fold))[0]
+        return load_mean(self.path, self.fold)[0]
 
     def predict(self, inputs: Inputs = (), *, views: int | None = None, **asking: Unpack[Asking]) -> pd.DataFrame:
         """Class probabilities of regions.
@@ -187,7 +188,7 @@ class Model:
             The folder OUT/VERSION.
 
         Raises:
-            RunError: the model was not loaded from a RUN, or is the mean of several folds.
+            RunError: the model was not loaded from a RUN; or onnx or litert of the mean of several folds.
             ServingError: a version that exists, or an export that differs from the Keras model.
         """
         return _export_run(self.path, out, self.fold, format, version, negative, views, notes_to(console))

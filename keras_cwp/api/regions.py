@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from typing_extensions import TypedDict
 
@@ -27,6 +27,8 @@ class Asking(TypedDict, total=False):
         boxes: (x, y, width, height) in pixels of the full radiograph, 0-based, end-exclusive; with one radiograph.
         rois: one more ROI table.
         images: folder of the ROI table's images; None: where the table lies.
+        table: how to read ROI tables: keywords of `keras_cwp.data.annotations.read.read_rois`, such as skip_bad,
+            label_attribute and image_by. What skip_bad leaves out goes to `refuse`, or to `console` where it is None.
         whole_image: state that images without a box are meant, for a model that was trained on smaller regions.
         refuse: gets the error and the number of regions lost to it; None: the first error is raised.
         console: prints notes and a progress bar; None prints nothing.
@@ -35,6 +37,7 @@ class Asking(TypedDict, total=False):
     boxes: Iterable[Box] | None
     rois: PathLike | None
     images: PathLike | None
+    table: Mapping[str, Any]
     whole_image: bool
     refuse: Refuse | None
     console: Console | None
@@ -74,7 +77,15 @@ def regions_of(inputs: Inputs, asking: Asking) -> Asked:
     paths = [Path(inputs)] if isinstance(inputs, str | Path) else [Path(each) for each in inputs]
     boxes, rois, images = asking.get("boxes"), asking.get("rois"), asking.get("images")
     if boxes is None:
-        found = find_regions(paths, Path(rois) if rois else None, Path(images) if images else None, lost, note)
+        found = find_regions(
+            paths,
+            Path(rois) if rois else None,
+            Path(images) if images else None,
+            lost,
+            note,
+            left_out=lost if asking.get("refuse") else None,
+            **asking.get("table", {}),
+        )
         return Asked(found, lost, note)
     if len(paths) != 1 or not paths[0].is_file() or rois is not None:
         raise DataError(f"boxes go with one radiograph, got {', '.join(map(str, paths)) or 'none'}")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping
 from dataclasses import dataclass
 from html import escape
 from pathlib import Path
@@ -163,6 +164,7 @@ class Run:
         out: PathLike | None = None,
         views: int | None = None,
         allow_shared_patients: bool = False,
+        prevalence: Mapping[str, float] | None = None,
     ) -> Evaluation:
         """Evaluate the held-out ROIs again, or the run's model on another data set.
 
@@ -171,6 +173,8 @@ class Run:
             out: folder to write to; None: the run's own, RUN/on_DATA or RUN/tta_K.
             views: of each crop to average; None: as many as the run's figures were obtained with.
             allow_shared_patients: judge on patients of `data` that were trained on; the report says so.
+            prevalence: class → its share where the model is to be used; None: as configured. Predictive values are
+                given for it. With all classes, accuracy is also given of probabilities that are moved to these shares.
 
         Raises:
             DataError: `data` has other classes or crops than the model, or patients that it was trained on.
@@ -180,11 +184,37 @@ class Run:
         from keras_cwp.report.run_report import evaluate_run
 
         other = None if data is None else open_data(data)
-        sentence, page = evaluate_run(self.folder, other, Path(out) if out else None, views, allow_shared_patients)
+        sentence, page = evaluate_run(
+            self.folder, other, Path(out) if out else None, views, allow_shared_patients, prevalence
+        )
         written = RunFolder(page.parent)
         own = (page.parent / "scores.csv").is_file()
         scores = written.scores if own else self.folder.scores
         return Evaluation(sentence, written.metrics, scores_table(scores), Report(page))
+
+    def refit(self, out: PathLike, *, console: Console | None = None) -> Run:
+        """Train one network on all patients of this cross-validation, with what it chose.
+
+        The new run has no held-out patients: its figures and thresholds are this one's, whose networks saw fewer.
+
+        Args:
+            out: RUN folder to write; what was interrupted is continued.
+            console: prints progress; None prints nothing.
+
+        Raises:
+            RunError: not a run of cross_validate; or `out` holds something else.
+            CwpError: the data set is gone or another.
+        """
+        from keras_cwp.api.data import data_of
+
+        data = data_of(self.folder)
+        import_tensorflow()
+        from keras_cwp.prediction.kept_onnx import keep_onnx
+        from keras_cwp.training.refit import refit
+
+        made = Run(refit(self.folder, data, Path(out), or_silent(console)).path)
+        keep_onnx(made.path, notes_to(console))
+        return made
 
     def model(self, fold: int | None = None) -> Model:
         """The trained model; of a cross-validation the mean of its folds, or one fold's."""

@@ -7,20 +7,22 @@ from collections import defaultdict
 import numpy as np
 
 from keras_cwp.audit.confounds import confound_auc
-from keras_cwp.audit.crops import box_findings, crop_findings
+from keras_cwp.audit.crops import box_findings, crop_findings, range_findings
 from keras_cwp.audit.findings import Finding, Level, found, groups_of
+from keras_cwp.audit.identities import OVERRULED, SPELT_ALIKE, overruled, spelt_alike
 from keras_cwp.audit.lookalike_patients import ALL_ALIKE, indistinct, look_alikes
 from keras_cwp.audit.lookalikes import alike, near_duplicates, thumbnails
 from keras_cwp.audit.overlap import shared_ids
 from keras_cwp.data.fingerprints import FLAT, crop_digests
-from keras_cwp.data.identity import near_key, near_names
+from keras_cwp.data.identity import near_key
 from keras_cwp.data.prepared import PreparedData
 from keras_cwp.errors import DataError
+from keras_cwp.models.weight_notes import shipped_looks
 from keras_cwp.wording import plural, verb
 
 _SAME_BOX_IOU = 0.9
 _LOOK_ALIKE = "look-alike radiographs, two patients"
-_SPELT_ALIKE = "patients spelt alike"
+_SEEN = "seen by shipped weights"
 _RESPELT = "whose id the other data set spells differently (0001 and 1, P1 and p1): the same person?"
 _IMBALANCE = 10  # patients of the largest class for each of the smallest
 _CHANCE_BOUND = 0.6  # a lower bound of the AUC above this says that acquisition predicts the label
@@ -32,11 +34,14 @@ CHECKS = {
     "patients spelt alike": "no patient id is spelt in several ways",
     "near-duplicate, two patients": "no crops of different patients look alike",
     _LOOK_ALIKE: "no radiographs of different patients look alike",
+    _SEEN: "no radiograph looks like one that the shipped weights (model.weights cxr) were made from",
     "near-duplicate, one patient": "no crops of one patient look alike",
-    _SPELT_ALIKE: "no patient ids differ only in case, blanks or leading zeros",
+    SPELT_ALIKE: "no patient ids differ only in case, blanks or leading zeros",
+    OVERRULED: "no patient contradicts another source that names patients",
     "too few patients": "every class has at least as many patients as there are folds",
     "blank crop": "no crop is of one shade",
     "extreme shade": "no crop is nearly black or white",
+    "narrow grey range": "the crops use the range of grey values",
     "odd box": "no box is unusually small or large",
     "box beside the lungs": "no box has its centre where no lung is",
 }
@@ -66,10 +71,13 @@ def audit(data: PreparedData, against: PreparedData | None = None, folds: int = 
         *(_shared(data, against, images) if against is not None else []),
         *_near(data, images),
         *_alike(data),
-        *_spelt_alike(data),
+        *spelt_alike(data),
+        *_seen_by_weights(data),
+        *overruled(data),
         *_patients_and_classes(data, folds),
         *_confounds(data, seed),
         *crop_findings(images),
+        *range_findings(data),
         *box_findings(data),
     ]
     order = ("error", "warning", "note")
@@ -230,13 +238,14 @@ def _near(data: PreparedData, images: np.ndarray) -> list[Finding]:
     ]  # fmt: skip
 
 
-def _spelt_alike(data: PreparedData) -> list[Finding]:
-    """Patients whose ids differ only in spelling, which `prepare` lets pass with --names-as-written."""
-    named = data.patients[data.patients != data.manifest.texts("image")]  # the name of an image is no id of a person
-    groups = near_names(named.tolist())
-    rows = [tuple(int(np.flatnonzero(data.patients == name)[0]) for name in group) for group in groups]
-    what = "in several ways that differ in case, blanks or leading zeros: the same person?"
-    return found("warning", _SPELT_ALIKE, rows, f"patient id is spelt {what}", f"patient ids are spelt {what}")
+def _seen_by_weights(data: PreparedData) -> list[Finding]:
+    looks, others = data.manifest.texts("look").tolist(), shipped_looks()
+    seen = sorted({(row,) for row, _ in alike(looks, others)}) if others else []
+    return found(
+        "note", _SEEN, seen,
+        "ROI lies on a radiograph that looks like one that the shipped weights (model.weights cxr) were made from",
+        "ROIs lie on radiographs that look like some that the shipped weights (model.weights cxr) were made from",
+    )  # fmt: skip
 
 
 def _patients_and_classes(data: PreparedData, folds: int) -> list[Finding]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from keras_cwp.audit.findings import Finding, found
+from keras_cwp.data.grey_range import narrow_range_note
 from keras_cwp.data.prepared import PreparedData
 
 _BLANK_SD = 0.5 / 255
@@ -29,6 +30,12 @@ def crop_findings(images: np.ndarray) -> list[Finding]:
             "crop is nearly black or white", "crops are nearly black or white",
         ),
     ]  # fmt: skip
+
+
+def range_findings(data: PreparedData) -> list[Finding]:
+    """Whether the data set uses little of its grey range."""
+    said = narrow_range_note(data)
+    return [Finding("warning", "narrow grey range", said)] if said else []
 
 
 def box_findings(data: PreparedData) -> list[Finding]:

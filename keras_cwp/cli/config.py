@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import types
-from collections.abc import Iterator
-from typing import TYPE_CHECKING, Any, Literal, Union, get_args, get_origin
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING, Annotated, Any, Literal, Union, get_args, get_origin
 
 import click
 
@@ -89,13 +89,16 @@ def _value(value: Any) -> str:
 
 def _values(field: FieldInfo) -> str:
     """What the key takes: words, or a type with its bounds."""
-    bounds = [
+    return ", ".join([_type(field.annotation), *_bounds(field.metadata)])
+
+
+def _bounds(metadata: Sequence[Any]) -> list[str]:
+    return [
         f"{sign} {getattr(part, name)}"
-        for part in field.metadata
+        for part in metadata
         for name, sign in _SIGNS.items()
         if getattr(part, name, None) is not None
     ]
-    return ", ".join([_type(field.annotation), *bounds])
 
 
 def _type(annotation: Any) -> str:
@@ -104,6 +107,8 @@ def _type(annotation: Any) -> str:
         return " | ".join(map(str, parts))
     if origin in (Union, types.UnionType):
         return " | ".join(_type(part) for part in parts)
+    if origin is Annotated:
+        return " ".join([_type(parts[0]), *_bounds(parts[1].metadata)])
     if annotation is type(None):
         return "none"
     if annotation is bool:

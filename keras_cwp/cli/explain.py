@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
+from typing import Any
 
 import click
 
-from keras_cwp.cli.options import PATH, Output, output_options, whole_image_option
+from keras_cwp.cli.options import PATH, Output, output_options, reading_options, whole_image_option
 
 _METHODS = ("gradcam", "gradcam++", "layercam", "occlusion")
 
@@ -22,6 +23,7 @@ _METHODS = ("gradcam", "gradcam++", "layercam", "occlusion")
 @click.option("--method", type=click.Choice(_METHODS), default=_METHODS[0], show_default=True)
 @click.option("--class", "class_name", metavar="NAME", help="Class to explain (default: the most probable one).")
 @whole_image_option
+@reading_options
 @output_options
 def command(
     model: Path,
@@ -33,6 +35,7 @@ def command(
     method: str,
     class_name: str | None,
     whole_image: bool,
+    table: dict[str, Any],
     output: Output,
 ) -> None:
     """Show where MODEL, a RUN or .keras file, looked: each region beside itself with its heat map.
@@ -50,7 +53,7 @@ def command(
         lost.append(rows)
         output.left_out(error, rows)
 
-    table = Model(model, fold).explain(
+    index = Model(model, fold).explain(
         inputs,
         out,
         rois=rois,
@@ -58,12 +61,13 @@ def command(
         method=method,
         class_name=class_name,
         whole_image=whole_image,
+        table=table,
         refuse=refuse,
         console=output.console,
     )
     left_out = f"; {plural(sum(lost), 'region')} left out" if lost else ""
     output.result(
-        f"{out}: {plural(len(table), 'picture')} and index.csv{left_out}", {"out": str(out), "pictures": len(table)}
+        f"{out}: {plural(len(index), 'picture')} and index.csv{left_out}", {"out": str(out), "pictures": len(index)}
     )
     if lost:
         sys.exit(1)

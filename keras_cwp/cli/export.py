@@ -23,7 +23,11 @@ from keras_cwp.cli.options import PATH, Output, output_options
 @click.option(
     "--version", type=click.IntRange(min=1), help="Version number (default: one more than the largest there)."
 )
-@click.option("--fold", type=click.IntRange(min=1), help="Which model of a cv run.")
+@click.option(
+    "--fold",
+    type=click.IntRange(min=1),
+    help="Which model of a cv run (default for savedmodel: the mean of all folds).",
+)
 @click.option(
     "--negative",
     metavar="CLASS",

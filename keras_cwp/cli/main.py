@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import codecs
 import difflib
 import importlib
+import io
+import os
 import sys
+import warnings
 from typing import Any
 
 import click
 
 from keras_cwp.errors import CwpError
+from keras_cwp.runtime import leave_out_optional_imports
 from keras_cwp.version import VERSION
 
 # name: (module, one line for --help). In the order of the work.
@@ -22,10 +27,13 @@ COMMANDS = {
     "audit": ("keras_cwp.cli.audit", "Look in a data set for what would spoil a result."),
     "fit": ("keras_cwp.cli.fit", "Train on one patient-grouped split."),
     "cv": ("keras_cwp.cli.cv", "Train by patient-grouped cross-validation."),
+    "refit": ("keras_cwp.cli.refit", "Train one network on all patients of a cross-validation."),
     "evaluate": ("keras_cwp.cli.evaluate", "ROC evaluation and report of a run."),
     "compare": ("keras_cwp.cli.compare", "Compare runs on the same folds, with paired tests."),
+    "plan": ("keras_cwp.cli.plan", "Say what more patients would bring."),
     "predict": ("keras_cwp.cli.predict", "Score images, folders or a ROI table."),
     "explain": ("keras_cwp.cli.explain", "Draw heat maps of where the network looked."),
+    "read": ("keras_cwp.cli.read", "Read films in the browser, with a model beside."),
     "export": ("keras_cwp.cli.export", "Write a SavedModel bundle for TensorFlow Serving."),
     "serve": ("keras_cwp.cli.serve", "Serve bundles with TensorFlow Serving's own API."),
     "summary": ("keras_cwp.cli.summary", "Parameters, MACs and latency of the architectures."),
@@ -68,8 +76,31 @@ def cli() -> None:
 
 def main(args: list[str] | None = None) -> Any:
     """Entry point: a CwpError becomes one line on stderr and exit code 1."""
+    _read_names_as_utf8()
+    _print_any_letter()
+    leave_out_optional_imports()
+    if not sys.warnoptions:
+        warnings.simplefilter("ignore")  # of libraries, with lines of their source; python -W default shows them
     try:
         return cli.main(args, prog_name="keras-cwp")
     except CwpError as error:
         click.echo(f"keras-cwp: {' '.join(str(error).split())}", err=True)
         sys.exit(1)
+
+
+def _read_names_as_utf8() -> None:
+    """Start Python anew in its UTF-8 mode where it takes names and arguments for ASCII.
+
+    That is so under LC_ALL=C or POSIX where PYTHONUTF8 is 0 or PYTHONCOERCECLOCALE cannot help. File names of other
+    letters would then differ from the same names in a table. Only a new process can change this.
+    """
+    ascii_only = codecs.lookup(sys.getfilesystemencoding()).name == "ascii"
+    if ascii_only and not sys.flags.utf8_mode and sys.executable:
+        os.execv(sys.executable, [sys.executable, "-X", "utf8", *sys.orig_argv[1:]])
+
+
+def _print_any_letter() -> None:
+    """Escape what a terminal's encoding cannot show: a message must not end in a UnicodeEncodeError."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")

@@ -7,7 +7,7 @@ import json
 import os
 import sys
 import webbrowser
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -113,6 +113,15 @@ def _log_to_stderr() -> None:
     logging.basicConfig(level=logging.INFO, stream=sys.stderr)
 
 
+_READING_OPTIONS = (
+    click.option("--label-attribute", metavar="NAME", help="The attribute of VIA's regions that holds the class."),
+    click.option(
+        "--image-by",
+        type=click.Choice(["stated", "name"]),
+        help="What counts where an annotation file states another picture than that of its own name.",
+    ),
+    click.option("--skip-bad", is_flag=True, help="Leave out lines and files that cannot be used; they are counted."),
+)
 _TABLE_OPTIONS = (
     click.option("--patients", type=PATH, help="CSV image,patient_id for formats without a patient."),
     click.option("--patient-per-image", is_flag=True, help="State that every image is of another patient."),
@@ -122,18 +131,12 @@ _TABLE_OPTIONS = (
         help="Whose patient counts where they differ: the annotation file's, --patients', or the DICOM headers'.",
     ),
     click.option("--labels", type=PATH, help="YAML: names in the annotations to classes, or to null."),
-    click.option("--label-attribute", metavar="NAME", help="The attribute of VIA's regions that holds the class."),
-    click.option(
-        "--image-by",
-        type=click.Choice(["stated", "name"]),
-        help="What counts where an annotation file states another picture than that of its own name.",
-    ),
     click.option(
         "--names-as-written",
         is_flag=True,
         help="State that ids, labels and folders that look alike or odd (P1 and p1, nan, test) are meant.",
     ),
-    click.option("--skip-bad", is_flag=True, help="Leave out lines and files that cannot be used, counted in a note."),
+    *_READING_OPTIONS,
 )
 
 
@@ -142,13 +145,22 @@ def table_options(function: Callable[..., Any]) -> Callable[..., Any]:
 
     The command gets them as one argument `table`, the keywords `TableOptions`.
     """
+    return _gathered(function, _TABLE_OPTIONS, tuple(TableOptions.__annotations__))
 
+
+def reading_options(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Those of `table_options` that count where patients and classes are not asked for."""
+    return _gathered(function, _READING_OPTIONS, ("label_attribute", "image_by", "skip_bad"))
+
+
+def _gathered(
+    function: Callable[..., Any], options: Sequence[Callable[..., Any]], names: Sequence[str]
+) -> Callable[..., Any]:
     @functools.wraps(function)
     def gathered(*args: Any, **others: Any) -> Any:
-        table = {name: others.pop(name) for name in TableOptions.__annotations__}
-        return function(*args, table=table, **others)
+        return function(*args, table={name: others.pop(name) for name in names}, **others)
 
-    for option in reversed(_TABLE_OPTIONS):
+    for option in reversed(options):
         gathered = option(gathered)
     return gathered
 

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
-from keras_cwp.cli.options import PATH, Output, output_options, whole_image_option
+from keras_cwp.cli.options import PATH, Output, output_options, reading_options, whole_image_option
 from keras_cwp.cli.reports import check_report_options, report_options, write_and_tell
 from keras_cwp.wording import plural
 
@@ -32,6 +32,7 @@ if TYPE_CHECKING:
 @click.option("--token-file", type=PATH, help="File with the bearer token that the server asks for.")
 @click.option("--tls-ca", type=PATH, help="Certificates to trust, PEM (default: those of the system).")
 @whole_image_option
+@reading_options
 @report_options
 @output_options
 def command(
@@ -45,6 +46,7 @@ def command(
     token_file: Path | None,
     tls_ca: Path | None,
     whole_image: bool,
+    table: dict[str, Any],
     reports: Path | None,
     sr_settings: Path | None,
     output: Output,
@@ -73,6 +75,7 @@ def command(
         "rois": rois,
         "images": images,
         "whole_image": whole_image,
+        "table": table,
         "refuse": output.left_out,
         "console": output.console,
     }

@@ -11,7 +11,10 @@ from keras_cwp.cli.options import Output, config_option, output_options, set_opt
 
 @click.command("prepare")
 @click.option(
-    "--rois", required=True, type=click.Path(), help="CSV, COCO, LabelMe, VOC, VIA or Label Studio; file or folder."
+    "--rois",
+    required=True,
+    type=click.Path(),
+    help="CSV, COCO, LabelMe, VOC, YOLO, VIA or Label Studio; file or folder.",
 )
 @click.option("--images", required=True, type=click.Path(), help="Folder of the radiographs.")
 @click.option("--out", required=True, type=click.Path(), help="Folder to write the data set to.")
@@ -34,8 +37,8 @@ def command(
 
     A CSV table has the columns image, patient_id, label and may have x, y, width, height (pixels, 0-based,
     end-exclusive), roi_id and spacing_mm; any further column (sex, age, site) is kept for subgroups. COCO, LabelMe,
-    Pascal VOC, VIA and Label Studio exports, folders of them, and a folder of class folders are read too. Where they
-    name no patient, DICOM headers do, or --patients, or --patient-per-image.
+    Pascal VOC, YOLO, VIA and Label Studio exports, folders of them, and a folder of class folders are read too. Where
+    they name no patient, DICOM headers do, or --patients, or --patient-per-image.
     """
     from keras_cwp.api.data import prepare
     from keras_cwp.runtime import cores, keep_freed_memory

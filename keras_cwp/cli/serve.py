@@ -108,7 +108,7 @@ def command(
     )
     if not settings.is_loopback() and not (settings.token and settings.tls):
         click.echo(f"keras-cwp: warning: {host} is open to the network without --token-file and TLS", err=True)
-    with logging_to_stderr(), _told_to_stop() as stop:
+    with logging_to_stderr(), told_to_stop() as stop:
         server = Server(list(folders), settings, batching_parameters)
         try:
             server.start()
@@ -122,7 +122,7 @@ def command(
 
 
 @contextmanager
-def _told_to_stop() -> Iterator[threading.Event]:
+def told_to_stop() -> Iterator[threading.Event]:
     """An event that is set by Ctrl-C or SIGTERM."""
     stop = threading.Event()
     numbers = (signal.SIGINT, signal.SIGTERM)

@@ -6,7 +6,10 @@ Any NumPy reads it: `np.load("crops.npy", mmap_mode="r")`.
 from __future__ import annotations
 
 import contextlib
+import math
 import mmap
+import os
+from collections.abc import Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import cast
@@ -16,6 +19,7 @@ import numpy as np
 from keras_cwp.errors import DataError
 
 CROPS_FILE = "crops.npy"
+_AT_ONCE = 64  # crops in memory while rows are left out
 
 
 class CropWriter:
@@ -56,6 +60,28 @@ class CropWriter:
         else:  # closing writes what is buffered, and must not hide the first error by a second
             with contextlib.suppress(OSError):
                 self._file.close()
+
+
+def leave_out_rows(path: Path, shape: tuple[int, int, int], dtype: np.dtype, kept: Sequence[int]) -> None:
+    """Rewrite a file of CropWriter with some of its rows, in the order given.
+
+    Args:
+        shape, dtype: that it was written with.
+
+    Raises:
+        OSError: the disk refuses.
+    """
+    with open(path, "r+b") as file:
+        np.lib.format.read_magic(file)
+        np.lib.format.read_array_header_1_0(file)
+        file.truncate(file.tell() + math.prod(shape) * dtype.itemsize)  # blank rows at the end were never written
+    smaller = path.with_suffix(".smaller")
+    old = CropReader(path, shape, dtype)
+    with CropWriter(smaller, (len(kept), *shape[1:]), dtype) as new:
+        for first in range(0, len(kept), _AT_ONCE):
+            for place, crop in enumerate(old.read(np.array(kept[first : first + _AT_ONCE])), start=first):
+                new.put(place, crop)
+    os.replace(smaller, path)
 
 
 class CropReader:

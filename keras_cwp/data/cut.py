@@ -109,10 +109,10 @@ def cut_picture(picture: Picture, boxes: list[Box], margin: int, dtype: str, con
             f"{picture.header.width} × {picture.header.height}"
         )
     white = np.iinfo(dtype).max
-    side = config.image_size + 2 * margin
+    side = config.side_px + 2 * margin
     crops = np.empty((len(boxes), side, side), dtype=dtype)
     for crop, box in zip(crops, boxes, strict=True):
-        values = crop_roi(radiograph.pixels, box, config.image_size, margin, config.square, picture.field_px)
+        values = crop_roi(radiograph.pixels, box, config.side_px, margin, config.square, picture.field_px)
         crop[...] = _rounded(values, white / radiograph.white, white)
     return Crops(Source(hashlib.sha256(content).hexdigest(), look_of(radiograph.pixels)), crops, radiograph.notes)
 

@@ -13,6 +13,7 @@ from keras_cwp.data.annotations.box_units import check_box_units
 from keras_cwp.data.annotations.faults import Faults
 from keras_cwp.data.annotations.options import Trust
 from keras_cwp.data.annotations.roi import Box, Roi
+from keras_cwp.data.crop_side import Region, crop_side
 from keras_cwp.data.crops import margin_px
 from keras_cwp.data.patients import settle_patients
 from keras_cwp.data.radiographs.radiograph import Header, read_header
@@ -49,6 +50,7 @@ class Plan:
         boxes: one a ROI, clipped to its radiograph; the whole radiograph where the ROI has none.
         labels: index into `classes`, one a ROI.
         pictures: in the order of their first ROI.
+        image_size: side of the network's input, pixels; what `data.image_size: auto` stands for.
         dtype: uint16 when a radiograph has more than 8 bits, else uint8.
         notes: lines for the user.
     """
@@ -58,6 +60,7 @@ class Plan:
     labels: list[int]
     classes: tuple[str, ...]
     pictures: list[Picture]
+    image_size: int
     margin: int
     crop_size: int
     dtype: str
@@ -86,6 +89,7 @@ def make_plan(
             what is gathered: an unreadable header, a box outside its radiograph.
     """
     gathered = Faults() if faults is None else faults
+    notes: list[str] = []
     try:
         films = _films(rois, config, gathered)
         check_box_units(rois, {image: film.header for image, film in films.items()}, source)
@@ -99,8 +103,9 @@ def make_plan(
             trust=trust,
             names_as_written=names_as_written,
             link_studies=config.link_duplicates,
+            note=notes.append,
         )
-        return _plan(kept, [place for _, place in placed], films, config, source)
+        return _plan(kept, [place for _, place in placed], films, config, source, notes)
     except DataError:
         if not gathered.skip:
             gathered.settle(source)  # what was left out may be the cause
@@ -113,11 +118,18 @@ class _Film(NamedTuple):
 
 
 def _plan(
-    rois: list[Roi], placed: list[tuple[Box, bool]], films: Mapping[str, _Film], config: DataConfig, source: str
+    rois: list[Roi],
+    placed: list[tuple[Box, bool]],
+    films: Mapping[str, _Film],
+    config: DataConfig,
+    source: str,
+    notes: list[str],
 ) -> Plan:
     classes, absent = _classes(rois, config, source)
+    if config.image_size == "auto":
+        config = config.model_copy(update={"image_size": _side_of(rois, placed, films, config)})
     pictures = _pictures(rois, films, config)
-    margin = margin_px(config.image_size, config.context) if any(roi.box for roi in rois) else 0
+    margin = margin_px(config.side_px, config.context) if any(roi.box for roi in rois) else 0
     clipped = sum(was_clipped for _, was_clipped in placed)
     return Plan(
         rois=rois,
@@ -125,11 +137,22 @@ def _plan(
         labels=[classes.index(roi.label) for roi in rois],
         classes=classes,
         pictures=pictures,
+        image_size=config.side_px,
         margin=margin,
-        crop_size=config.image_size + 2 * margin,
+        crop_size=config.side_px + 2 * margin,
         dtype="uint16" if any(picture.header.bits > 8 for picture in pictures) else "uint8",
-        notes=[*absent, *_notes(clipped, pictures, margin, config, source)],
+        notes=[*notes, *absent, *_notes(clipped, pictures, margin, config, source)],
     )
+
+
+def _side_of(rois: list[Roi], placed: list[tuple[Box, bool]], films: Mapping[str, _Film], config: DataConfig) -> int:
+    """See `crop_side`."""
+    regions = []
+    for roi, (box, _) in zip(rois, placed, strict=True):
+        header, spacing_mm = films[roi.image]
+        longer = max(box[2:]) if roi.box else None
+        regions.append(Region(longer, spacing_mm, min(header.width, header.height)))
+    return crop_side(regions, config.spacing_mm)
 
 
 def place_box(roi: Roi, header: Header) -> tuple[Box, bool]:
@@ -202,7 +225,7 @@ def _pictures(rois: Sequence[Roi], films: Mapping[str, _Film], config: DataConfi
     pictures = []
     for image, of_image in rows.items():
         header, spacing = films[image]
-        field_px = config.image_size * config.spacing_mm / spacing if config.spacing_mm and spacing else None
+        field_px = config.side_px * config.spacing_mm / spacing if config.spacing_mm and spacing else None
         pictures.append(Picture(image, rois[of_image[0]].path, header, tuple(of_image), spacing, field_px))
     return pictures
 

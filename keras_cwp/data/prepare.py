@@ -3,13 +3,10 @@
 from __future__ import annotations
 
 import hashlib
-import json
 from collections.abc import Callable, Iterator
-from dataclasses import replace
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
-import numpy as np
 from typing_extensions import Unpack
 
 from keras_cwp.config import DataConfig
@@ -18,19 +15,15 @@ from keras_cwp.data.annotations.faults import Faults
 from keras_cwp.data.annotations.options import TableOptions
 from keras_cwp.data.annotations.read import read_rois
 from keras_cwp.data.annotations.roi import Roi
-from keras_cwp.data.crop_file import CROPS_FILE, CropWriter
-from keras_cwp.data.cut import Crops, Source, cut_all, geometry
-from keras_cwp.data.fingerprints import crop_digest
+from keras_cwp.data.cut import Crops, cut_all
 from keras_cwp.data.grey_range import narrow_range_note
-from keras_cwp.data.manifest import write_manifest
-from keras_cwp.data.patients import linked_patients
 from keras_cwp.data.plan import Picture, Plan
-from keras_cwp.data.prepared import DATASET_FILE, FORMAT_VERSION, MANIFEST_FILE, PreparedData, hash_of, is_prepared
-from keras_cwp.data.provenance import extra_names, manifest_rows, salt_of
+from keras_cwp.data.prepared import FORMAT_VERSION, PreparedData, is_prepared
 from keras_cwp.data.radiographs.notes import lines_of
 from keras_cwp.data.radiographs.radiograph import read_bytes
+from keras_cwp.data.write import counts_of, without_lost, write_crops, write_tables
 from keras_cwp.errors import DataError
-from keras_cwp.files import cache_folder, file_sha256, locked_folder, replaced_folder
+from keras_cwp.files import cache_folder, locked_folder, replaced_folder
 from keras_cwp.wording import plural, verb
 
 
@@ -152,6 +145,9 @@ def _prepare(found: list[Roi], out: Path, config: DataConfig, way: _Way) -> Prep
     _check_target(out)
     faults = Faults(way.table.get("skip_bad", False), way.note)
     plan = _plan(found, config, way, faults)
+    if config.image_size == "auto":
+        way.note(f"{way.source}: data.image_size auto is {plan.image_size} px")
+    config = config.model_copy(update={"image_size": plan.image_size})
     for line in plan.notes:
         way.note(line)
     if faults and not faults.skip:
@@ -162,15 +158,17 @@ def _prepare(found: list[Roi], out: Path, config: DataConfig, way: _Way) -> Prep
         return _noted(cut_all(plan, config, way.workers, _whole(out), way.progress), said)
 
     with replaced_folder(out) as folder:
-        lost = _write(folder, plan, cut(plan), config, faults)
+        written = write_crops(folder, plan, cut(plan), config, faults)
         faults.settle(way.source)
-        if lost:
-            plan = _plan([roi for roi in plan.rois if roi.image not in lost], config, way, faults)
-            _write(folder, plan, cut(plan), config, faults)
+        if written.lost:
+            smaller = _plan([roi for roi in plan.rois if roi.image not in written.lost], config, way, faults)
+            kept = without_lost(folder, plan, smaller, written)
+            plan, written = smaller, kept or write_crops(folder, smaller, cut(smaller), config, faults)
             faults.settle(way.source)
+        write_tables(folder, plan, written, config)
     for line in lines_of(said):
         way.note(f"{way.source}: {line}")
-    patients = _counts(plan)["patients"]
+    patients = counts_of(plan)["patients"]
     del found, plan  # before as many rows of the manifest take their place
     data = PreparedData.open(out, verify=False)
     if narrow := narrow_range_note(data):
@@ -184,10 +182,10 @@ def _prepare(found: list[Roi], out: Path, config: DataConfig, way: _Way) -> Prep
 def _noted(
     cut: Iterator[tuple[Picture, Crops | DataError]], said: dict[str, tuple[str, ...]]
 ) -> Iterator[tuple[Picture, Crops | DataError]]:
-    """The same, while what is said of each radiograph is kept."""
+    """The same, while what is said of each radiograph is kept, besides what its header says, which was noted before."""
     for picture, crops in cut:
         if isinstance(crops, Crops):
-            said[picture.image] = crops.notes
+            said[picture.image] = tuple(note for note in crops.notes if note not in picture.header.notes)
         yield picture, crops
 
 
@@ -213,66 +211,3 @@ def _whole(out: Path) -> PreparedData | None:
         return PreparedData.open(out) if is_prepared(out) else None
     except DataError:
         return None
-
-
-def _write(
-    folder: Path, plan: Plan, cut: Iterator[tuple[Picture, Crops | DataError]], config: DataConfig, faults: Faults
-) -> set[str]:
-    """Write the data set; radiographs that cannot be decoded are gathered and returned, and nothing is whole then."""
-    lost: set[str] = set()
-    meta = _meta(plan, config)
-    sources: dict[str, Source] = {}
-    digests = [""] * len(plan.rois) if config.link_duplicates else None
-    shape = (len(plan.rois), plan.crop_size, plan.crop_size)
-    with CropWriter(folder / CROPS_FILE, shape, np.dtype(plan.dtype).newbyteorder("<")) as file:
-        for picture, crops in cut:
-            if isinstance(crops, DataError):
-                lost.add(picture.image)
-                faults.add(DataError(f"{plan.rois[picture.rows[0]].where}: {crops}"))
-                continue
-            sources[picture.image] = crops.source
-            for row, crop in zip(picture.rows, crops.crops, strict=True):
-                file.put(row, crop)
-                if digests is not None:
-                    digests[row] = crop_digest(crop, plan.margin, row)
-    if lost:
-        return lost
-    meta["crops_sha256"] = file_sha256(folder / CROPS_FILE)
-    if digests is not None:
-        plan = _linked(plan, sources, digests)
-    meta["counts"] = _counts(plan)
-    salt = salt_of(plan, sources)
-    write_manifest(folder / MANIFEST_FILE, manifest_rows(plan, sources, config, salt), extra_names(plan))
-    meta |= {"data_hash": hash_of(meta, folder / MANIFEST_FILE), "salt": salt}
-    (folder / DATASET_FILE).write_text(json.dumps(meta, indent=1), encoding="utf-8")
-    return lost
-
-
-def _meta(plan: Plan, config: DataConfig) -> dict[str, object]:
-    return {
-        "format_version": FORMAT_VERSION,
-        "classes": list(plan.classes),
-        **geometry(config, plan.crop_size, plan.dtype),
-        "link_duplicates": config.link_duplicates,
-    }
-
-
-def _counts(plan: Plan) -> dict[str, Any]:
-    """ROIs, images and patients in all; ROIs and patients of each class, in the order of the classes."""
-    by_class = {name: [roi.patient_id for roi in plan.rois if roi.label == name] for name in plan.classes}
-    return {
-        "rois": len(plan.rois),
-        "images": len(plan.pictures),
-        "patients": len({roi.patient_id for roi in plan.rois}),
-        "classes": {name: {"rois": len(own), "patients": len(set(own))} for name, own in by_class.items()},
-    }
-
-
-def _linked(plan: Plan, sources: dict[str, Source], digests: list[str]) -> Plan:
-    """The plan with one patient where several share a radiograph's file, a crop or a DICOM study."""
-    study = {picture.image: picture.header.study for picture in plan.pictures}
-    studies = [study[roi.image] or f"row {row}" for row, roi in enumerate(plan.rois)]
-    files = [sources[roi.image].sha256 for roi in plan.rois]
-    patients = linked_patients([str(roi.patient_id) for roi in plan.rois], files, digests, studies)
-    rois = [replace(roi, patient_id=name) for roi, name in zip(plan.rois, patients, strict=True)]
-    return replace(plan, rois=rois)

@@ -39,7 +39,7 @@ def manifest_rows(plan: Plan, sources: Mapping[str, Source], config: DataConfig,
     pictures = {picture.image: picture for picture in plan.pictures}
     for roi, box in zip(plan.rois, plan.boxes, strict=True):
         picture, source = pictures[roi.image], sources[roi.image]
-        window = roi_window(box, config.image_size, plan.margin, config.square, picture.field_px)
+        window = roi_window(box, config.side_px, plan.margin, config.square, picture.field_px)
         yield ManifestRow(
             roi.roi_id,
             roi.image,

@@ -30,6 +30,9 @@ def lock(validation: Scores, config: EvaluateConfig) -> Locked:
         "roi": _thresholds(known, config, "roi"),
         "patient": _thresholds(known, config, "patient"),
         "patients": len(set(known.patient_id.tolist())),
+        "shares": {name: float((known.label == c).mean()) for c, name in enumerate(known.classes)}
+        if len(known)
+        else {},
     }
 
 

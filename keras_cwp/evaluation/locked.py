@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Literal, TypedDict
 
 import numpy as np
+from typing_extensions import NotRequired
 
 from keras_cwp.evaluation.aggregation import Rule
 
@@ -20,6 +21,8 @@ class Locked(TypedDict):
         temperature: None where validation could not give one.
         roi, patient: class -> threshold; None: nothing counts as positive. A class without a threshold is left out.
         patients: validation patients behind them.
+        shares: class → its share of the validation ROIs, which are divided as the training ROIs are; absent in runs of
+            versions that did not keep it.
     """
 
     rule: str
@@ -29,6 +32,7 @@ class Locked(TypedDict):
     roi: dict[str, float | None]
     patient: dict[str, float | None]
     patients: int
+    shares: NotRequired[dict[str, float]]
 
 
 def thresholds_of(locked: Locked, level: Literal["roi", "patient"]) -> Mapping[str, float | None]:

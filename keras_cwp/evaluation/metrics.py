@@ -22,6 +22,7 @@ from keras_cwp.evaluation.interaction import interaction
 from keras_cwp.evaluation.intervals import Figure
 from keras_cwp.evaluation.lock import lock
 from keras_cwp.evaluation.locked import Locked
+from keras_cwp.evaluation.prior_shift import shift_figures
 from keras_cwp.evaluation.roi_metrics import Order, check_order, roi_figures
 from keras_cwp.evaluation.score_interval import SCORE_METHOD
 from keras_cwp.evaluation.statistic import nested
@@ -54,6 +55,7 @@ class Metrics(TypedDict):
             each image has one ROI.
         thresholds: operating points of ROIs (`thresholds.operating_points`).
         locked: thresholds and temperature for other data (`locked.Locked`); None without validation scores.
+        prior_shift: figures at a stated prevalence of all classes (`prior_shift.shift_figures`), or None.
         calibration: `as_is`, `temperature`, `isotonic`: log_loss, brier, ece, ece_plain, test, and `lines`
             (intercept and slope of each class), `multinomial` (of all classes at once); `temperatures`.
         fixed_specificity: sensitivity at 90 and 95 % specificity and partial AUC of each class.
@@ -88,6 +90,7 @@ class Metrics(TypedDict):
     patient_level: dict[str, Any]
     thresholds: dict[str, Any]
     locked: Locked | None
+    prior_shift: dict[str, Any] | None
     calibration: dict[str, Any]
     fixed_specificity: dict[str, Any]
     conformal: dict[str, Any]
@@ -140,6 +143,7 @@ def evaluate(
         | {"thresholds": operating_points(known, validation, config, "patient", locked)},
         "thresholds": operating_points(known, validation, config, "roi", locked),
         "locked": locked or (None if validation is None else lock(validation, config)),
+        "prior_shift": shift_figures(known, config, seed, _shares(validation, config, locked)),
         "calibration": calibration_figures(known, validation, config, seed, locked),
         "fixed_specificity": fixed_specificity(known, config, seed),
         "conformal": conformal_figures(known, config.coverage),
@@ -148,6 +152,15 @@ def evaluate(
         "interactions": {name: interaction(known, values) for name, values in columns.items() if is_subgroup(values)},
     }
     return Metrics(**found, verdict=verdict(found), cautions=_cautions(found))  # type: ignore[typeddict-item]
+
+
+def _shares(validation: Scores | None, config: EvaluateConfig, locked: Locked | None) -> Mapping[str, float] | None:
+    """Of the classes in training; looked up only where a prevalence is stated."""
+    if not config.prevalence:
+        return None
+    if locked is None:
+        return None if validation is None else lock(validation, config)["shares"]
+    return locked.get("shares")
 
 
 def labelled(scores: Scores) -> Scores:

@@ -53,6 +53,28 @@ def heat_maps(
     return _normalise(raw_maps(model, images, class_index, method, layer))
 
 
+def answers_and_maps(
+    model: Any, images: np.ndarray, class_index: int | None, method: str = METHODS[0]
+) -> tuple[np.ndarray, np.ndarray]:
+    """The logits, float64 [B, classes], and the heat maps of them, from one pass of the network.
+
+    Args:
+        class_index: the class that the maps are of; None: of each image the one with the greatest logit.
+
+    Returns, raises: see `heat_maps`.
+    """
+    if len(images) == 0 or method not in METHODS or method == "occlusion":
+        logits = np.asarray(model(images, training=False), dtype=np.float64)
+        return logits, heat_maps(model, images, _chosen(logits, class_index), method)
+    probe = _probe(model, fine_layer(model) if method == "layercam" else FEATURES)
+    found = [
+        _gradient_maps(probe, images[start : start + _BATCH], class_index, method)
+        for start in range(0, len(images), _BATCH)
+    ]
+    logits, maps = (np.concatenate(parts) for parts in zip(*found, strict=True))
+    return logits, _normalise(_enlarge(maps, images.shape[1:3]))
+
+
 def raw_maps(
     model: Any, images: np.ndarray, class_index: np.ndarray, method: str = METHODS[0], layer: str | None = None
 ) -> np.ndarray:
@@ -69,7 +91,7 @@ def raw_maps(
         return _falls(model, images, class_index)
     probe = _probe(model, layer or (fine_layer(model) if method == "layercam" else FEATURES))
     maps = [
-        _gradient_maps(probe, images[start : start + _BATCH], class_index[start : start + _BATCH], method)
+        _gradient_maps(probe, images[start : start + _BATCH], class_index[start : start + _BATCH], method)[1]
         for start in range(0, len(images), _BATCH)
     ]
     return _enlarge(np.concatenate(maps), images.shape[1:3])
@@ -147,19 +169,27 @@ def _probe(model: Any, layer: str) -> Callable[[Any], tuple[Any, Any]]:
 
 
 def _gradient_maps(
-    probe: Callable[[Any], tuple[Any, Any]], images: np.ndarray, class_index: np.ndarray, method: str
-) -> np.ndarray:
+    probe: Callable[[Any], tuple[Any, Any]], images: np.ndarray, class_index: np.ndarray | int | None, method: str
+) -> tuple[np.ndarray, np.ndarray]:
+    """Logits float64 [B, classes] and maps [B, h, w]."""
     pixels = tf.constant(images, tf.float32)
     with tf.GradientTape(watch_accessed_variables=False) as tape:
         tape.watch(pixels)  # so that frozen networks are recorded too
-        features, logits = probe(pixels)
-        score = tf.gather(logits, tf.constant(class_index, tf.int32), batch_dims=1)
+        features, answers = probe(pixels)
+        logits = answers.numpy().astype(np.float64)
+        score = tf.gather(answers, tf.constant(_chosen(logits, class_index), tf.int32), batch_dims=1)
     gradient = tf.cast(tape.gradient(score, features), tf.float32).numpy()
     activations = tf.cast(features, tf.float32).numpy()
     if method == "layercam":
-        return np.maximum((np.maximum(gradient, 0) * activations).sum(axis=3), 0)
+        return logits, np.maximum((np.maximum(gradient, 0) * activations).sum(axis=3), 0)
     weights = _channel_weights(activations, gradient) if method == "gradcam++" else gradient.mean(axis=(1, 2))
-    return np.maximum(np.einsum("bhwc,bc->bhw", activations, weights), 0)
+    return logits, np.maximum(np.einsum("bhwc,bc->bhw", activations, weights), 0)
+
+
+def _chosen(logits: np.ndarray, class_index: np.ndarray | int | None) -> np.ndarray:
+    if class_index is None:
+        return logits.argmax(axis=1)
+    return class_index if isinstance(class_index, np.ndarray) else np.full(len(logits), class_index)
 
 
 def _channel_weights(activations: np.ndarray, gradient: np.ndarray) -> np.ndarray:

@@ -8,6 +8,7 @@ from typing import Any
 
 import keras
 
+from keras_cwp.models.mean import mean_of, networks_of
 from keras_cwp.models.steps import IMAGE, LOGITS, Step, can_plan, plan
 
 
@@ -17,13 +18,18 @@ def deploy(model: keras.Model, *, portable: bool = False) -> keras.Model:
     Args:
         portable: padding of the pool as an operation of its own, for converters that do not know it otherwise.
 
-    Rewritten: ShuffleNet V2 without ECA or with ECA at the ends of its units, on the TensorFlow backend.
+    Rewritten: ShuffleNet V2 without ECA or with ECA at the ends of its units, on the TensorFlow backend; a mean of
+    such networks too.
     Its weights are constants of the graph.
 
     Shape:
         as `model`: [batch, side, side, channels] in [0, 1] → logits [batch, classes] float32.
     """
-    if keras.backend.backend() != "tensorflow" or not can_plan(model):
+    if keras.backend.backend() != "tensorflow":
+        return model
+    if networks := networks_of(model):
+        return mean_of([deploy(network, portable=portable) for network in networks])
+    if not can_plan(model):
         return model
     image = keras.Input(model.input_shape[1:], name="image")
     steps = [part for step in plan(model) for part in (_portable(step) if portable else [step])]

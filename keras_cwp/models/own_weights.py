@@ -12,7 +12,7 @@ from typing import Any
 import h5py
 import keras
 import numpy as np
-from safetensors import SafetensorError, safe_open
+from safetensors import SafetensorError
 from safetensors.numpy import load_file, save
 
 from keras_cwp.errors import CwpError, ModelError
@@ -21,11 +21,10 @@ from keras_cwp.models.lite import efficientnet_lite
 from keras_cwp.models.presets import PRESETS, LitePreset, ShuffleNetPreset
 from keras_cwp.models.shufflenet import shufflenet_v2
 from keras_cwp.models.units import Attention
+from keras_cwp.models.weight_notes import ABOUT, SUFFIX, read_notes
 
-ABOUT = "keras_cwp"  # attribute of a .weights.h5 file, entry of a .safetensors file: JSON of what its network is
-LOOKS = "looks"  # note of a .safetensors file: fingerprints of the radiographs that it was made from, one a line
 MODEL_FILE = "model.keras"  # of a RUN folder
-_H5, _SAFETENSORS = ".weights.h5", ".safetensors"
+_H5 = ".weights.h5"
 _HEAD = "logits"
 _HEADLESS = 1  # classes of a network without a head of use: a classifier has two at least
 _LAYERS = "keras_cwp.layers"  # importing it registers every layer that a saved network may hold
@@ -43,17 +42,17 @@ def write_weights(model: keras.Model, path: Path, *, head: bool = True, notes: M
     """
     if path.name.endswith(_H5):
         _write(path, _H5, lambda beside: _save_h5(model, beside))
-    elif path.name.endswith(_SAFETENSORS):
-        _write(path, _SAFETENSORS, lambda beside: _save_safetensors(model, beside, head, dict(notes or {})))
+    elif path.name.endswith(SUFFIX):
+        _write(path, SUFFIX, lambda beside: _save_safetensors(model, beside, head, dict(notes or {})))
     else:
-        raise CwpError(f"weights {path}: the name has to end in {_H5} or {_SAFETENSORS}")
+        raise CwpError(f"weights {path}: the name has to end in {_H5} or {SUFFIX}")
 
 
 def is_own(path: Path) -> bool:
     """Whether `read_own` is for this file or folder."""
     if path.is_dir() or path.name.endswith((_H5, ".keras")):
         return True
-    return path.name.endswith(_SAFETENSORS) and ABOUT in _notes(path)
+    return path.name.endswith(SUFFIX) and ABOUT in read_notes(path)
 
 
 def read_own(path: Path, image_size: int) -> keras.Model:
@@ -67,7 +66,7 @@ def read_own(path: Path, image_size: int) -> keras.Model:
     """
     if path.is_dir() or path.suffix == ".keras":
         return _read_keras(path)
-    if path.name.endswith(_SAFETENSORS):
+    if path.name.endswith(SUFFIX):
         return _read_safetensors(path, image_size)
     try:
         with h5py.File(path) as file:
@@ -77,12 +76,6 @@ def read_own(path: Path, image_size: int) -> keras.Model:
         raise ModelError(f"weights {path}: not a file that `keras-cwp weights import` wrote: {error}") from None
     model.load_weights(path)
     return model
-
-
-def read_notes(path: Path) -> dict[str, str]:
-    """What `write_weights` kept in a .safetensors file beside the weights; {} for any other file."""
-    notes = _notes(path) if path.name.endswith(_SAFETENSORS) else {}
-    return {name: text for name, text in notes.items() if name != ABOUT}
 
 
 def _write(path: Path, suffix: str, save: Callable[[Path], None]) -> None:
@@ -151,20 +144,10 @@ def _network(about: dict[str, Any], image_size: int) -> keras.Model:
     return authors_eca(about["classes"], image_size, **options)
 
 
-def _notes(path: Path) -> dict[str, str]:
-    try:
-        with safe_open(path, framework="numpy") as file:
-            return dict(file.metadata() or {})
-    except OSError as error:
-        raise ModelError(f"weights {path}: {error.strerror or error}; name an existing file") from None
-    except SafetensorError as error:
-        raise ModelError(f"weights {path}: damaged or not a checkpoint: {error}") from None
-
-
 def _read_safetensors(path: Path, image_size: int) -> keras.Model:
     tensors = load_file(path)
     try:
-        model = _network(json.loads(_notes(path)[ABOUT]), image_size)
+        model = _network(json.loads(read_notes(path)[ABOUT]), image_size)
         for name, weight in _named(model).items():
             if name in tensors or not name.startswith(f"{_HEAD}/"):
                 weight.assign(tensors[name].astype(np.float32))

@@ -18,10 +18,10 @@ from keras_cwp.models.lite import from_efficientnet_lite, is_efficientnet_lite
 from keras_cwp.models.own_weights import is_own, read_own
 from keras_cwp.models.presets import PRESETS, LitePreset, ShuffleNetPreset
 from keras_cwp.models.torch_weights import from_torchvision, is_torchvision
+from keras_cwp.models.weight_notes import shipped
 
 TORCHVISION_URL = "https://download.pytorch.org/models/"
 DOWNLOAD_SECONDS = 60
-SHIPPED = Path(__file__).parent / "weights"
 
 
 def find_weights(weights: str, arch: str) -> Path:
@@ -35,7 +35,7 @@ def find_weights(weights: str, arch: str) -> Path:
             is not the published one.
     """
     if weights == "cxr":
-        return _shipped(arch)
+        return shipped(arch)
     if weights != "imagenet":
         return Path(weights)
     preset = PRESETS[arch]
@@ -47,16 +47,6 @@ def find_weights(weights: str, arch: str) -> Path:
     if not path.exists():
         write_bytes(path, _download(TORCHVISION_URL + preset.imagenet, path))
     _check_digest(path)
-    return path
-
-
-def _shipped(arch: str) -> Path:
-    path = SHIPPED / f"{arch}_cxr.safetensors"
-    if not path.is_file():
-        known = ", ".join(sorted(file.name.removesuffix("_cxr.safetensors") for file in SHIPPED.glob("*_cxr.*")))
-        raise ModelError(
-            f"model.weights cxr: no such weights of {arch} are shipped; there are those of: {known or 'none'}"
-        )
     return path
 
 

@@ -36,12 +36,25 @@ def model_card(run: Path, contract: ModelContract, negative: str, fold: int | No
         "negative_class": negative,
         "input": _input(contract),
         "metrics": metrics and {name: value for name, value in metrics.items() if name not in _ELSEWHERE},
-        "metrics_are_of": "held-out patients" if fold is None else f"all folds of the cv run; this is fold {fold}",
+        "metrics_are_of": _judged(folder, fold),
         "thresholds": metrics and metrics.get("thresholds"),
         "data_hash": contract.data_hash,
         "config": _config(folder),
         "environment": _or_none(folder, "environment"),
     }
+
+
+def _judged(folder: RunFolder, fold: int | None) -> str:
+    if fold is not None:
+        return f"all folds of the cv run; this is fold {fold}"
+    models = len(folder.model_folders())
+    if source := (_or_none(folder, "info") or {}).get("figures_of"):
+        return f"the cross-validation {Path(source).name}; this network was trained on all its patients afterwards"
+    if models == 1:
+        return "held-out patients"
+    return (
+        f"the {models} folds of the cv run, each judged on patients it did not see; this is the mean of their networks"
+    )
 
 
 def contract_of(card: Mapping[str, Any]) -> ModelContract:

@@ -87,12 +87,15 @@ def judged(scores: Scores, sets: Mapping[str, float] | None, distance: np.ndarra
 def thresholds_of(model: Path) -> dict[str, float]:
     """By class, the thresholds that a RUN or an exported version chose on its validation part.
 
-    Empty where there are none, or several models with a threshold each.
+    Of several models together, such as the folds of a cross-validation, those that hold on other data (`locked`). Empty
+    where there are none.
     """
     try:
         metrics = RunFolder(model).metrics if not (model / CARD_FILE).is_file() else _card(model)
         points = metrics["thresholds"]["per_class"]
         found = {name: own.get("thresholds", {}).get(_ONE_MODEL) for name, own in points.items()}
+        if not any(value is not None for value in found.values()):
+            found = (metrics.get("locked") or metrics["metrics"]["locked"])["roi"]  # of a RUN, of a model card
     except (RunError, OSError, ValueError, KeyError, TypeError, AttributeError):
         return {}
     return {name: float(value) for name, value in found.items() if value is not None}

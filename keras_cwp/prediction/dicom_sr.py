@@ -25,6 +25,7 @@ from keras_cwp.files import new_folder, write_bytes
 from keras_cwp.prediction.sr_content import ALGORITHM, Finding, report_content
 from keras_cwp.prediction.sr_identity import BLANK, Identity
 from keras_cwp.prediction.sr_settings import SrConfig
+from keras_cwp.runtime import install_command
 from keras_cwp.scores import Scores
 from keras_cwp.version import VERSION
 
@@ -47,7 +48,7 @@ def check_reports(folder: Path) -> None:
         ServingError: the extra is not installed, or the folder exists and is not empty.
     """
     if importlib.util.find_spec("highdicom") is None:
-        raise ServingError("--dicom-sr needs highdicom: pip install 'keras_cwp[dicom]'")
+        raise ServingError(f"--dicom-sr needs highdicom: {install_command('dicom')}")
     if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
         raise ServingError(f"--dicom-sr {folder}: it exists already; name another folder or remove it")
 

@@ -18,7 +18,7 @@ from keras_cwp.augment.geometry import central_slice
 from keras_cwp.data.annotations.roi import Roi
 from keras_cwp.data.crops import margin_px
 from keras_cwp.errors import DataError, ModelError
-from keras_cwp.explain.heat_maps import heat_maps
+from keras_cwp.explain.heat_maps import answers_and_maps
 from keras_cwp.explain.overlay import side_by_side
 from keras_cwp.files import new_folder, write_bytes, write_text
 from keras_cwp.prediction.regions import cut_regions
@@ -97,11 +97,10 @@ def _explain_batch(
 ) -> list[Explanation]:
     size = contract.image_size
     images = central_slice(np.stack([crop for _, crop in some]), size, margin_px(size, contract.context))
-    logits = np.asarray(network(images, training=False), dtype=np.float64)
-    probabilities = special.softmax(logits, axis=1)
     wanted = None if class_name is None else contract.classes.index(class_name)
+    logits, maps = answers_and_maps(network, images, wanted, method)
+    probabilities = special.softmax(logits, axis=1)
     chosen = probabilities.argmax(axis=1) if wanted is None else np.full(len(some), wanted)
-    maps = heat_maps(network, images, chosen, method)
     return [
         Explanation(roi, contract.classes[index], row[index], _png(side_by_side(image[..., 0], heat)))
         for (roi, _), index, row, image, heat in zip(some, chosen, probabilities, images, maps, strict=True)

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from keras_cwp.errors import ServingError
-from keras_cwp.runtime import cores
+from keras_cwp.runtime import cores, install_command
 from keras_cwp.training.run import ModelContract
 
 Ask = Callable[[Any], np.ndarray]
@@ -28,7 +28,7 @@ def is_installed() -> bool:
     try:
         importlib.import_module("onnx")
         importlib.import_module("onnxruntime")
-    except ImportError:
+    except (ImportError, AttributeError, OSError):  # as in open_session
         return False
     return True
 
@@ -46,7 +46,7 @@ def to_onnx(network: Any, contract: ModelContract, notes: dict[str, str] | None 
     from keras_cwp.models.steps import can_plan, plan
 
     if not is_installed():
-        raise ServingError("--format onnx needs ONNX and ONNX Runtime: pip install 'keras_cwp[onnx]'")
+        raise ServingError(f"--format onnx needs ONNX and ONNX Runtime: {install_command('onnx')}")
     if not can_plan(network):
         raise ServingError(
             f"--format onnx: {network.name!r} is not a ShuffleNet V2 with ECA at the ends of its units or none, the "
@@ -74,8 +74,8 @@ def open_session(content: bytes) -> Any:
     """
     try:
         import onnxruntime
-    except ImportError:
-        raise ServingError("an ONNX model needs ONNX Runtime: pip install 'keras_cwp[onnx]'") from None
+    except (ImportError, AttributeError, OSError):  # the latter two of one that was built for another NumPy or system
+        raise ServingError(f"an ONNX model needs ONNX Runtime: {install_command('onnx')}") from None
 
     options = onnxruntime.SessionOptions()
     options.log_severity_level = _ERRORS_ONLY

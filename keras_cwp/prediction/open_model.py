@@ -17,9 +17,9 @@ from keras_cwp.prediction.decided import thresholds_of
 from keras_cwp.prediction.formats import open_converted
 from keras_cwp.prediction.judging import judging_of
 from keras_cwp.prediction.kept_onnx import KERAS_FILE, Kept, open_kept
-from keras_cwp.prediction.predictor import Predictor, common_contract
+from keras_cwp.prediction.predictor import Predictor
 from keras_cwp.runtime import import_tensorflow
-from keras_cwp.training.run import RunFolder, fold_folders
+from keras_cwp.training.run import RunFolder, common_contract, fold_folders
 
 _GPU_DEVICES = (Path("/dev/nvidiactl"), Path("/dev/kfd"))  # NVIDIA's driver, AMD's
 

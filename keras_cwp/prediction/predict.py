@@ -65,6 +65,7 @@ def predict_judged(
     contract = predictor.contract
     check_whole_images(regions, contract, whole_image, note)
     margin = margin_px(contract.image_size, contract.context)
+    inner = slice(margin, margin + contract.image_size)
     crops = cut_regions(regions, contract, refuse, progress, note)
     kept: list[Roi] = []
     distances: list[np.ndarray | None] = []
@@ -72,17 +73,32 @@ def predict_judged(
     while some := list(islice(crops, _BATCH)):
         kept += [roi for roi, _ in some]
         batch = np.stack([crop for _, crop in some])
-        found = _of_views(predictor, batch, margin, views or contract.views)
-        answers.append(check_probabilities(found))
-        inner = slice(margin, margin + contract.image_size)
+        answers.append(of_crops(predictor, batch, views))
         distances.append(predictor.judging.distance(batch[:, inner, inner]))
     known = [each for each in distances if each is not None]
     distance = np.concatenate(known) if known else None
     return scores_of(kept, contract.classes, np.concatenate(answers)), distance
 
 
-def _of_views(predictor: Predictor, crops: np.ndarray, margin: int, views: int) -> np.ndarray:
-    size = predictor.contract.image_size
+def of_crops(predictor: Predictor, crops: np.ndarray, views: int | None = None) -> np.ndarray:
+    """Probabilities of crops that `regions.cut` made.
+
+    Args:
+        crops: float32 [B, image_size + 2 margin, …, 1] in [0, 1].
+        views: see `predict`.
+
+    Returns:
+        float64 [B, classes]; each row sums to 1.
+
+    Raises:
+        CwpError: the model's answer is not finite.
+    """
+    contract = predictor.contract
+    size, margin = contract.image_size, margin_px(contract.image_size, contract.context)
+    return check_probabilities(_of_views(predictor, crops, margin, size, views or contract.views))
+
+
+def _of_views(predictor: Predictor, crops: np.ndarray, margin: int, size: int, views: int) -> np.ndarray:
     if views - 1 <= len(predictor.views):
         return mean_of_views(predictor.ask, crops, predictor.views[: views - 1], size, margin)
     from keras_cwp.augment.layer import load_policy

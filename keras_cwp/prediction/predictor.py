@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 
-from keras_cwp.errors import CwpError, ModelError
+from keras_cwp.errors import CwpError
 from keras_cwp.prediction.judging import Judging
 from keras_cwp.prediction.views import Matrices
 from keras_cwp.training.run import ModelContract
@@ -33,19 +33,6 @@ class Predictor:
     views: Matrices = field(default_factory=list)
     thresholds: Mapping[str, float] = field(default_factory=dict)
     judging: Judging = field(default_factory=Judging)
-
-
-def common_contract(contracts: list[ModelContract]) -> ModelContract:
-    """The contract of all folds of a run, which differ in what their own training part held.
-
-    Raises:
-        ModelError: they differ in more.
-    """
-    first = contracts[0]
-    fields = {"data_hash": "", "region_share": None, "film_px": None}
-    if any(replace(each, **fields) != replace(first, **fields) for each in contracts):  # type: ignore[arg-type]
-        raise ModelError("MODEL: the folds of the run disagree about classes or input; their model.json differ")
-    return first
 
 
 def check_probabilities(probabilities: np.ndarray) -> np.ndarray:

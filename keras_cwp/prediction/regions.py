@@ -6,8 +6,10 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import numpy as np
+from typing_extensions import Unpack
 
 from keras_cwp.config import DataConfig
+from keras_cwp.data.annotations.options import TableOptions
 from keras_cwp.data.annotations.read import read_rois
 from keras_cwp.data.annotations.roi import Roi
 from keras_cwp.data.crops import crop_roi, margin_px
@@ -20,7 +22,7 @@ from keras_cwp.errors import DataError
 from keras_cwp.prediction.folders import image_files
 from keras_cwp.training.run import ModelContract
 
-TABLE_SUFFIXES = (".csv", ".tsv", ".json", ".xml")
+TABLE_SUFFIXES = (".csv", ".tsv", ".txt", ".json", ".xml")
 
 
 def _stop(error: DataError, _: int) -> None:
@@ -33,6 +35,8 @@ def find_regions(
     images: Path | None = None,
     refuse: Callable[[DataError, int], None] = _stop,
     note: Callable[[str], None] = lambda _: None,
+    left_out: Callable[[DataError, int], None] | None = None,
+    **table: Unpack[TableOptions],
 ) -> list[Roi]:
     """What to score, each once, in the order named.
 
@@ -42,6 +46,8 @@ def find_regions(
         images: folder of the tables' images; None: where the table lies.
         refuse: gets an error for each image in a folder whose type is not read, and 1; by default it is raised.
         note: gets a line where a folder holds files that are no images.
+        left_out: gets an error for each entry of a table that skip_bad leaves out, and 1; None: one note counts them.
+        table: see `read_rois`.
 
     Returns:
         Regions; label "" and patient None where nobody stated them.
@@ -53,7 +59,7 @@ def find_regions(
     found: list[Roi] = []
     for path in [*inputs, *([rois] if rois else [])]:
         if path in tables:
-            found += read_rois(path, images or path.parent, to_predict=True, note=note)
+            found += read_rois(path, images or path.parent, to_predict=True, left_out=left_out, note=note, **table)
         else:
             found += [_whole(file) for file in image_files(path, refuse, note)]
     unique = {(roi.roi_id, roi.path): roi for roi in found}

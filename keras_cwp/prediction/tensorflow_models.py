@@ -15,8 +15,8 @@ from keras_cwp.models.deploy import deploy
 from keras_cwp.models.steps import can_plan
 from keras_cwp.prediction import onnx_format
 from keras_cwp.prediction.card import CARD_FILE, contract_of
-from keras_cwp.prediction.predictor import Predictor, common_contract
-from keras_cwp.training.run import ModelContract
+from keras_cwp.prediction.predictor import Predictor
+from keras_cwp.training.run import ModelContract, common_contract
 from keras_cwp.training.saved import load_with_contract
 
 _ENGINE = f"TensorFlow {tf.__version__}"

@@ -23,6 +23,11 @@ def few_patients(metrics: Mapping[str, Any]) -> list[str]:
 def cautions(metrics: Mapping[str, Any]) -> list[str]:
     """Few patients, ROIs left out, intervals that are missing or a fallback, no thresholds, look-alikes."""
     found = few_patients(metrics) + look_alikes(metrics.get("look_alikes")) + list(metrics.get("cautions", ()))
+    if seen := metrics.get("seen_by_weights"):
+        found.append(
+            f"{plural(seen, 'radiograph')} {verb(seen, 'looks', 'look')} like some that the weights at the start "
+            "(model.weights) were made from. Metrics on them are a little too good."
+        )
     unlabelled = metrics["counts"]["unlabelled_rois"]
     if unlabelled:
         found.append(f"{plural(unlabelled, 'ROI')} without a label {verb(unlabelled, 'was', 'were')} left out.")

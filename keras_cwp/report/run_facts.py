@@ -34,8 +34,16 @@ def run_facts(run: RunFolder, metrics: Mapping[str, Any], judged: Path | None, d
     trained = f"{plural(len({row.roi for row in rows}), 'ROI')} of "
     facts["Trained on"] = trained + plural(len({row.patient for row in rows}), "patient")
     facts["Judged on"] = f"{plural(counts['rois'], 'ROI')} of {plural(counts['patients'], 'patient')}"
+    if moved := metrics.get("prior_shift"):
+        stated = ", ".join(f"{name} {share:.1%}" for name, share in moved["stated"].items())
+        facts["At a stated prevalence"] = f"{stated}: accuracy {_with_interval(moved['accuracy'])}"
     facts["Date"] = date
     return facts
+
+
+def _with_interval(figure: Mapping[str, Any]) -> str:
+    limits = figure["ci95"]
+    return f"{figure['value']:.3f}" + (f" [{limits[0]:.3f}, {limits[1]:.3f}]" if limits else "")
 
 
 def run_history(run: RunFolder) -> list[dict[str, float]]:

@@ -9,12 +9,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from keras_cwp.audit.lookalike_patients import indistinct, look_alikes, pairs_apart
+from keras_cwp.audit.lookalikes import alike
 from keras_cwp.data.prepared import PreparedData
 from keras_cwp.data.split_file import SPLIT_FILE, split_rows
-from keras_cwp.errors import DataError, RunError
+from keras_cwp.errors import DataError, ModelError, RunError
 from keras_cwp.evaluation.lock import lock
 from keras_cwp.evaluation.metrics import evaluate
+from keras_cwp.evaluation.prior_shift import with_prevalence
 from keras_cwp.files import updated_folder, write_text
+from keras_cwp.models.weight_notes import looks_of
 from keras_cwp.report.beside import beside_probe
 from keras_cwp.report.held_out import how_held_out, scored
 from keras_cwp.report.run_examples import run_examples
@@ -37,6 +40,7 @@ def evaluate_run(
     out: Path | None = None,
     views: int | None = None,
     allow_shared_patients: bool = False,
+    prevalence: Mapping[str, float] | None = None,
 ) -> tuple[str, Path]:
     """Write metrics.json, report.html, plots and tables; all of them or, where that fails, none.
 
@@ -45,6 +49,7 @@ def evaluate_run(
         out: folder to write to; None: the run's own, or one below it for other data or other views.
         views: of test-time augmentation; None: as many as the run was scored with.
         allow_shared_patients: judge the model on patients of `data` that it was trained on, and say so.
+        prevalence: class → its share where the model is to be used; None: evaluate.prevalence of the run.
 
     Returns:
         The result in a few sentences, and the path of the page.
@@ -54,6 +59,11 @@ def evaluate_run(
         DataError: `data` has other classes or crops than the model was trained for, or patients that it was trained on.
         CwpError: the disk refuses.
     """
+    if data is None and (source_run := run.info.get("figures_of")):
+        raise RunError(
+            f"{run.path}: it was trained on all its patients, so none is left to judge it by; its figures are those of "
+            f"{source_run}. Give --data with another data set"
+        )
     data = None if data is None else _as_the_model_has_it(run, data)
     shared = None if data is None else check_shared(run, _own_data(run), data, allow_shared_patients)
     config = run.config
@@ -63,10 +73,11 @@ def evaluate_run(
     scores, validation = _scores(run, data, source, views, own_views)
     out = out or run.path / _place(data, None if own_views else views)
     metrics = {
-        **_evaluated(run, scores, validation, source, elsewhere=data is not None),
+        **_evaluated(run, scores, validation, source, prevalence, elsewhere=data is not None),
         "views": views,
         **({"shared_with_training": shared} if shared else {}),
         **({"look_alikes": _look_alikes(run, source)} if source and data is None else {}),
+        **({"seen_by_weights": seen} if source and (seen := _seen_by_weights(run, source)) else {}),
         **({"baseline": sentence} if data is None and own_views and (sentence := beside_probe(run)) else {}),
     }
     report = ReportInput(
@@ -95,13 +106,20 @@ def evaluate_run(
 
 
 def _evaluated(
-    run: RunFolder, scores: Scores, validation: Scores | None, source: PreparedData | None, *, elsewhere: bool
+    run: RunFolder,
+    scores: Scores,
+    validation: Scores | None,
+    source: PreparedData | None,
+    prevalence: Mapping[str, float] | None,
+    *,
+    elsewhere: bool,
 ) -> Mapping[str, Any]:
     """The metrics of scores; on another data set with the thresholds and the temperature that the run is locked to."""
     config = run.config
+    own = config.evaluate if prevalence is None else with_prevalence(config.evaluate, prevalence)
     return evaluate(
         scores,
-        config.evaluate,
+        own,
         config.seed,
         validation,
         subgroup_columns(scores, source) if source else {},
@@ -121,6 +139,16 @@ def _look_alikes(run: RunFolder, data: PreparedData) -> dict[str, Any]:
     found = look_alikes(data)
     apart = pairs_apart(found, data, split_rows(run.path / SPLIT_FILE))
     return {"pairs": len(found), "across_parts": apart, "indistinct": indistinct(found, data)}
+
+
+def _seen_by_weights(run: RunFolder, data: PreparedData) -> int:
+    """Radiographs that look like some that `model.weights` was made from; 0 where the file is gone or does not say."""
+    try:
+        looks = looks_of(run.config.model)
+    except ModelError:
+        return 0
+    own = sorted(set(data.manifest.texts("look").tolist()))
+    return len({first for first, _ in alike(own, looks)}) if looks else 0
 
 
 def _as_the_model_has_it(run: RunFolder, data: PreparedData) -> PreparedData:

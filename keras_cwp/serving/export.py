@@ -23,7 +23,7 @@ from keras_cwp.serving.signatures import Signatures
 from keras_cwp.serving.verify import verify
 from keras_cwp.serving.warmup import write_warmup, written_by_tensorflow
 from keras_cwp.training.run import ModelContract
-from keras_cwp.training.saved import load_with_contract, one_model_folder
+from keras_cwp.training.saved import load_mean
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]*")
 _NEGATIVE_NAMES = ("normal", "negative", "none", "no_finding", "healthy")
@@ -60,7 +60,7 @@ def export(
         run: a RUN folder.
         out: saved_models/NAME.
         version: its number; None: one more than the largest there.
-        fold: which model of a cv run.
+        fold: which model of a cv run; None: the mean of all its folds' probabilities.
         negative: the class that the regress signature calls negative; None: the one named normal or alike,
             else the first.
         views: of test-time augmentation that the bundle averages for what comes as a file; None: as many as the
@@ -76,15 +76,14 @@ def export(
         raise ServingError(
             f"--out {out}: {out.name!r} cannot name a model; use letters, digits, '_', '-' and '.', such as cwp"
         )
-    source = one_model_folder(run, fold)
     check_same_format(out, "saved_model.pb")
     number = free_version(out, version)
-    network, contract = load_with_contract(source)
+    network, contract = load_mean(run, fold)
     contract = replace(contract, views=views or contract.views)
     negative = negative_class(contract, negative)
     with new_folder(out / str(number)) as beside:
         note(f"writing {out / str(number)}")
-        card = model_card(run, contract, negative, fold) | {"judging": judging_of(source).as_json()}
+        card = model_card(run, contract, negative, fold) | {"judging": judging_of(run, fold).as_json()}
         write_text(beside / CARD_FILE, json.dumps(card, indent=2) + "\n")
         write_saved_model(deploy(network), contract, negative, beside)
         records = write_warmup(beside, contract)

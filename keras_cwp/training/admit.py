@@ -5,11 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable, Collection
 
 from keras_cwp.audit.checks import refuse_leaks
-from keras_cwp.config import Config
+from keras_cwp.config import Config, TrainConfig
 from keras_cwp.data.prepared import PreparedData
 from keras_cwp.errors import ConfigError
 
 _GEOMETRY = ("image_size", "context", "square", "spacing_mm", "voi", "window", "link_duplicates")
+# Of the schedule by steps: _STEPS × ROIs ** _GROWTH; more ROIs need more steps, but fewer looks at each.
+_STEPS, _GROWTH = 4.0, 0.75
+_WARMUP_LIMIT, _AVERAGED = 0.1, 0.1  # warm-up, and steps that the moving average spans, as shares of all steps
 _WARMUP_SHARE = 0.5  # of the training steps: a longer warm-up leaves the learning rate hardly a descent
 
 
@@ -33,7 +36,32 @@ def admit(
     """
     adopted = _with_geometry(data, config, stated, note)
     refuse_leaks(data)
-    return adopted
+    if config.train.steps is None:
+        return adopted
+    epochs = config.train.epochs if "train.epochs" in stated else None
+    return adopted.model_copy(update={"train": by_steps(adopted.train, len(data), epochs)})
+
+
+def by_steps(train: TrainConfig, rois: int, epochs: int | None = None) -> TrainConfig:
+    """The schedule of `train.steps`: its epochs, and a warm-up and a moving average that fit into them.
+
+    Args:
+        rois: of the data set; a training sees most of them.
+        epochs: that count instead of the steps.
+    """
+    assert train.steps is not None
+    an_epoch = -(-rois // train.batch_size)
+    steps = round(_STEPS * rois**_GROWTH) if train.steps == "auto" else train.steps
+    epochs = epochs or max(1, round(steps / an_epoch))
+    steps = epochs * an_epoch
+    momentum = train.ema_momentum
+    return train.model_copy(
+        update={
+            "epochs": epochs,
+            "warmup_epochs": min(train.warmup_epochs, _WARMUP_LIMIT * epochs),
+            "ema_momentum": None if momentum is None else min(momentum, 1 - 1 / max(_AVERAGED * steps, 2)),
+        }
+    )
 
 
 def note_short_training(config: Config, rois: int, note: Callable[[str], None]) -> None:
@@ -64,7 +92,7 @@ def _with_geometry(data: PreparedData, config: Config, stated: Collection[str], 
     made_by = {key: data.meta[key] for key in _GEOMETRY if key in data.meta} | {"classes": data.classes}
     for key in sorted(config.data.model_fields_set & made_by.keys()):
         asked = getattr(config.data, key)
-        if asked is None or asked == made_by[key]:
+        if asked in (None, "auto") or asked == made_by[key]:
             continue
         if f"data.{key}" in stated:
             raise ConfigError(

@@ -43,7 +43,10 @@ def predict_probabilities(
     """
 
     def probabilities(images: tf.Tensor) -> np.ndarray:
-        return np.asarray(special.softmax(ask(images).numpy().astype(np.float64), axis=-1))
+        with np.errstate(
+            invalid="ignore"
+        ):  # infinite logits of a training that failed give NaN, which its caller names
+            return np.asarray(special.softmax(ask(images).numpy().astype(np.float64), axis=-1))
 
     policy = load_policy(VIEWS_POLICY)
     found: dict[int, np.ndarray] = {}

@@ -16,8 +16,9 @@ from keras_cwp.config import ModelConfig
 from keras_cwp.errors import DataError
 from keras_cwp.files import write_bytes
 from keras_cwp.models.build import build_model
-from keras_cwp.models.own_weights import LOOKS, write_weights
+from keras_cwp.models.own_weights import write_weights
 from keras_cwp.models.presets import PRESETS, LitePreset
+from keras_cwp.models.weight_notes import LOOKS
 from keras_cwp.training.films import FilmFile, read_films
 from keras_cwp.training.pretext import Views, draw_views, phantom_films
 from keras_cwp.training.pretrain import HISTORY_FILE, PretrainSettings, claim, pretrain

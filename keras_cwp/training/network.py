@@ -21,7 +21,7 @@ from keras_cwp.training.epochs import STATE_FILE, EpochEnd, keep_validation
 from keras_cwp.training.inference import forward, predict_probabilities
 from keras_cwp.training.losses import make_loss
 from keras_cwp.training.optim import make_optimizer
-from keras_cwp.training.probe import check_probe, train_probe
+from keras_cwp.training.probe import check_weights, fit_head, train_probe
 from keras_cwp.training.progress import TrainingProgress
 from keras_cwp.training.run import ModelContract
 from keras_cwp.training.saved import MODEL_FILE, load_network, save_network
@@ -42,10 +42,10 @@ def check_buildable(config: Config, data: PreparedData) -> None:
     """
     load_policy(config.augment.policy)
     refuse_seen(config, data)
-    if config.train.mode == "probe":
-        check_probe(config)
+    if config.train.mode != "network":
+        check_weights(config)
     build_model(config.model, len(data.classes), data.image_size)
-    if seen := radiographs_seen(config, data):
+    if seen := radiographs_seen(config.model, data):
         _log.warning(
             "model.weights %s: %d radiographs of %s look like some that these weights were made from; figures on them "
             "flatter a little", config.model.weights, seen, data.path
@@ -84,7 +84,7 @@ def train_network(
     if config.train.mode == "probe":
         return _probe(data, train, validation, config, seed, folder, console, title, keep)
     steps = -(-len(train) // config.train.batch_size)
-    trainee, network = _build(data, config, seed, steps)
+    trainee, network = _build(data, train, config, seed)
     progress = load_state(folder / STATE_FILE, trainee) if (folder / STATE_FILE).is_file() else Progress()
     done, last = len(progress.history), stop_after or config.train.epochs
     keep_views = config.evaluate.tta if keep else None
@@ -128,15 +128,17 @@ def _probe(
     return network
 
 
-def _build(data: PreparedData, config: Config, seed: int, steps: int) -> tuple[Trainee, keras.Model]:
+def _build(data: PreparedData, train: np.ndarray, config: Config, seed: int) -> tuple[Trainee, keras.Model]:
     """The trainee, compiled and built, and the float32 network of the same build that its average goes to."""
     classes = len(data.classes)
     with training_precision(config.train):
         augment = Augment(load_policy(config.augment.policy), data.image_size, data.margin, seed=seed)
         learner = build_model(config.model, classes, data.image_size)
+        if config.train.mode == "fine_tune":
+            fit_head(learner, data, train, config, seed)
         trainee = Trainee(learner, augment, config.augment.where == "pipeline", config.train.ema_momentum)
         trainee.compile(
-            optimizer=make_optimizer(config.train, learner, steps),
+            optimizer=make_optimizer(config.train, learner, -(-len(train) // config.train.batch_size)),
             loss=make_loss(config.train),
             jit_compile=jit_compile(config.train),
         )

@@ -9,6 +9,7 @@ import keras
 from keras import ops
 
 from keras_cwp.config import TrainConfig
+from keras_cwp.models.stages import stage_layers
 from keras_cwp.training.fused_adamw import FusedAdamW
 
 
@@ -62,4 +63,18 @@ def make_optimizer(config: TrainConfig, network: keras.Model, steps_per_epoch: i
     )
     spared = [v for v in network.trainable_variables if len(v.shape) < 2 or "eca" in v.path]
     optimizer.exclude_from_weight_decay(var_list=spared)
+    if config.layer_decay < 1:
+        optimizer.scale_rates(_rate_shares(network, config.layer_decay))
     return optimizer
+
+
+def _rate_shares(network: keras.Model, decay: float) -> dict[str, float]:
+    """Path of each variable → its learning rate as a share of the head's: `decay` once for each stage in between."""
+    taps = {layer.name for layer in stage_layers(network)}
+    stages_left = len(taps)
+    shares = {}
+    for layer in network.layers:
+        for variable in layer.trainable_variables:
+            shares[variable.path] = decay**stages_left
+        stages_left -= layer.name in taps
+    return shares

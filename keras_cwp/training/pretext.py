@@ -8,10 +8,11 @@ from dataclasses import dataclass
 import numpy as np
 
 from keras_cwp.data.annotations.roi import Box
+from keras_cwp.data.crop_side import FIELD_MM
 from keras_cwp.data.crops import crop_roi, margin_px
 from keras_cwp.data.phantom.anatomy import Anatomy
 from keras_cwp.data.phantom.exposure import Exposure, expose
-from keras_cwp.data.phantom.lay import FIELD_MM, NOTHING, TARGETS, Truth, lay_large, lay_patch, lay_small
+from keras_cwp.data.phantom.lay import NOTHING, TARGETS, Truth, lay_large, lay_patch, lay_small
 from keras_cwp.data.phantom.lungs import lung_mask
 from keras_cwp.data.phantom.thorax import draw_thorax
 

@@ -58,7 +58,7 @@ def train_probe(
         ConfigError: no weights are configured.
     """
     began = time.monotonic()
-    check_probe(config)
+    check_weights(config)
     network = probed(build_model(config.model, len(data.classes), data.image_size), len(data.classes))
     features = cached_features(network, data)
     labels, patients = data.labels[train], data.patients[train]
@@ -82,16 +82,32 @@ def train_probe(
     return network
 
 
-def check_probe(config: Config) -> None:
-    """Refuse a probe of a network that has learnt nothing.
+def fit_head(network: keras.Model, data: PreparedData, train: np.ndarray, config: Config, seed: int) -> None:
+    """Fit the last layer of a network to its own features, with the penalty chosen as for a probe.
+
+    Args:
+        train, seed: see `train_probe`.
+
+    Reference: Kumar et al., Fine-Tuning can Distort Pretrained Features, ICLR 2022, arXiv 2202.10054.
+    """
+    head = network.get_layer("logits")
+    features = features_of(keras.Model(network.input, head.input), data, train)
+    labels, classes = data.labels[train], len(data.classes)
+    strength, _ = choose_strength(features, labels, data.patients[train], classes, config, seed)
+    fitted = Head(features, labels).fitted(classes, strength, _balanced(config))
+    head.set_weights([fitted.kernel, fitted.bias])
+
+
+def check_weights(config: Config) -> None:
+    """Refuse a probe or a fine-tuning of a network that has learnt nothing.
 
     Raises:
         ConfigError: `model.weights` is not given.
     """
     if config.model.weights is None:
         raise ConfigError(
-            f"train.mode probe: {config.model.arch} with random weights has no features to probe; give model.weights, "
-            "for example model.arch=efficientnet_lite0 model.weights=imagenet"
+            f"train.mode {config.train.mode}: {config.model.arch} has random weights, which have learnt no features; "
+            "give model.weights, for example model.arch=efficientnet_lite0 model.weights=imagenet"
         )
 
 
@@ -106,16 +122,20 @@ def cached_features(network: keras.Model, data: PreparedData) -> np.ndarray:
         kept = np.load(path, allow_pickle=False)
         if kept.shape[0] == len(data):
             return np.asarray(kept)
-    found = features_of(network, data, np.arange(len(data)))
+    taps = keras.Model(network.input, network.get_layer(PROBE_POOL).output)
+    found = features_of(taps, data, np.arange(len(data)))
     buffer = io.BytesIO()
     np.save(buffer, found, allow_pickle=False)
     write_bytes(path, buffer.getvalue())
     return found
 
 
-def features_of(network: keras.Model, data: PreparedData, rows: np.ndarray) -> np.ndarray:
-    """float32 [rows, features] of crops without their margin, in the order of `rows`."""
-    taps = keras.Model(network.input, network.get_layer(PROBE_POOL).output)
+def features_of(taps: keras.Model, data: PreparedData, rows: np.ndarray) -> np.ndarray:
+    """float32 [rows, features] of crops without their margin, in the order of `rows`.
+
+    Args:
+        taps: images [batch, image_size, image_size, 1] → features [batch, features].
+    """
     graph = tf.function(lambda images: taps(images, training=False), autograph=False)
     found = [
         graph(central_slice(crops, data.image_size, data.margin)).numpy()

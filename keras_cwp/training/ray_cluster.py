@@ -11,7 +11,7 @@ from typing import Any
 
 from keras_cwp.errors import CwpError, RunError
 from keras_cwp.files import write_bytes
-from keras_cwp.runtime import cores, import_tensorflow, use_threads
+from keras_cwp.runtime import cores, import_tensorflow, install_command, use_threads
 from keras_cwp.training.fold import FoldJob, run_fold
 
 RETRIES = 3  # times that a fold is begun again, or continued, when its worker or node is lost
@@ -103,7 +103,7 @@ def _import_ray() -> Any:
     try:
         import ray
     except ImportError:
-        raise CwpError("--cluster ray: Ray is not installed; pip install 'keras_cwp[cluster]'") from None
+        raise CwpError(f"--cluster ray: Ray is not installed; {install_command('cluster')}") from None
     return ray
 
 

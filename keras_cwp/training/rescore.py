@@ -57,7 +57,8 @@ def as_the_model_has_it(run: RunFolder, data: PreparedData) -> PreparedData:
         raise DataError(f"{data.path}: classes is {data.classes}, the model of {run.path} has {contract.classes}")
     if contract.image_size != data.image_size:
         raise DataError(
-            f"{data.path}: image_size is {data.image_size}, the model of {run.path} has {contract.image_size}"
+            f"{data.path}: image_size is {data.image_size}, the model of {run.path} has {contract.image_size}; "
+            f"prepare it again with --set data.image_size={contract.image_size}"
         )
     return replace(data, classes=contract.classes)
 

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import json
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
 
 from keras_cwp.config import Config, ModelConfig, dump_config, read_stored_config
-from keras_cwp.errors import RunError
+from keras_cwp.errors import ModelError, RunError
 from keras_cwp.files import write_text
 from keras_cwp.scores import Scores
 
@@ -82,6 +82,19 @@ def fold_folders(run: Path) -> dict[int, Path]:
     """The folders of folds that a RUN has, by number."""
     numbers = (path.name.removeprefix(FOLD) for path in run.glob(f"{FOLD}*"))
     return {number: fold_folder(run, number) for number in sorted(int(text) for text in numbers if text.isdecimal())}
+
+
+def common_contract(contracts: list[ModelContract]) -> ModelContract:
+    """The contract of all folds of a run, which differ in what their own training part held.
+
+    Raises:
+        ModelError: they differ in more.
+    """
+    first = contracts[0]
+    fields = {"data_hash": "", "region_share": None, "film_px": None}
+    if any(replace(each, **fields) != replace(first, **fields) for each in contracts):  # type: ignore[arg-type]
+        raise ModelError("MODEL: the folds of the run disagree about classes or input; their model.json differ")
+    return first
 
 
 @dataclass(frozen=True)

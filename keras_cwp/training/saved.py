@@ -10,7 +10,8 @@ from typing import Any
 import keras
 
 from keras_cwp.errors import ModelError, RunError
-from keras_cwp.training.run import ModelContract, RunFolder
+from keras_cwp.models.mean import mean_of
+from keras_cwp.training.run import ModelContract, RunFolder, common_contract
 
 MODEL_FILE = "model.keras"
 _LAYERS = "keras_cwp.models.build"  # importing it registers every layer that a saved network may hold
@@ -74,6 +75,19 @@ def named_model(path: Path, fold: int | None) -> Path:
         RunError: as `one_model_folder`.
     """
     return path if path.is_file() else one_model_folder(path, fold)
+
+
+def load_mean(run: Path, fold: int | None) -> tuple[Any, ModelContract]:
+    """Network and contract of a RUN; of a run of cv without `fold` the mean of its folds' networks.
+
+    Raises:
+        RunError, ModelError: as `named_model` and `load_with_contract`; or folds whose contracts differ.
+    """
+    folders = model_folders(run) if run.is_dir() else {}
+    if fold is not None or len(folders) < 2:
+        return load_with_contract(named_model(run, fold))
+    loaded = [load_with_contract(folder) for folder in folders.values()]
+    return mean_of([network for network, _ in loaded]), common_contract([contract for _, contract in loaded])
 
 
 def load_with_contract(path: Path) -> tuple[Any, ModelContract]:

@@ -6,11 +6,10 @@ import json
 from pathlib import Path
 
 from keras_cwp.audit.lookalikes import alike
-from keras_cwp.config import Config
+from keras_cwp.config import Config, ModelConfig
 from keras_cwp.data.prepared import PreparedData
 from keras_cwp.errors import ConfigError
-from keras_cwp.models.own_weights import LOOKS, read_notes
-from keras_cwp.models.pretrained import find_weights
+from keras_cwp.models.weight_notes import looks_of
 
 _CONTRACT = "model.json"  # beside each model.keras; see `run.ModelContract`
 
@@ -33,19 +32,19 @@ def refuse_seen(config: Config, data: PreparedData) -> None:
         )
 
 
-def radiographs_seen(config: Config, data: PreparedData) -> int:
+def radiographs_seen(config: ModelConfig, data: PreparedData) -> int:
     """How many radiographs of a data set look like one that `model.weights` was made from; 0 where a file does not say.
 
     Raises:
-        ModelError: the file of weights cannot be found.
+        ModelError: the file of weights cannot be read.
     """
-    if config.model.weights in (None, "imagenet"):
-        return 0
-    looks = read_notes(find_weights(str(config.model.weights), config.model.arch)).get(LOOKS)
-    if not looks:
-        return 0
-    own = sorted(set(data.manifest.texts("look").tolist()))
-    return len({first for first, _ in alike(own, looks.split("\n"))})
+    looks = looks_of(config)
+    return len({first for first, _ in alike(own_looks(data), looks)}) if looks else 0
+
+
+def own_looks(data: PreparedData) -> list[str]:
+    """Fingerprints of the radiographs of a data set, each once."""
+    return sorted(set(data.manifest.texts("look").tolist()))
 
 
 def _trained_on(contract: Path) -> str | None:

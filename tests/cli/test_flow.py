@@ -130,6 +130,19 @@ def test_evaluate_scores_another_data_set(fitted, elsewhere, tmp_path):
     assert "No patient id, radiograph or crop of the judged data set is in the training data." in page
     metrics = json.loads((tmp_path / "out" / "metrics.json").read_text())
     assert metrics["shared_with_training"] == {"checked": True, "patients": 0, "rois": 0, "images": 0, "respelt": 0}
+    assert metrics["prior_shift"] is None
+
+
+def test_evaluate_gives_accuracy_at_a_stated_prevalence(fitted, elsewhere, tmp_path):
+    stated = [word for name, share in zip(sorted(CLASSES), ("0.2", "0.5", "0.3"), strict=True)
+              for word in ("--prevalence", f"{name}={share}")]  # fmt: skip
+    invoke("evaluate", fitted, "--data", elsewhere, "--out", tmp_path / "out", *stated)
+    metrics = json.loads((tmp_path / "out" / "metrics.json").read_text())
+    assert sorted(metrics["prior_shift"]["stated"].values()) == [0.2, 0.3, 0.5]
+    assert "At a stated prevalence" in (tmp_path / "out" / "report.html").read_text()
+    refused = CliRunner().invoke(cli, ["evaluate", str(fitted), "--prevalence", "normal:0.3"])
+    assert refused.exit_code == 2
+    assert "expected CLASS=SHARE with a share between 0 and 1, such as normal=0.6" in refused.output
 
 
 @pytest.fixture(scope="module")

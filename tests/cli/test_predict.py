@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import shutil
 from pathlib import Path
 
@@ -198,3 +199,52 @@ def test_inputs_that_are_not_there_or_empty(fit_run: Path, tmp_path: Path) -> No
     (tmp_path / "empty").mkdir()
     result = run(fit_run, tmp_path / "empty", "--out", tmp_path / "s.csv")
     assert "nothing to score in" in str(result.exception)
+
+
+REGION = {"name": "rect", "x": 10, "y": 12, "width": 40, "height": 30}
+
+
+def marked(folder: Path, attributes: dict[str, str], *names: str) -> Path:
+    """A VIA file with the same box on some images."""
+    region = {"shape_attributes": REGION, "region_attributes": attributes}
+    tree = {name: {"filename": name, "size": -1, "regions": [region]} for name in names}
+    (folder / "via.json").write_text(json.dumps(tree))
+    return folder / "via.json"
+
+
+@pytest.mark.parametrize("command", ["predict", "explain"])
+def test_bad_entries_of_a_table_are_left_out_named_and_counted(
+    command: str, fit_run: Path, images: Path, tmp_path: Path
+) -> None:
+    table = tmp_path / "rois.txt"
+    table.write_text("image,x,y,width,height\na.png,10,12,40,30\nb.jpg,0,0,-5,5\ngone.png,1,1,9,9\n")
+    words = [command, str(fit_run), str(table), "--images", str(images), "--out", str(tmp_path / "out"), "--quiet"]
+    refused = CliRunner().invoke(cli, words)
+    assert "2 entries cannot be used: " in str(refused.exception)
+    assert not (tmp_path / "out").exists()
+    result = CliRunner().invoke(cli, [*words, "--skip-bad"])
+    assert result.exit_code == 1  # as for a radiograph that cannot be read
+    for line in ("left out: .*line 3: the box .* has no area", "left out: .*line 4: no image 'gone.png'"):
+        assert re.search(line, result.output), result.output
+    assert re.search("2 left out|2 regions left out", result.output)
+
+
+def test_the_class_attribute_can_be_named(fit_run: Path, images: Path, tmp_path: Path) -> None:
+    path = marked(tmp_path, {"finding": CLASSES[1], "comment": "blurred"}, "a.png")
+    words = (fit_run, path, "--images", images, "--out", tmp_path / "s.csv")
+    assert run(*words).exit_code == 0
+    assert set(read(tmp_path / "s.csv").label) == {UNKNOWN_LABEL}
+    assert run(*words, "--label-attribute", "finding").exit_code == 0
+    assert read(tmp_path / "s.csv").label.tolist() == [1]
+
+
+def test_the_picture_of_the_files_own_name_can_be_chosen(fit_run: Path, images: Path, tmp_path: Path) -> None:
+    folder = tmp_path / "labelme"
+    folder.mkdir()
+    shape = {"label": CLASSES[0], "points": [[10, 12], [50, 42]], "shape_type": "rectangle"}
+    (folder / "a.json").write_text(json.dumps({"imagePath": "b.jpg", "shapes": [shape]}))
+    words = (fit_run, "--rois", folder, "--images", images, "--out", tmp_path / "s.csv")
+    assert "--image-by name" in str(run(*words).exception)
+    for by, name in (("name", "a.png"), ("stated", "b.jpg")):
+        assert run(*words, "--image-by", by).exit_code == 0
+        assert read(tmp_path / "s.csv").image.tolist() == [name]

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from keras_cwp.audit.checks import audit
 from keras_cwp.config import DataConfig
 from keras_cwp.data.grey_range import grey_span
 from keras_cwp.data.prepare import prepare
@@ -21,7 +22,10 @@ def notes_of(tmp_path, pictures: list[np.ndarray]) -> tuple[list[str], tuple[int
     notes: list[str] = []
     config = DataConfig(image_size=32)
     data = prepare(tmp_path / "rois.csv", tmp_path / "images", tmp_path / "data", config, note=notes.append)
-    return [line for line in notes if "grey values" in line], grey_span(data)
+    said = [line for line in notes if "grey values" in line]
+    findings = [found.message for found in audit(data, folds=2) if found.check == "narrow grey range"]
+    assert [line.endswith(message) for line, message in zip(said, findings, strict=True)] == [True] * len(said)
+    return said, grey_span(data)
 
 
 def noise(dtype: type, low: int, high: int, count: int = 4) -> list[np.ndarray]:

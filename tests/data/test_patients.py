@@ -6,8 +6,11 @@ import numpy as np
 import pytest
 from support.dicom_file import dicom
 
+from keras_cwp.audit.checks import audit
 from keras_cwp.config import DataConfig
+from keras_cwp.data.overruled import OVERRULED_FILE, read_overruled
 from keras_cwp.data.prepare import prepare
+from keras_cwp.data.prepared import PreparedData
 from keras_cwp.errors import DataError
 
 CONFIG = DataConfig(image_size=32)
@@ -83,6 +86,28 @@ def test_swapped_ids(tmp_path):
     films(tmp_path, *FOUR)
     with_column(tmp_path, "B", "B", "A", "A")
     with pytest.raises(DataError, match=r"image '0\.dcm' is of 'B' by .* and of 'A' by the DICOM headers"):
+        patients(tmp_path)
+
+
+def test_two_numberings_that_overlap_by_chance(tmp_path):
+    films(tmp_path, *({"PatientID": name} for name in ("P1", "P1", "P2", "P3")))
+    with_column(tmp_path, "P0", "P0", "P1", "P2")
+    notes: list[str] = []
+    assert patients(tmp_path, note=notes.append) == ["P0", "P0", "P1", "P2"]
+    (note,) = [note for note in notes if "number the patients differently" in note]
+    assert "image '0.dcm' is of 'P0' by" in note
+    assert "and of 'P1' by the DICOM headers); check that no column was shifted" in note
+    assert {row.image: row.overruled_id for row in read_overruled(tmp_path / "data")}["2.dcm"] == "P2"
+    notes.clear()
+    assert patients(tmp_path, note=notes.append, trust="files") == ["P1", "P1", "P2", "P3"]
+    assert not [note for note in notes if "number the patients" in note]
+
+
+@pytest.mark.parametrize("column", [("P1", "P0", "P2", "P3"), ("P0", "P1", "P2", "P3"), ("P2", "P3", "P2", "P4")])
+def test_one_numbering_that_was_mixed_up_is_refused(column, tmp_path):
+    films(tmp_path, *({"PatientID": name} for name in ("P0", "P2", "P1", "P3")))
+    with_column(tmp_path, *column)
+    with pytest.raises(DataError, match="by the DICOM headers"):
         patients(tmp_path)
 
 
@@ -162,3 +187,46 @@ def test_images_as_patients_are_never_alike(images, table, tmp_path):
     path = table("01.png,x", "1.png,y", header="image,label")
     data = prepare(path, images, tmp_path / "data", CONFIG, patient_per_image=True)
     assert data.patients.tolist() == ["01.png", "1.png"]
+
+
+COUNTED = {"table": ["P", "P", "P", "Q"], "files": ["A", "A", "B", "C"]}
+
+
+@pytest.mark.parametrize("trust", COUNTED)
+def test_what_does_not_count_is_kept_and_audit_lists_it(trust, tmp_path):
+    films(tmp_path, *({"PatientID": name} for name in ("A", "A", "B", "C")))
+    with_column(tmp_path, "P", "P", "P", "Q")
+    assert patients(tmp_path, trust=trust) == COUNTED[trust]
+    rows = read_overruled(tmp_path / "data")
+    assert [row.image for row in rows] == ["0.dcm", "1.dcm", "2.dcm"]  # 3.dcm is of one person by both
+    assert [row.patient_id for row in rows] == COUNTED[trust][:3]
+    assert [row.overruled_id for row in rows] == COUNTED["files" if trust == "table" else "table"][:3]
+    (found,) = [each for each in audit(PreparedData.open(tmp_path / "data"), folds=2) if "overruled" in each.check]
+    assert (found.level, found.count, found.rows) == ("warning", 3, ((0,), (1,), (2,)))
+    assert found.message.startswith("3 radiographs have a patient that another source contradicts")
+
+
+def test_a_file_of_patients_that_is_overruled_is_kept_too(tmp_path):
+    films(tmp_path, *FOUR)
+    with_column(tmp_path, "P", "P", "Q", "Q")
+    (tmp_path / "patients.csv").write_text("image,patient_id\n0.dcm,X\n1.dcm,Y\n2.dcm,Z\n3.dcm,Z\n")
+    patients(tmp_path, trust="table", patients=tmp_path / "patients.csv")
+    rows = [(row.image, row.overruled_id, row.overruled_by) for row in read_overruled(tmp_path / "data")]
+    assert rows == [(f"{n}.dcm", "XY"[n], str(tmp_path / "patients.csv")) for n in (0, 1)]
+
+
+def test_a_study_of_several_patients_that_is_meant_is_listed(tmp_path):
+    films(tmp_path, *({"PatientID": name, "StudyInstanceUID": "1.2" if name < "C" else "1.3"} for name in "ABCC"))
+    studies = {row.image: row.overruled_by for row in _prepared_and_overruled(tmp_path, trust="files")}
+    assert studies == {"0.dcm": "the DICOM study", "1.dcm": "the DICOM study"}
+
+
+def _prepared_and_overruled(tmp_path, **options):
+    patients(tmp_path, **options)
+    return read_overruled(tmp_path / "data")
+
+
+def test_a_data_set_without_dispute_has_no_such_file(tmp_path):
+    films(tmp_path, *FOUR)
+    assert _prepared_and_overruled(tmp_path, trust="files") == []
+    assert not (tmp_path / "data" / OVERRULED_FILE).exists()

@@ -15,10 +15,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 from PIL import Image
+from support.dicom_file import dicom
 
 from keras_cwp.audit.checks import refuse_leaks
 from keras_cwp.config import DataConfig
-from keras_cwp.data import crop_file
+from keras_cwp.data import crop_file, cut
 from keras_cwp.data.crops import crop_roi
 from keras_cwp.data.prepare import prepare, prepare_cached
 from keras_cwp.data.prepared import PreparedData
@@ -419,6 +420,46 @@ def test_they_can_be_left_out_and_are_counted(good_table, images, tmp_path):
     clean.write_text("\n".join(line for line in lines if not line.startswith(("b.png", "d.png"))) + "\n")
     expected = prepare(clean, images, tmp_path / "other", config)
     np.testing.assert_array_equal(data.read(np.arange(len(data))), expected.read(np.arange(len(expected))))
+
+
+@pytest.mark.parametrize("linked", [False, True])
+def test_the_others_are_decoded_once(linked, good_table, images, tmp_path, monkeypatch):
+    spoilt(images, "b", "d")
+    decoded: list[str] = []
+    decode = cut.decode
+
+    def counted(content, path, config):
+        decoded.append(path.name)
+        return decode(content, path, config)
+
+    monkeypatch.setattr(cut, "decode", counted)
+    config = DataConfig(image_size=32, classes=("normal", "sick"), link_duplicates=linked)
+    data = prepare(good_table, images, tmp_path / "data", config, skip_bad=True)
+    assert sorted(decoded) == ["a.png", "c.png", "d.png", "e.png"]  # b.png has no header that can be read
+    assert read_all(prepare(good_table, images, tmp_path / "again", config, skip_bad=True).path) == read_all(data.path)
+
+
+def test_crops_are_cut_again_where_the_lost_radiograph_changed_how_they_are_stored(table, images, tmp_path):
+    deep = np.random.default_rng(0).integers(0, 65536, (48, 48)).astype(np.uint16)
+    Image.fromarray(deep).save(images / "deep.png")
+    whole = (images / "deep.png").read_bytes()
+    (images / "deep.png").write_bytes(whole[: len(whole) // 2])
+    path = table("deep.png,P0,n,1,1,20,20", "a.png,P,n,1,1,20,20", "c.png,Q,s,1,1,20,20")
+    data = prepare(path, images, tmp_path / "data", CONFIG, skip_bad=True)
+    assert data.dtype == np.uint8
+    clean = prepare(table("a.png,P,n,1,1,20,20", "c.png,Q,s,1,1,20,20"), images, tmp_path / "clean", CONFIG)
+    np.testing.assert_array_equal(data.read(np.arange(2)), clean.read(np.arange(2)))
+
+
+def test_a_note_of_the_header_is_said_once(tmp_path):
+    (tmp_path / "images").mkdir()
+    for number in range(2):
+        pixels = np.random.default_rng(number).integers(0, 4096, (48, 48)).astype(np.uint16)
+        dicom(tmp_path / "images" / f"{number}.dcm", pixels, PatientID=f"P{number}", PixelAspectRatio=[0, 7])
+    (tmp_path / "rois.csv").write_text("image,label\n0.dcm,n\n1.dcm,s\n")
+    notes: list[str] = []
+    prepare(tmp_path / "rois.csv", tmp_path / "images", tmp_path / "data", CONFIG, note=notes.append)
+    assert len([note for note in notes if "PixelAspectRatio" in note]) == 1, notes
 
 
 def test_a_box_outside_and_a_line_that_is_wrong_are_left_out_too(table, images, tmp_path):

@@ -8,7 +8,7 @@ import pytest
 
 from keras_cwp.config import ModelConfig
 from keras_cwp.errors import ModelError
-from keras_cwp.explain.heat_maps import METHODS, fine_layer, heat_maps, occlusion_maps, raw_maps
+from keras_cwp.explain.heat_maps import METHODS, answers_and_maps, fine_layer, heat_maps, occlusion_maps, raw_maps
 from keras_cwp.models.build import build_model
 from keras_cwp.models.deploy import deploy
 
@@ -185,3 +185,14 @@ def test_unknown_method_and_layer_are_named() -> None:
         heat_maps(model, images, np.array([0]), layer="nowhere")
     with pytest.raises(ModelError, match=r"layer 'head' gives \(None, 1\), expected \[batch, height"):
         heat_maps(model, images, np.array([0]), layer="head")
+
+
+@pytest.mark.parametrize("method", METHODS)
+@pytest.mark.parametrize("wanted", [None, 1])
+def test_answers_and_maps_of_one_pass(method: str, wanted: int | None, pair: tuple[keras.Model, keras.Model]) -> None:
+    images = np.random.default_rng(0).uniform(0, 1, (3, 64, 64, 1)).astype(np.float32)
+    logits, maps = answers_and_maps(pair[0], images, wanted, method)
+    expected = np.asarray(pair[0](images, training=False))
+    np.testing.assert_allclose(logits, expected, atol=1e-5)
+    index = expected.argmax(axis=1) if wanted is None else np.full(3, wanted)
+    np.testing.assert_allclose(maps, heat_maps(pair[0], images, index, method), atol=1e-5)

@@ -85,9 +85,19 @@ def test_thresholds_are_those_of_the_run_or_the_card(tmp_path: Path) -> None:
     assert thresholds_of(tmp_path / "bundle") == {"large": 0.3}
 
 
-def test_several_models_with_a_threshold_each_have_none_together(tmp_path: Path) -> None:
-    (tmp_path / "metrics.json").write_text(json.dumps(metrics(large={"1": 0.3, "2": 0.4})))
+def test_several_models_together_have_the_thresholds_that_hold_elsewhere(tmp_path: Path) -> None:
+    tree = metrics(large={"1": 0.3, "2": 0.4}, small={"1": 0.1})
+    (tmp_path / "metrics.json").write_text(json.dumps(tree | {"locked": {"roi": {"large": 0.35, "small": None}}}))
+    assert thresholds_of(tmp_path) == {"large": 0.35}
+    (tmp_path / "bundle" / CARD_FILE).parent.mkdir(parents=True)
+    card = tree | {"metrics": {"locked": {"roi": {"large": 0.35}}}}
+    (tmp_path / "bundle" / CARD_FILE).write_text(json.dumps(card))
+    assert thresholds_of(tmp_path / "bundle") == {"large": 0.35}
+    (tmp_path / "metrics.json").write_text(json.dumps(tree))
     assert thresholds_of(tmp_path) == {}
+
+
+def test_a_run_without_metrics_has_no_thresholds(tmp_path: Path) -> None:
     for content in ("{}", "null", "[1", '{"thresholds": null}'):
         (tmp_path / "metrics.json").write_text(content)
         assert thresholds_of(tmp_path) == {}

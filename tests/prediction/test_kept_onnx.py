@@ -137,3 +137,24 @@ def test_nothing_is_kept_without_onnx(tmp_path: Path, monkeypatch: pytest.Monkey
     monkeypatch.setattr(onnx_format, "is_installed", lambda: False)
     assert keep_onnx(tmp_path / "run") == []
     assert not (tmp_path / "run" / "model.onnx").exists()
+
+
+@pytest.mark.parametrize("error", ["ModuleNotFoundError", "ImportError", "AttributeError", "OSError"])
+def test_where_onnx_runtime_cannot_be_imported_tensorflow_answers(
+    error: str, run: Path, images: Path, tmp_path: Path
+) -> None:
+    broken = tmp_path / "broken" / "onnxruntime"
+    broken.mkdir(parents=True)
+    (broken / "__init__.py").write_text(f"raise {error}('no such library')\n")
+    path = os.pathsep.join([str(broken.parent), *sys.path])
+    code = "import sys, keras_cwp.prediction.onnx_format as it; print(it.is_installed())"
+    done = subprocess.run(
+        [sys.executable, "-c", code], env={**os.environ, "PYTHONPATH": path}, capture_output=True, text=True, check=True
+    )
+    assert done.stdout == "False\n"
+    if error != "ModuleNotFoundError":
+        return  # one run of the whole command is enough: it takes TensorFlow's import
+    words = ["predict", str(run), str(images / "rois.csv"), "--out", str(tmp_path / "s.csv")]
+    command = [sys.executable, "-m", "keras_cwp", *words]
+    done = subprocess.run(command, env={**os.environ, "PYTHONPATH": path}, capture_output=True, text=True, check=False)
+    assert (done.returncode, "TensorFlow" in done.stdout, "Traceback" in done.stderr) == (0, True, False), done.stderr

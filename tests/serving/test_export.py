@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import cv2
+import keras
 import numpy as np
 import pytest
 import tensorflow as tf
@@ -20,7 +21,9 @@ from tensorflow_serving.config import model_server_config_pb2
 
 from keras_cwp.config import Config
 from keras_cwp.data.crops import crop_roi
-from keras_cwp.errors import CwpError, RunError, ServingError
+from keras_cwp.errors import CwpError, ModelError, RunError, ServingError
+from keras_cwp.prediction.card import CARD_FILE
+from keras_cwp.prediction.open_model import open_predictor
 from keras_cwp.serving import export as exporting
 from keras_cwp.serving.bundle import BATCH_SIZES, FILES, write_bundle_files
 from keras_cwp.serving.decode import OK, UNREADABLE
@@ -30,7 +33,7 @@ from keras_cwp.serving.signatures import BAD_PIXELS
 from keras_cwp.serving.verify import verify
 from keras_cwp.serving.warmup import WARMUP_FILE
 from keras_cwp.training.run import ModelContract
-from keras_cwp.training.saved import load_network, load_with_contract
+from keras_cwp.training.saved import load_mean, load_network, load_with_contract
 
 SIGNATURES = {"serving_default", "roi_bytes", "pixels", "classify", "regress"}
 
@@ -263,12 +266,45 @@ def test_a_class_that_is_not_there(fit_run: Path, tmp_path: Path) -> None:
         export(fit_run, tmp_path / "cwp", negative="healthy")
 
 
-def test_the_fold_of_a_cv_run_has_to_be_named(tmp_path: Path) -> None:
+def test_a_cv_run_without_a_fold_is_the_mean_of_its_folds(tmp_path: Path, rng: np.random.Generator) -> None:
+    for fold in (1, 2):
+        write_model(tmp_path / "cv" / f"fold_{fold}", seed=fold)
+    networks = [load_network(tmp_path / "cv" / f"fold_{fold}") for fold in (1, 2)]
+    bundle = export(tmp_path / "cv", tmp_path / "cwp")
+    assert max(bundle.difference.values()) < 1e-4
+    pixels = rng.random((3, 64, 64, 1)).astype(np.float32)
+    found = open_predictor(bundle.path).ask(pixels)
+    each = [keras.ops.convert_to_numpy(keras.ops.softmax(network(pixels))) for network in networks]
+    np.testing.assert_allclose(found, np.mean(each, axis=0), atol=1e-5)
+    assert np.abs(each[0] - each[1]).max() > 1e-3
+    np.testing.assert_allclose(found, open_predictor(tmp_path / "cv").ask(pixels), atol=1e-5)
+    card = json.loads((bundle.path / CARD_FILE).read_text(encoding="utf-8"))
+    assert card["metrics_are_of"].startswith("the 2 folds of the cv run")
+
+
+def test_a_mean_of_networks_is_a_keras_file_too(tmp_path: Path, rng: np.random.Generator) -> None:
+    for fold in (1, 2):
+        write_model(tmp_path / "cv" / f"fold_{fold}", seed=fold)
+    network, _ = load_mean(tmp_path / "cv", None)
+    network.save(tmp_path / "mean.keras")
+    pixels = rng.random((2, 64, 64, 1)).astype(np.float32)
+    again = keras.models.load_model(tmp_path / "mean.keras")
+    np.testing.assert_allclose(np.asarray(again(pixels)), np.asarray(network(pixels)), atol=1e-6)
+
+
+def test_folds_of_other_classes_have_no_mean(tmp_path: Path) -> None:
+    for fold in (1, 2):
+        write_model(tmp_path / f"fold_{fold}", seed=fold)
+    contract = ModelContract.read(tmp_path / "fold_2")
+    replace(contract, classes=contract.classes[::-1]).write(tmp_path / "fold_2")
+    with pytest.raises(ModelError, match="the folds of the run disagree about classes or input"):
+        export(tmp_path, tmp_path / "out" / "cwp")
+
+
+def test_a_fold_that_is_not_there(tmp_path: Path) -> None:
     for fold in (1, 2):
         (tmp_path / f"fold_{fold}").mkdir()
         (tmp_path / f"fold_{fold}" / "model.keras").write_bytes(b"")
-    with pytest.raises(RunError, match="a run of cv has one model a fold; choose --fold 1, 2"):
-        export(tmp_path, tmp_path / "out" / "cwp")
     with pytest.raises(RunError, match="there is no fold 3; a run of cv has one model a fold; choose --fold 1, 2"):
         export(tmp_path, tmp_path / "out" / "cwp", fold=3)
 

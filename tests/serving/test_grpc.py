@@ -192,7 +192,15 @@ def test_what_can_be_asked_is_told_where_it_was_allowed(stub: Path, running: Run
     assert refused(lambda: services(running))[0] == "UNIMPLEMENTED"
 
 
-def services(running: Running) -> set[str]:
+def test_nothing_is_told_without_the_token(stub: Path) -> None:
+    with start([stub], reflection=True, token="secret-token") as running:
+        for metadata in ([], [("authorization", "Bearer wrong")]):
+            assert refused(lambda metadata=metadata: services(running, metadata))[0] == "UNAUTHENTICATED"
+        assert "grpc.health.v1.Health" in services(running, [("authorization", "Bearer secret-token")])
+
+
+def services(running: Running, metadata: list[tuple[str, str]] | None = None) -> set[str]:
     ask = reflection_pb2_grpc.ServerReflectionStub(running.channel).ServerReflectionInfo
-    (answer,) = ask(iter([reflection_pb2.ServerReflectionRequest(list_services="")]), timeout=20)
+    asked = iter([reflection_pb2.ServerReflectionRequest(list_services="")])
+    (answer,) = ask(asked, timeout=20, metadata=metadata)
     return {service.name for service in answer.list_services_response.service}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import http.client
 import json
 import logging
 import os
@@ -29,6 +30,7 @@ from tensorflow_serving.apis import model_management_pb2
 
 from keras_cwp.cli.main import cli
 from keras_cwp.errors import ServingError
+from keras_cwp.serving.server import wrong_scheme
 from keras_cwp.serving.server.server import Server
 from keras_cwp.serving.server.settings import Settings, Tls
 from keras_cwp.serving.token import read_token
@@ -210,6 +212,32 @@ def test_the_client_says_that_a_port_speaks_tls(scheme: str, stub: Path, tls: Tl
     with start([stub]) as running:
         said = f"the port does not speak TLS; write {scheme}:// in place of {scheme}s://"
         assert said in ask(address(running, f"{scheme}s"))
+
+
+def test_the_log_says_that_a_client_speaks_the_other_scheme(
+    stub: Path, tls: Tls, monkeypatch: Any, caplog: Any
+) -> None:
+    caplog.set_level(logging.INFO, "keras_cwp.serving.server")
+    monkeypatch.setattr(wrong_scheme, "_last", {})
+
+    def said(name: str) -> list[str]:
+        return [line["reason"] for line in map(json.loads, caplog.messages) if line["event"] == name]
+
+    with start([stub], tls=tls) as running:
+        for _ in range(3):
+            with pytest.raises((http.client.HTTPException, OSError)):
+                running.get("/v1/models/stub")
+        wait_until(lambda: said("refused_plain") != [])
+    (line,) = said("refused_plain")  # once, for anyone can cause it
+    assert "has to write https://" in line
+    with start([stub]) as running:
+        running.tls = ssl.create_default_context(cafile=str(tls.certificate))
+        with pytest.raises((ssl.SSLError, ConnectionError)):
+            running.get("/v1/models/stub")
+        running.tls = None
+        assert running.get("/v1/models/stub")[0] == 200
+        wait_until(lambda: said("refused_tls") != [])
+    assert "has to write http://" in said("refused_tls")[0]
 
 
 def test_files_of_tls_and_token_that_cannot_be_used(stub: Path, tmp_path: Path) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import threading
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -78,6 +79,38 @@ def test_a_base_path_that_does_not_exist_changes_nothing(tmp_path: Path, serve: 
         versions.reload([ModelConfig("m", tmp_path / "nowhere")])
     with versions.use("m") as version:
         assert version.path == tmp_path / "1"
+
+
+@pytest.mark.parametrize("folder", ["empty", "1"])
+def test_a_base_path_without_a_version_changes_nothing(folder: str, tmp_path: Path, serve: Any) -> None:
+    versions = serve(model(tmp_path, 1))
+    (tmp_path / folder).mkdir(exist_ok=True)
+    (tmp_path / "other" / "1").mkdir(parents=True)
+    wrong = [ModelConfig("other", tmp_path / "other"), ModelConfig("m", tmp_path / folder)]
+    with pytest.raises(Refused, match=r"model m: no version could be loaded: .*; the models are served as before"):
+        versions.reload(wrong)
+    wait_until(lambda: versions.models() == ["m"])
+    assert held(versions) == 1
+
+
+def test_a_folder_that_cannot_be_loaded_leaves_the_old_version(tmp_path: Path, serve: Any, loader: Loader) -> None:
+    versions = serve(model(tmp_path, 1))
+    moved = tmp_path / "moved"
+    (moved / "1" / "broken").mkdir(parents=True)
+    for _ in range(2):
+        with pytest.raises(
+            Refused, match=r"model m: .*moved/1 could not be loaded: 1 is broken; version 1 of .* answers"
+        ):
+            versions.reload([ModelConfig("m", moved)])
+        with versions.use("m") as version:
+            assert version.path == tmp_path / "1"
+    loads = len(loader.loads)
+    time.sleep(0.1)
+    assert len(loader.loads) == loads  # polling does not try again and again
+    (moved / "1" / "broken").rmdir()
+    versions.reload([ModelConfig("m", moved)])
+    with versions.use("m") as version:
+        assert version.path == moved / "1"
 
 
 def test_another_folder_with_the_same_version_is_loaded_and_the_old_one_let_go(

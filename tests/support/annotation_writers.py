@@ -256,6 +256,49 @@ def via3(rois: list[Marked], folder: Path, habits: Habits) -> Path:
     return folder / "via3.json"
 
 
+def via3_csv(rois: list[Marked], folder: Path, habits: Habits) -> Path:
+    """What VIA 3 exports as CSV, with or without a spreadsheet between."""
+    tree = json.loads(via3(rois, folder, Habits(habits.random.randrange(2**31), 1.0)).read_bytes())
+    attribute = json.dumps(tree["attribute"], separators=(",", ":"), ensure_ascii=False)
+    columns = "metadata_id,file_list,flags,temporal_coordinates,spatial_coordinates,metadata"
+    comments = ["# Exported using VGG Image Annotator", f"# ATTRIBUTE = {attribute}", f"# CSV_HEADER = {columns}"]
+    resaved = habits.random.random() < 0.5
+    stream = io.StringIO()
+    writer = csv.writer(stream, quoting=csv.QUOTE_MINIMAL if resaved else csv.QUOTE_NONNUMERIC)
+    for line in comments:
+        writer.writerow(line.split(",")) if resaved else stream.write(f"{line}\n")
+    for key, entry in tree["metadata"].items():
+        (number,) = tree["view"][entry["vid"]]["fid_list"]
+        cells = [json.dumps(each) for each in ([tree["file"][str(number)]["fname"]], entry["xy"], entry["av"])]
+        writer.writerow([key, cells[0], 0, "[]", cells[1], cells[2]])
+    habits.text(stream.getvalue(), folder / "via3.csv", _TABLES[:2])
+    return folder / "via3.csv"
+
+
+def yolo(rois: list[Marked], folder: Path, habits: Habits) -> Path:
+    """YOLO labels, beside a list of names or below a data.yaml; boxes and outlines."""
+    labels = list(dict.fromkeys(roi.label for roi in rois))
+    for image, of_image in _by_image(rois).items():
+        lines = []
+        for roi in of_image:
+            x, y, width, height = (side / roi.side_px for side in roi.box)
+            numbers = [x + width / 2, y + height / 2, width, height]
+            if habits.random.random() < 0.5:
+                numbers = [x, y, x + width, y, x + width, y + height, x, y + height]
+            lines.append(" ".join([str(labels.index(roi.label)), *(f"{number:.6f}" for number in numbers)]))
+        habits.text("\n".join(lines) + "\n", _place(folder / "labels", image, ".txt", habits), _JSON[:2])
+    names = {
+        "classes.txt": "\n".join(habits.label(label) for label in labels),
+        "../data.yaml": f"nc: {len(labels)}\nnames: {json.dumps(labels)}\n",
+        "obj.names": "\n".join(labels) + "\n",
+        "data.yml": "names:\n" + "".join(f"  {n}: {label}\n" for n, label in enumerate(labels)),
+    }
+    chosen = habits.random.choice(sorted(names))
+    habits.text(names[chosen], folder / "labels" / chosen, _JSON[:2])
+    habits.clutter(folder / "labels", ".txt")
+    return folder / "labels"
+
+
 def _studio_region(roi: Marked, habits: Habits) -> dict:
     """In percent; some turned by a right angle about the upper left corner."""
     side = habits.side(roi)
@@ -322,4 +365,4 @@ SIZED: dict[str, Writer] = {
     "label_studio": label_studio,
     "label_studio_csv": label_studio_csv,
 }
-UNSIZED: dict[str, Writer] = {"via": via, "via_csv": via_csv, "via3": via3}
+UNSIZED: dict[str, Writer] = {"via": via, "via_csv": via_csv, "via3": via3, "via3_csv": via3_csv, "yolo": yolo}

@@ -15,7 +15,7 @@ from keras_cwp.data.phantom.draw import draw_phantoms
 from keras_cwp.data.phantom.lay import TARGETS
 from keras_cwp.errors import CwpError, DataError, RunError
 from keras_cwp.models.build import build_model
-from keras_cwp.models.own_weights import LOOKS, read_notes
+from keras_cwp.models.weight_notes import LOOKS, read_notes
 from keras_cwp.training import pretrain as module
 from keras_cwp.training.films import find_films, without_copies
 from keras_cwp.training.pretext import Film, Views, draw_views, phantom_films

@@ -20,6 +20,7 @@ from keras_cwp.explain.heat_maps import heat_maps
 from keras_cwp.models.build import build_model
 from keras_cwp.models.own_weights import write_weights
 from keras_cwp.prediction.open_model import open_predictor
+from keras_cwp.serving.export import export
 from keras_cwp.training.beside import probe_config
 from keras_cwp.training.fit import fit
 from keras_cwp.training.probe import STRENGTHS, UNCHOSEN, Head, cached_features, choose_strength
@@ -121,6 +122,9 @@ def test_fit_leaves_an_ordinary_run(data: PreparedData, weights: Path, own_cache
     maps = heat_maps(network, images[:2], np.array([0, 1]))
     assert maps.shape == (2, 64, 64)
     assert maps.max() == 1
+    bundle = export(run.path, tmp_path / "bundle")
+    assert max(bundle.difference.values()) < 1e-4
+    np.testing.assert_allclose(open_predictor(bundle.path).ask(images), answers, atol=1e-5)
 
 
 def test_features_are_computed_once_for_a_data_set(
@@ -141,7 +145,7 @@ def test_features_are_computed_once_for_a_data_set(
 
 def test_a_probe_of_random_weights_is_refused(data: PreparedData, tmp_path: Path) -> None:
     config = settings(Path("none"), data).model_copy(update={"model": ModelConfig()})
-    with pytest.raises(ConfigError, match="shufflenet_v2_x0_5 with random weights has no features to probe"):
+    with pytest.raises(ConfigError, match=r"train\.mode probe: shufflenet_v2_x0_5 has random weights"):
         fit(data, config, tmp_path / "run", SILENT)
     assert not (tmp_path / "run").exists()
 

@@ -11,13 +11,16 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from keras_cwp.data.annotations.faults import Faults, ignore_note
-from keras_cwp.data.annotations.yolo import YOLO_HINT, is_yolo
+from keras_cwp.data.annotations.yolo import is_yolo
 from keras_cwp.data.identity import tidy
 from keras_cwp.data.image_files import IMAGE_SUFFIXES
 from keras_cwp.errors import DataError
 
 _SEPARATORS = ",;\t|"
 _SEPARATOR_LINE = re.compile(r'"?sep=(.)"?\r?\n', re.IGNORECASE)  # Excel's first line that names the separator
+# What a tool says before the table; a spreadsheet that saved the file again may have put it in quotes.
+_COMMENT = re.compile(r'"?#[ \t][^\n]*\n')
+_STATED_HEADER = re.compile(r"#\s*CSV_HEADER\s*=\s*(.*)")  # VIA 3 names its columns in such a line
 _WORKBOOKS = (b"PK\x03\x04", b"\xd0\xcf\x11\xe0")  # .xlsx and .ods; .xls
 _BYTE_ORDER_MARKS = (
     (codecs.BOM_UTF8, "utf-8-sig"),
@@ -37,7 +40,9 @@ class Table:
     Args:
         header: column names as written, without blanks around them; none stands twice.
         text: the whole file, decoded.
-        first: characters before the header.
+        first: characters before the header; before the rows where a comment is the header.
+        comments: lines that begin with # and a blank, before the header.
+        header_is_comment: the header is one of them.
     """
 
     path: Path
@@ -45,6 +50,8 @@ class Table:
     text: str
     separator: str
     first: int = 0
+    comments: tuple[str, ...] = ()
+    header_is_comment: bool = False
 
     def rows(self, faults: Faults) -> Iterator[tuple[int, dict[str, str]]]:
         """Line number and fields by column; blank lines are left out.
@@ -55,7 +62,8 @@ class Table:
             DataError: the table breaks off within quotes.
         """
         lines = _lines(self.text, self.first, self.separator, self.path)
-        next(lines)
+        if not self.header_is_comment:
+            next(lines)
         for line, row in lines:
             while len(row) > len(self.header) and not row[-1]:
                 row.pop()
@@ -74,13 +82,14 @@ def read_table(path: Path, note: Callable[[str], None] = ignore_note) -> Table:
     """
     text = _decoded(path, note)
     stated = _SEPARATOR_LINE.match(text)
-    first = stated.end() if stated else 0
+    comments, first = _comments(text, stated.end() if stated else 0)
     if is_yolo(text[first:]):
-        raise DataError(f"{path}: {YOLO_HINT}")
-    beginning = text[first:].lstrip().partition("\n")[0]
+        raise DataError(f"{path}: YOLO labels (class cx cy width height), expected a table with a header")
+    named = next((found[1] for line in comments if (found := _STATED_HEADER.match(line))), None)
+    beginning = text[first:].lstrip().partition("\n")[0] if named is None else named
     separator = stated[1] if stated else max(_SEPARATORS, key=beginning.count)
     lines = _lines(text, first, separator, path)
-    _, header = next(lines, (0, []))
+    header = next(lines, (0, []))[1] if named is None else [tidy(name) for name in named.split(separator)]
     _check_header(path, header)
     if next(lines, None) is None:
         raise DataError(f"{path}: {'only a header' if header else 'empty'}; a table needs a header and rows")
@@ -89,7 +98,16 @@ def read_table(path: Path, note: Callable[[str], None] = ignore_note) -> Table:
     repeated = sorted({name for name in header if header.count(name) > 1})
     if repeated:
         raise DataError(f"{path}: column {repeated[0]!r} stands more than once in the header")
-    return Table(path, tuple(header), text, separator, first)
+    return Table(path, tuple(header), text, separator, first, comments, named is not None)
+
+
+def _comments(text: str, first: int) -> tuple[tuple[str, ...], int]:
+    """The comment lines from `first` on, without a spreadsheet's quotes, and where they end."""
+    comments = []
+    while found := _COMMENT.match(text, first):
+        line, first = found[0].strip(), found.end()
+        comments.append(",".join(next(csv.reader([line]))) if line.startswith('"') else line)
+    return tuple(comments), first
 
 
 def decimal(text: str) -> float:

@@ -21,10 +21,16 @@ class Faults:
     Args:
         skip: leave out what is wrong, with a note, instead of raising.
         note: gets that note.
+        left_out: gets each fault that is left out, with the number 1, instead of `note`.
     """
 
-    def __init__(self, skip: bool = False, note: Callable[[str], None] = ignore_note) -> None:
-        self.skip, self.note = skip, note
+    def __init__(
+        self,
+        skip: bool = False,
+        note: Callable[[str], None] = ignore_note,
+        left_out: Callable[[DataError, int], None] | None = None,
+    ) -> None:
+        self.skip, self.note, self._left_out = skip, note, left_out
         self._messages: list[str] = []
         self._count = 0
 
@@ -37,6 +43,9 @@ class Faults:
 
     def add(self, error: DataError) -> None:
         """Keep one fault."""
+        if self.skip and self._left_out is not None:
+            self._left_out(error, 1)
+            return
         self._count += 1
         if self._count <= SHOWN:
             self._messages.append(str(error))

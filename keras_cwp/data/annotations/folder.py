@@ -11,6 +11,7 @@ from keras_cwp.data.annotations.formats import (
     JSON,
     TEXT,
     XML,
+    YOLO,
     Format,
     UnknownFormatError,
     open_annotations,
@@ -18,7 +19,7 @@ from keras_cwp.data.annotations.formats import (
 )
 from keras_cwp.data.annotations.reading import AnnotationFile, Reading
 from keras_cwp.data.annotations.roi import Roi
-from keras_cwp.data.annotations.yolo import YOLO_HINT, yolo_files
+from keras_cwp.data.annotations.yolo import yolo_files
 from keras_cwp.data.identity import file_key
 from keras_cwp.data.image_files import is_radiograph, visible_files
 from keras_cwp.errors import DataError
@@ -32,17 +33,21 @@ def read_folder(path: Path, reading: Reading) -> list[Roi]:
     """ROIs of all annotation files in a folder and below, sorted by path; of the class folders where there are none.
 
     Raises:
-        DataError: several formats, a file of none, YOLO labels, or what `read_class_tree` refuses.
+        DataError: several formats, a file of none, or what `read_class_tree` refuses.
     """
     files = sorted(visible_files(path))
-    opened, unknown = _open_all(path, [file for file in files if file.suffix.lower() in JSON + XML], reading)
     radiographs = [file for file in files if is_radiograph(file)]
     stems = {file_key(file.stem) for file in radiographs}
+    trees = [file for file in files if file.suffix.lower() in JSON + XML]
+    opened, unknown = _open_all(path, trees, reading)
+    yolo = _yolo(files, reading)
+    if opened and yolo:
+        reading.note(f"{path}: left out: {plural(len(yolo), 'YOLO file')}; the {opened[0][0].name} files are read")
+    elif yolo:
+        opened, _ = _open_all(path, yolo, reading)
     if opened:
         _sort_out(path, unknown, stems, reading)
         return _read_files(path, opened, radiographs, reading)
-    if yolo := yolo_files(files):
-        raise DataError(f"{path}: {len(yolo)} files such as {yolo[0].name} are {YOLO_HINT}")
     for file, error in unknown.items():
         if file_key(file.stem) in stems or not radiographs:
             raise error
@@ -50,6 +55,14 @@ def read_folder(path: Path, reading: Reading) -> list[Roi]:
         raise DataError(f"{path}: no annotation files in it; give a table itself, such as {tables[0]}")
     _say_left_out(path, [file for file in files if file not in set(radiographs)], reading)
     return read_class_tree(path, radiographs, reading)
+
+
+def _yolo(files: Sequence[Path], reading: Reading) -> list[Path]:
+    """YOLO's label files, and empty ones beside them that are about a radiograph: it has no region."""
+    yolo = set(yolo_files(files))
+    texts = [file for file in files if yolo and file.suffix.lower() == YOLO and file not in yolo]
+    empty = [file for file in texts if not file.stat().st_size and reading.images.with_stem(file.stem)]
+    return sorted([*yolo, *empty])
 
 
 def _sort_out(path: Path, unknown: Mapping[Path, DataError], stems: set[str], reading: Reading) -> None:

@@ -24,12 +24,14 @@ from keras_cwp.data.annotations.reading import AnnotationFile, Reading
 from keras_cwp.data.annotations.roi import Roi
 from keras_cwp.data.annotations.table import is_roi_table, read_roi_table
 from keras_cwp.data.annotations.via import is_via, is_via_csv, read_via, read_via_csv
-from keras_cwp.data.annotations.via3 import is_via3, read_via3
+from keras_cwp.data.annotations.via3 import is_via3, is_via3_csv, read_via3, read_via3_csv
 from keras_cwp.data.annotations.voc import is_voc, read_voc
+from keras_cwp.data.annotations.yolo import is_yolo_labels, open_yolo, read_yolo
 from keras_cwp.errors import DataError
 
 PICTURE_SIZE = "size of the picture"
 JSON, XML, TEXT = (".json",), (".xml",), (".csv", ".tsv", ".txt")
+YOLO = ".txt"
 
 
 class UnknownFormatError(DataError):
@@ -41,7 +43,7 @@ class Format:
     """One kind of annotation file.
 
     Args:
-        suffixes: JSON, XML or TEXT; they decide how a file is parsed.
+        suffixes: they decide how a file is parsed.
         recognises: whether parsed content is of this format. The first row that recognises a file reads it.
         read: the ROIs in file order.
         lacks: what the format cannot say and the user has to give.
@@ -62,7 +64,9 @@ FORMATS = (
     Format("Label Studio", JSON, is_label_studio, read_label_studio, ()),
     Format("Pascal VOC", XML, is_voc, read_voc),
     Format("VIA", TEXT, is_via_csv, read_via_csv, ("patients", PICTURE_SIZE)),
+    Format("VIA 3", TEXT, is_via3_csv, read_via3_csv, ("patients", PICTURE_SIZE)),
     Format("Label Studio", TEXT, is_label_studio_csv, read_label_studio_csv, ()),
+    Format("YOLO", (YOLO,), is_yolo_labels, read_yolo),
     Format("ROI table", TEXT, is_roi_table, read_roi_table, ()),
 )
 
@@ -85,7 +89,7 @@ def open_annotations(path: Path, note: Callable[[str], None], prefix: str = "") 
     """
     suffix = path.suffix.lower()
     if suffix in TEXT:
-        content: Any = read_table(path, note)
+        content: Any = (open_yolo(path, bool(prefix)) if suffix == YOLO else None) or read_table(path, note)
     elif suffix in JSON:
         content = load_json(path)
     elif suffix in XML:

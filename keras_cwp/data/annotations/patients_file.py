@@ -14,7 +14,7 @@ from keras_cwp.data.annotations.options import Trust
 from keras_cwp.data.annotations.reading import Reading
 from keras_cwp.data.annotations.roi import Roi
 from keras_cwp.data.identity import file_key
-from keras_cwp.data.patients import Statement, contradiction
+from keras_cwp.data.patients import Statement, contradicted, contradiction, other_numbering
 from keras_cwp.errors import DataError
 
 _NEITHER = ("image", "patient_id", "label", "roi_id", *BOX_COLUMNS)
@@ -46,19 +46,24 @@ def with_patients(rois: Sequence[Roi], path: Path, reading: Reading, trust: Trus
         next((roi.patient_by for roi in rois if roi.patient_id), ""),
         {roi.image: roi.patient_id for roi in rois if roi.patient_id},
     )
-    against = contradiction(own, Statement(str(path), {image: row.patient for image, row in known.items()}))
+    stated = Statement(str(path), {image: row.patient for image, row in known.items()})
+    against = contradiction(own, stated)
     if against and trust is None:
         raise DataError(f"{against}; correct one, or state with --trust table or --trust patients which counts")
-    return [_with(roi, known.get(roi.image), path, trust) for roi in rois]
+    if trust is None and (two_ways := other_numbering(own, stated)):
+        reading.note(f"{two_ways}; {path} counts")
+    disputed = contradicted(own, stated)
+    return [_with(roi, known.get(roi.image), path, trust, roi.image in disputed) for roi in rois]
 
 
-def _with(roi: Roi, row: _Row | None, path: Path, trust: Trust | None) -> Roi:
+def _with(roi: Roi, row: _Row | None, path: Path, trust: Trust | None, disputed: bool) -> Roi:
     if row is None:
         return roi
     further = {**row.further, **roi.extra}
     if roi.patient_id and trust == "table":
-        return replace(roi, extra=further)
-    return replace(roi, patient_id=row.patient, patient_by=str(path), extra=further)
+        return replace(roi, extra=further, overruled=((row.patient, str(path)),) if disputed else ())
+    overruled = ((roi.patient_id, roi.patient_by),) if disputed and roi.patient_id else ()
+    return replace(roi, patient_id=row.patient, patient_by=str(path), extra=further, overruled=overruled)
 
 
 def _read(path: Path, reading: Reading) -> dict[str, _Row]:

@@ -35,6 +35,7 @@ def read_rois(
     skip_bad: bool = False,
     label_attribute: str | None = None,
     image_by: str | None = None,
+    left_out: Callable[[DataError, int], None] | None = None,
     note: Callable[[str], None] = ignore_note,
 ) -> list[Roi]:
     """Read a file of one of `formats.FORMATS`, a folder of such files, or a tree with a folder for each class.
@@ -52,6 +53,7 @@ def read_rois(
         label_attribute: the attribute of VIA's regions that holds the class; None: label, class, or the only one.
         image_by: what counts where a file states another picture than that of its own name: "stated" or "name";
             None: refuse.
+        left_out: gets what skip_bad leaves out, each with the number 1, instead of `note`.
         note: gets one line for each thing worth knowing.
 
     Returns:
@@ -73,7 +75,7 @@ def read_rois(
         image_by=image_by,
         root=path if path.is_dir() else None,
         names_as_written=names_as_written,
-        faults=Faults(skip_bad, note),
+        faults=Faults(skip_bad, note, left_out),
         note=note,
     )
     rois = _marked(path, reading, labels)

@@ -29,6 +29,8 @@ class Roi:
         stated_size: width and height in pixels of the picture that was marked, as the annotation file states them;
             None where it does not, and once `box` and `polygon` are in pixels of the radiograph.
         patient_by: who stated the patient, for messages; "" where nobody did.
+        overruled: what other sources state of the patient and what does not count, by the user's word: pairs of an id
+            and who stated it.
     """
 
     image: str
@@ -42,3 +44,4 @@ class Roi:
     extra: Mapping[str, str] = field(default_factory=lambda: NOTHING)
     stated_size: tuple[float, float] | None = None
     patient_by: str = ""
+    overruled: tuple[tuple[str, str], ...] = ()

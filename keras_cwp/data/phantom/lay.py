@@ -16,7 +16,6 @@ from keras_cwp.data.annotations.roi import Box
 from keras_cwp.data.phantom.irregular import IRREGULAR, irregular_opacities
 from keras_cwp.data.phantom.opacities import DIAMETER_MM, large_opacity, small_opacities
 
-FIELD_MM = 360.0  # of a frontal chest radiograph of an adult, where the file does not say
 # What `Truth.targets` holds, in this order.
 _KINDS = (*DIAMETER_MM, *IRREGULAR)
 TARGETS = ("small", *_KINDS, "large", "patch", "profusion")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import nullcontext
 from pathlib import Path
@@ -24,6 +24,7 @@ from tensorflow_serving.apis import (
 )
 
 from keras_cwp.errors import ServingError
+from keras_cwp.runtime import install_command
 from keras_cwp.serving.server import proto_answers as answers
 from keras_cwp.serving.server.health import MOST_WATCHERS, Health
 from keras_cwp.serving.server.model_configs import configs_of_proto
@@ -55,7 +56,10 @@ def grpc_server(
         ("grpc.max_send_message_length", -1),
         ("grpc.so_reuseport", 0),  # a second server on the same port is a mistake
     ]
-    server = grpc.server(workers, options=options, maximum_concurrent_rpcs=settings.max_requests + _SPARE_CALLS)
+    most = settings.max_requests + _SPARE_CALLS
+    server = grpc.server(
+        workers, interceptors=[_ReflectionToken(settings)], options=options, maximum_concurrent_rpcs=most
+    )
     health = Health()
     calls = _Calls(service, roots)
     prediction = {
@@ -85,10 +89,23 @@ def _reflect(server: grpc.Server) -> None:
     try:
         from grpc_reflection.v1alpha import reflection
     except ImportError:
-        raise ServingError("--grpc-reflection needs grpcio-reflection: pip install '.[reflection]'") from None
+        raise ServingError(f"--grpc-reflection needs grpcio-reflection: {install_command('reflection')}") from None
     services = [each.DESCRIPTOR.services_by_name.values() for each in (prediction_service_pb2, model_service_pb2)]
     names = [service.full_name for some in services for service in some]
     reflection.enable_server_reflection([*names, SERVICE_NAME, reflection.SERVICE_NAME], server)
+
+
+class _ReflectionToken(grpc.ServerInterceptor):
+    """Asks for the token before gRPC's own reflection service answers, which knows none."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+
+    def intercept_service(self, continuation: Callable[[Any], Any], details: Any) -> Any:
+        asked = details.method.startswith("/grpc.reflection.")
+        if not asked or self._settings.admits(_authorization(details.invocation_metadata)):
+            return continuation(details)
+        return grpc.stream_stream_rpc_method_handler(lambda _, context: _ask_for_token(context))
 
 
 class _Calls:
@@ -147,8 +164,8 @@ def _handler(
     method: str, kind: Any, answer: Callable[[Any, float], Any], service: Service, settings: Settings
 ) -> Callable[[bytes, grpc.ServicerContext], bytes]:
     def handle(content: bytes, context: grpc.ServicerContext) -> bytes:
-        if not settings.admits(_authorization(context)):
-            context.abort(grpc.StatusCode.UNAUTHENTICATED, "a bearer token is required: authorization: Bearer TOKEN")
+        if not settings.admits(_authorization(context.invocation_metadata())):
+            _ask_for_token(context)
         request = _parsed(kind, content, context)
         left = context.time_remaining()
         seconds = min(settings.timeout_s, left if left is not None and math.isfinite(left) else settings.timeout_s)
@@ -175,8 +192,13 @@ def _abort(context: grpc.ServicerContext, refusal: Refused) -> NoReturn:
     raise AssertionError("abort raises")
 
 
-def _authorization(context: grpc.ServicerContext) -> str:
-    found = [value for key, value in context.invocation_metadata() if key == "authorization"]
+def _ask_for_token(context: grpc.ServicerContext) -> NoReturn:
+    context.abort(grpc.StatusCode.UNAUTHENTICATED, "a bearer token is required: authorization: Bearer TOKEN")
+    raise AssertionError("abort raises")
+
+
+def _authorization(metadata: Iterable[tuple[str, str | bytes]] | None) -> str:
+    found = [value for key, value in metadata or () if key == "authorization"]
     return found[0] if found and isinstance(found[0], str) else ""
 
 

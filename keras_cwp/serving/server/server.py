@@ -26,6 +26,7 @@ from keras_cwp.serving.server.settings import Settings
 from keras_cwp.serving.server.slots import Slots
 from keras_cwp.serving.server.slow_clients import bounded_protocol
 from keras_cwp.serving.server.versions import Versions
+from keras_cwp.serving.server.wrong_scheme import log_failed_handshakes
 
 _START_S = 30.0
 _MAX_CONNECTIONS = 1024
@@ -166,6 +167,8 @@ def _uvicorn(app: ASGIApp, settings: Settings) -> uvicorn.Config:
         config.load()
     except (OSError, ssl.SSLError) as error:
         raise ServingError(f"TLS certificate {tls['ssl_certfile']}: {_reason(error)}") from None
+    if config.ssl is not None:
+        log_failed_handshakes(config.ssl)
     return config
 
 

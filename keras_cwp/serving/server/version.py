@@ -27,6 +27,8 @@ class Version:
         error: why it could not be loaded.
         users: requests that hold it.
         tries, next_try: loads that failed, and time.monotonic() of the next one.
+        refused: a folder with this number that a reload named and that could not be loaded, and why; this version goes
+            on in its place.
     """
 
     model: str
@@ -38,6 +40,7 @@ class Version:
     users: int = 0
     tries: int = 0
     next_try: float = 0.0
+    refused: tuple[Path, str] | None = None
 
 
 @dataclass(frozen=True)

@@ -109,15 +109,14 @@ class Versions:
         """Serve these models instead; models that stay go on without a gap.
 
         Raises:
-            Refused: a base path does not exist; nothing is changed then. Or a model has no version that can be loaded,
-                or a label names one that is not loaded; the models are replaced all the same, the labels of that
-                model are left out.
+            Refused: a base path does not exist or has no version; nothing is changed then. Or a version cannot be
+                loaded, and the one that it was to replace goes on; or a label names one that is not loaded, and the
+                labels of that model are left out. The other models are replaced all the same.
         """
-        missing = [config for config in configs if not config.base_path.is_dir()]
-        if missing:
-            where = f"model {missing[0].name}: base_path {missing[0].base_path}"
-            raise Refused(Code.NOT_FOUND, f"{where}: no such folder; the models are served as before")
+        _check_base_paths(configs)
         with self._lock:
+            for version in (version for known in self._known.values() for version in known.values()):
+                version.refused = None  # to be tried again
             self._configs = {config.name: config for config in configs}
             for name in self._configs:
                 self._known.setdefault(name, {})
@@ -136,6 +135,11 @@ class Versions:
         if not loaded:
             reasons = [version.error for version in known.values() if version.error] or [why_nothing(config)]
             return f"model {config.name}: no version could be loaded: {reasons[0]}"
+        for number, version in known.items():
+            if version.refused is not None:
+                path, reason = version.refused
+                kept = f"version {number} of {version.path.parent} answers on"
+                return f"model {config.name}: {path} could not be loaded: {reason}; {kept}"
         for label, number in config.labels.items():
             if number not in loaded:
                 self._configs[config.name] = ModelConfig(**{**vars(config), "labels": {}})
@@ -192,9 +196,9 @@ class Versions:
         for number, path in wanted.items():
             with self._lock:
                 version = self._known[config.name].setdefault(number, Version(config.name, number, path))
-            if version.path != path:
+            if version.path != path and version.refused is None:
                 self._move(version, Version(config.name, number, path), config)
-            elif self._should_load(version):
+            elif version.path == path and self._should_load(version):
                 self._load(version, config)
         with self._lock:
             known = list(self._known[config.name].values())
@@ -207,6 +211,9 @@ class Versions:
         """A number that stands for another folder since a reload: the old one answers until the new one can."""
         self._load(new, config)
         with self._lock:
+            if new.state is not State.AVAILABLE and old.state is State.AVAILABLE:
+                old.refused = (new.path, new.error)
+                return
             self._known[config.name][new.number] = new
             self._replaced.append(old)
         self._retire(old)
@@ -258,6 +265,19 @@ class Versions:
             version.state, version.error, version.servable = state, error, servable
         extra = fields | ({"error": error} if error else {})
         event("version", model=version.model, version=version.number, state=state.name, **extra)
+
+
+def _check_base_paths(configs: list[ModelConfig]) -> None:
+    """Refuse folders without a version before anything is changed for them."""
+    for config in configs:
+        try:
+            reason = "" if config.wanted() else why_nothing(config)
+        except OSError as error:
+            missing = f"base_path {config.base_path}: {'no such folder' if not config.base_path.exists() else error}"
+            raise Refused(Code.NOT_FOUND, f"model {config.name}: {missing}; the models are served as before") from None
+        if reason:
+            said = f"model {config.name}: no version could be loaded: {reason}; the models are served as before"
+            raise Refused(Code.FAILED_PRECONDITION, said)
 
 
 def _warmed_up(servable: Any) -> int:

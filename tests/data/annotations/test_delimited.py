@@ -43,6 +43,11 @@ def test_the_same_table_however_it_was_saved(content, tmp_path):
     assert found == [["a.png", "P1", "正常"], ["b.png", "P2", "sílice"]]
 
 
+def test_comments_before_the_header_are_passed_over(tmp_path):
+    content = "# written by a tool\n# with commas, and more\n" + LINES.replace("\r\n", "\n")
+    assert [line for line, _ in rows(content.encode(), tmp_path)] == [4, 6]
+
+
 def test_line_numbers_are_those_of_the_file(tmp_path):
     assert [line for line, _ in rows(LINES.encode(), tmp_path)] == [2, 4]
     assert [line for line, _ in rows(("sep=;\r\n" + LINES).encode(), tmp_path)] == [3, 5]
@@ -67,7 +72,7 @@ REFUSED = {
     "xls": (b"\xd0\xcf\x11\xe0rest", "a spreadsheet's own format"),
     "no header": (b"normal,35,51,28,28,00.png,128,128\n", "no header: the first line holds values"),
     "no header, names only": (b"a.png,P1,normal\n", "no header: the first line holds values"),
-    "yolo": (b"0 0.5 0.5 0.2 0.2\n1 0.25 0.5 0.2 0.2\n", "YOLO labels .*not read; export as COCO"),
+    "yolo": (b"0 0.5 0.5 0.2 0.2\n1 0.25 0.5 0.2 0.2\n", "YOLO labels .*expected a table with a header"),
     "yolo of polygons": (b"0 0.5 0.5 0.2 0.2 0.1 0.9\n", "YOLO labels"),
 }
 

@@ -77,14 +77,6 @@ def test_a_broken_file_beside_its_picture_is_not_passed_over(images):
         read_rois(images, images)
 
 
-def test_yolo_is_named(tmp_path, images):
-    for name in "ab":
-        (tmp_path / f"{name}.txt").write_text("0 0.5 0.5 0.25 0.25\n")
-    (tmp_path / "classes.txt").write_text("normal\nsick\n")
-    with pytest.raises(DataError, match=r"2 files such as a\.txt are YOLO labels"):
-        read_rois(tmp_path, images)
-
-
 def test_a_folder_with_a_table_names_the_table(tmp_path, images):
     folder = tmp_path / "tables"
     folder.mkdir()

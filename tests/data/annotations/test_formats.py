@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import pytest
 
-from keras_cwp.data.annotations.formats import FORMATS, JSON, TEXT, XML, open_annotations
+from keras_cwp.data.annotations.formats import FORMATS, JSON, TEXT, XML, YOLO, open_annotations
 
 
 def test_every_row_is_parsed_by_its_suffix():
-    assert {row.suffixes for row in FORMATS} == {JSON, XML, TEXT}
+    assert {row.suffixes for row in FORMATS} == {JSON, XML, TEXT, (YOLO,)}
     assert len({(row.name, row.suffixes) for row in FORMATS}) == len(FORMATS)
 
 

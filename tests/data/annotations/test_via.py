@@ -168,6 +168,73 @@ def test_via_3(tmp_path, images):
     ]
 
 
+def via3_csv(path, attributes: str = "ATTRIBUTE", resaved: bool = False, **changed: object):
+    """What VIA 3's menu Export writes of `via3()`; `resaved`: as a spreadsheet saves it again."""
+    tree = via3()
+    tree["metadata"].pop("1_y") if changed else None
+    listed = tree["attribute"]
+    if attributes == "ATTRIBUTES":
+        listed = {key: value["aname"] for key, value in listed.items()}
+    comments = [
+        "Exported using VGG Image Annotator (http://www.robots.ox.ac.uk/~vgg/software/via)",
+        'SHAPE_ID = {"POINT":1,"RECTANGLE":2}',
+        f"{attributes} = {json.dumps(listed, separators=(',', ':'))}",
+        "CSV_HEADER = metadata_id,file_list,flags,temporal_coordinates,spatial_coordinates,metadata",
+    ]
+    rows = []
+    for key, entry in tree["metadata"].items():
+        name = tree["file"][entry["vid"]]["fname"]
+        cells = {"xy": entry["xy"], "av": entry["av"], "files": [name], **changed}
+        rows.append([key, json.dumps(cells["files"]), 0, "[]", json.dumps(cells["xy"]), json.dumps(cells["av"])])
+    with open(path, "w", newline="", encoding="utf-8") as file:
+        if resaved:
+            csv.writer(file).writerows(
+                [*(["# " + line.split(",")[0], *line.split(",")[1:]] for line in comments), *rows]
+            )
+        else:
+            file.write("".join(f"# {line}\n" for line in comments))
+            csv.writer(file, quoting=csv.QUOTE_NONNUMERIC, lineterminator="\n").writerows(rows)
+    return path
+
+
+@pytest.mark.parametrize("resaved", [False, True])
+def test_via_3_as_csv(resaved, tmp_path, images):
+    rois = read_rois(via3_csv(tmp_path / "v.csv", resaved=resaved), images)
+    assert [(roi.image, roi.label, roi.box) for roi in rois] == [
+        ("a.png", "sick", (1, 2, 30, 4)),
+        ("b.png", "normal", (1, 2, 8, 6)),
+    ]
+    assert rois[0].where.endswith("v.csv, line 5")
+
+
+def test_via_3_csv_of_an_early_version(tmp_path, images):
+    notes: list[str] = []
+    rois = read_rois(via3_csv(tmp_path / "v.csv", "ATTRIBUTES"), images, note=notes.append)
+    assert [roi.label for roi in rois] == ["1", "0"]
+    assert any("options are not stated" in note for note in notes)
+    assert read_rois(tmp_path / "v.csv", images, label_attribute="finding")[0].label == "1"
+
+
+@pytest.mark.parametrize(
+    ("changed", "message"),
+    [
+        ({"xy": [3, 5, 5, 2], "av": {"1": "0"}}, r"line 5: xy is \[3, 5, 5, 2\]; only rectangle"),
+        ({"files": ["a.png", "b.png"]}, r"line 5: its view has the files \['a.png', 'b.png'\], expected one"),
+        ({"files": []}, r"line 5: its view has the files \[\], expected one"),
+    ],
+)
+def test_bad_via_3_csv(changed, message, tmp_path, images):
+    with pytest.raises(DataError, match=message):
+        read_rois(via3_csv(tmp_path / "v.csv", **changed), images)
+
+
+def test_via_3_cell_that_is_no_json(tmp_path, images):
+    path = via3_csv(tmp_path / "v.csv")
+    path.write_text(path.read_text().replace("[2, 1", "(2, 1"))
+    with pytest.raises(DataError, match=r"v\.csv, line 5: spatial_coordinates is '\(2, 1.*', expected JSON"):
+        read_rois(path, images)
+
+
 BAD_VIA3 = {
     "circle": (via3(xy=[3, 5, 5, 2]), r"metadata '1_x': xy is \[3, 5, 5, 2\]; only rectangle"),
     "text": (via3(xy=["a"]), "expected numbers"),

@@ -1,0 +1,274 @@
+"""What the model says of a box: probabilities at once; heat map and nearest training ROIs once they are prepared."""
+
+from __future__ import annotations
+
+import base64
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import cv2
+import numpy as np
+
+from keras_cwp.config import DataConfig
+from keras_cwp.data.annotations.roi import Box, Roi
+from keras_cwp.data.crops import margin_px, roi_window
+from keras_cwp.errors import CwpError
+from keras_cwp.prediction.open_model import open_predictor
+from keras_cwp.prediction.predict import of_crops
+from keras_cwp.prediction.regions import cut
+from keras_cwp.reader.decisions import decisions_of
+from keras_cwp.reader.pixels import FilmPixels
+from keras_cwp.reader.training_rois import TrainingRois, look_at_training, open_training_data
+from keras_cwp.runtime import give_back_freed_memory, import_tensorflow
+
+if TYPE_CHECKING:
+    from keras_cwp.reader.sight import Sight
+
+LOADING, READY, MISSING = "loading", "ready", "missing"
+_MAP_PX = 112  # side of the heat map that is sent; the browser enlarges it
+
+
+@dataclass(frozen=True)
+class Part:
+    """Whether something can be shown yet.
+
+    Args:
+        state: LOADING, READY or MISSING.
+        said: for the reader, such as why it is missing; names no file and no patient.
+    """
+
+    state: str
+    said: str = ""
+
+    def tree(self) -> dict[str, str]:
+        """For JSON."""
+        return {"state": self.state, "said": self.said}
+
+
+class _Stopped(Exception):  # noqa: N818 - no error: the server ends
+    pass
+
+
+class Answers:
+    """A model that is asked about boxes.
+
+    Args:
+        model: a RUN, a .keras file, an exported version or its parent.
+
+    Raises:
+        CwpError: see `open_predictor`.
+    """
+
+    def __init__(self, model: Path) -> None:
+        self.predictor = open_predictor(model)
+        self._model, self._decisions = model, decisions_of(model)
+        self.contract = self.predictor.contract
+        self.rules = DataConfig(voi=self.contract.voi, window=self.contract.window)
+        self.engine = self.predictor.engine
+        self.heat, self.neighbours = Part(LOADING), Part(LOADING)
+        self._sight: Sight | None = None
+        self._training: TrainingRois | None = None
+        self._stop = threading.Event()
+        self._thread = threading.Thread(target=self._prepare, name="prepare", daemon=True)
+
+    @property
+    def classes(self) -> tuple[str, ...]:
+        """In the order of the probabilities."""
+        return self.contract.classes
+
+    def start(self) -> None:
+        """Prepare heat maps and neighbours in the background."""
+        self._thread.start()
+
+    def stop(self) -> None:
+        """End the preparation, so that the process can end."""
+        self._stop.set()
+        if self._thread.ident is not None:
+            self._thread.join()
+
+    def wait(self) -> None:
+        """Until the preparation has ended."""
+        self._thread.join()
+
+    def about(self) -> dict[str, Any]:
+        """What holds for all answers, for JSON."""
+        return self._decisions.tree() | {"classes": list(self.classes), "engine": self.engine}
+
+    def state(self) -> dict[str, Any]:
+        """Of the parts that are prepared, for JSON."""
+        return {"heat": self.heat.tree(), "neighbours": self.neighbours.tree()}
+
+    def of_box(self, pixels: FilmPixels, box: Box, spacing_mm: float | None) -> dict[str, Any]:
+        """The answer for a box, ready for JSON.
+
+        Args:
+            spacing_mm: of the film.
+
+        Returns:
+            See `Decisions.of`; `cautions` (sentences); `neighbours`, `farther_than` and `unlike`
+            once they are prepared (see `TrainingRois`).
+
+        Raises:
+            CwpError: the box lies outside, or the model's answer is not finite.
+        """
+        crop = self._crop(pixels, box, spacing_mm)
+        probabilities = of_crops(self.predictor, crop[None])[0]
+        answer = self._decisions.of(self.classes, probabilities)
+        answer["cautions"] = self._cautions(pixels, box)
+        if self._training is not None and self._sight is not None:
+            features = self._sight.features(self._inner(crop)[None])[0]
+            answer["neighbours"] = self._training.nearest(features)
+            answer["farther_than"], answer["unlike"] = self._training.how_far(features)
+        return answer
+
+    def heat_of(self, pixels: FilmPixels, box: Box, spacing_mm: float | None, class_name: str) -> dict[str, Any]:
+        """The heat map of a class, ready for JSON.
+
+        Returns:
+            `window`: x, y, width, height that the map covers, in pixels of the film; `png`: a grey PNG in base 64, 255
+            where the score was raised most; `class`.
+
+        Raises:
+            CwpError: maps are not prepared, or an unknown class.
+        """
+        if self._sight is None or self.heat.state != READY:
+            raise CwpError(f"heat map: {self.heat.said or 'it is being prepared'}")
+        if class_name not in self.classes:
+            raise CwpError(f"heat map: the class {class_name!r} is not of the model; it has {', '.join(self.classes)}")
+        crop = self._crop(pixels, box, spacing_mm)
+        found = self._sight.maps(self._inner(crop)[None], np.array([self.classes.index(class_name)]))
+        small = cv2.resize(found[0], (_MAP_PX, _MAP_PX), interpolation=cv2.INTER_AREA)
+        picture = cv2.imencode(".png", np.rint(small * 255).astype(np.uint8))[1]
+        window = roi_window(box, self.contract.image_size, 0, self.contract.square, self._field_px(spacing_mm))
+        return {
+            "window": [window.x, window.y, window.width, window.height],
+            "png": base64.b64encode(bytes(picture)).decode("ascii"),
+            "class": class_name,
+        }
+
+    def looks(self, pixels: FilmPixels, boxes: list[Box], spacing_mm: float | None) -> tuple[np.ndarray, np.ndarray]:
+        """Probabilities [boxes, classes] and features [boxes, channels]; for `suggest`.
+
+        Without a network to look into, the logarithms of the probabilities stand for features.
+        """
+        crops = np.stack([self._crop(pixels, box, spacing_mm) for box in boxes])
+        probabilities = of_crops(self.predictor, crops)
+        if self._sight is None:
+            return probabilities, np.log(probabilities.clip(1e-6))
+        inner = np.stack([self._inner(crop) for crop in crops])
+        return probabilities, self._sight.features(inner)
+
+    def training_picture(self, row: int) -> bytes:
+        """PNG of a training ROI.
+
+        Raises:
+            CwpError: there is none.
+        """
+        if self._training is None:
+            raise CwpError("training ROIs are not prepared")
+        return self._training.picture(row)
+
+    def _crop(self, pixels: FilmPixels, box: Box, spacing_mm: float | None) -> np.ndarray:
+        extra = {"spacing_mm": repr(spacing_mm)} if spacing_mm else {}
+        return cut(
+            pixels.radiograph, Roi("film", Path("film"), None, "", box, "box", "box", extra=extra), self.contract
+        )
+
+    def _inner(self, crop: np.ndarray) -> np.ndarray:
+        """The region without its context: what the network sees."""
+        size, margin = self.contract.image_size, margin_px(self.contract.image_size, self.contract.context)
+        return crop[margin : margin + size, margin : margin + size]
+
+    def _field_px(self, spacing_mm: float | None) -> float | None:
+        """As `regions.cut` has it: the side of the region where the model was trained at one spacing."""
+        if not self.contract.spacing_mm or not spacing_mm:
+            return None
+        return self.contract.image_size * self.contract.spacing_mm / spacing_mm
+
+    def _cautions(self, pixels: FilmPixels, box: Box) -> list[str]:
+        share = self.contract.region_share
+        if share is None:
+            return []
+        own = box[2] * box[3] / pixels.grey.size
+        if share[0] / 2 <= own <= share[2] * 2:
+            return []
+        size = "larger" if own > share[2] else "smaller"
+        usual = f"{100 * share[0]:.1f} to {100 * share[2]:.1f} %"
+        return [f"The box is {size} than the training ROIs: {100 * own:.1f} % of the film; theirs are {usual}."]
+
+    def _prepare(self) -> None:
+        """In a thread of its own: TensorFlow takes seconds to import, and a data set minutes to look at."""
+        try:
+            self._sight = self._prepared("heat", self._open_sight, self._decisions.withheld.rstrip("."))
+            if self._sight is None:
+                self.neighbours = Part(MISSING, "training ROIs can be compared only with a run's own network")
+            else:
+                self._training = self._prepared("neighbours", self._look_at_training)
+        except _Stopped:
+            pass
+
+    def _prepared(self, name: str, make: Callable[[], Any], withheld: str = "") -> Any:
+        """What `make` gives, or None; the state of the part says which.
+
+        Args:
+            withheld: why the part is not shown although it could be.
+        """
+        try:
+            made = make()
+        except CwpError as error:
+            setattr(self, name, Part(MISSING, str(error)))
+            return None
+        except _Stopped:
+            raise
+        except Exception as error:  # the page still has probabilities; a text of TensorFlow's might name files
+            setattr(self, name, Part(MISSING, f"it could not be prepared ({type(error).__name__})"))
+            return None
+        setattr(self, name, Part(MISSING, withheld) if withheld else Part(READY, getattr(self, name).said))
+        return made
+
+    def _open_sight(self) -> Sight:
+        folder = _network_folder(self._model)
+        import_tensorflow(keep_memory=False)
+        from keras_cwp.reader.sight import Sight
+        from keras_cwp.training.saved import load_with_contract
+
+        sight = Sight(load_with_contract(folder)[0])
+        nothing = np.zeros((1, sight.side, sight.side, 1), np.float32)
+        sight.maps(nothing, np.zeros(1, np.int64))  # the first call builds the graph, which takes seconds
+        sight.features(nothing)
+        if folder.name.startswith("fold_"):
+            self.heat = Part(LOADING, f"of the network of {folder.name.replace('_', ' ')}")
+        return sight
+
+    def _look_at_training(self) -> TrainingRois:
+        data, parts = open_training_data(self._model, self.contract)
+
+        def progress(done: int, count: int) -> None:
+            if self._stop.is_set():
+                raise _Stopped
+            self.neighbours = Part(LOADING, f"{done:,} of {count:,} training ROIs")
+
+        assert self._sight is not None
+        training = look_at_training(data, parts, self._sight.features, progress)
+        give_back_freed_memory()
+        self.neighbours = Part(LOADING)
+        return training
+
+
+def _network_folder(model: Path) -> Path:
+    """The folder or file of the network whose maps are shown: a run of cross-validation's first fold.
+
+    Raises:
+        CwpError: MODEL is an exported version, which holds no network to look into.
+    """
+    from keras_cwp.training.run import RunFolder
+
+    if model.suffix == ".keras" and model.is_file():
+        return model
+    try:
+        return RunFolder(model).model_folders()[0]
+    except CwpError:
+        raise CwpError("an exported model holds no network to look into; give the RUN instead") from None

@@ -1,0 +1,100 @@
+"""One network on all patients, with what a cross-validation judged and chose."""
+
+from __future__ import annotations
+
+import csv
+import json
+import shutil
+import statistics
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from rich.console import Console
+
+from keras_cwp.config import Config, read_stored_config
+from keras_cwp.data.prepared import PreparedData
+from keras_cwp.errors import RunError
+from keras_cwp.files import locked_folder, write_text
+from keras_cwp.runtime import use_threads
+from keras_cwp.training.device import command_line, environment
+from keras_cwp.training.likeness import keep_likeness
+from keras_cwp.training.network import check_buildable, train_network
+from keras_cwp.training.run import RunFolder, begin_run
+
+KIND = "refit"
+# Of the cross-validation, copied: its figures and thresholds are what is known of the new network. Scores come last,
+# for they say that the run is complete.
+_COPIED = ("split.csv", "metrics.json", "validation_scores.csv", "scores.csv")
+
+
+def refit(source: RunFolder, data: PreparedData, out: Path, console: Console) -> RunFolder:
+    """Train on all patients of a cross-validation's data set; continue what was interrupted.
+
+    The new RUN has no held-out patients. Its scores, metrics and thresholds are the cross-validation's, whose networks
+    saw fewer patients.
+
+    Args:
+        source: completed run of cv. Of a nested one the candidate that most folds chose is taken, and the median of
+            their epochs; with early stopping the median of the best epochs.
+        data: its data set.
+
+    Raises:
+        RunError: not a run of cv, or `data` is another data set; or as `train_network` and `begin_run`.
+        CwpError: another process works in `out`.
+    """
+    if source.info["kind"] != "cv":
+        raise RunError(f"refit {source.path}: is a run of {source.info['kind']}; refit takes a completed run of cv")
+    if data.content_hash != source.info["data_hash"]:
+        raise RunError(f"refit {source.path}: {data.path} is another data set than the one it was made from")
+    config, epochs = _chosen(source)
+    with locked_folder(out):
+        use_threads(config.train.threads)
+        check_buildable(config, data)
+        run = begin_run(out, config, data.content_hash, KIND)
+        write_text(run.path / "environment.json", json.dumps(environment(), indent=2) + "\n")
+        everyone = np.arange(len(data))
+        train_network(
+            data, everyone, everyone[:0], config, config.seed, run.path, console, "refit", stop_after=epochs
+        )  # fmt: skip
+        keep_likeness(data, everyone, run.path)
+        about = {"data": str(data.path.resolve()), "command": command_line(), "figures_of": str(source.path.resolve())}
+        write_text(run.path / "run.json", json.dumps(run.info | about, indent=2) + "\n")
+        for name in _COPIED:
+            if (source.path / name).is_file():
+                shutil.copyfile(source.path / name, run.path / name)
+    return run
+
+
+def _chosen(source: RunFolder) -> tuple[Config, int | None]:
+    """Configuration and epochs; None: those of the configuration."""
+    config, folders = source.config, source.model_folders()
+    if config.split.inner is not None:
+        return _of_nested(folders)
+    if config.train.early_stopping is None:
+        return config, None
+    return _without_stopping(config), round(statistics.median(_best_epoch(folder) for folder in folders))
+
+
+def _of_nested(folders: list[Path]) -> tuple[Config, int]:
+    choices = [json.loads((folder / "choice.json").read_text(encoding="utf-8")) for folder in folders]
+    name = Counter(choice["candidate"] for choice in choices).most_common(1)[0][0]
+    of_name = [number for number, choice in enumerate(choices) if choice["candidate"] == name]
+    config = read_stored_config(folders[of_name[0]] / "config.yaml")
+    return _without_stopping(config), round(statistics.median(choices[number]["epochs"] for number in of_name))
+
+
+def _without_stopping(config: Config) -> Config:
+    """Nothing is held out that could stop it."""
+    train = config.train.model_copy(update={"early_stopping": None})
+    split = config.split.model_copy(update={"inner": None})
+    return config.model_copy(update={"train": train, "split": split, "candidates": {}})
+
+
+def _best_epoch(folder: Path) -> int:
+    """Whose weights the fold kept: of the highest validation AUC, of equals the least loss."""
+    with open(folder / "history.csv", newline="", encoding="utf-8") as file:
+        rows: list[dict[str, Any]] = list(csv.DictReader(file))
+    best = max(rows, key=lambda row: (float(row["val_auc"]), -float(row["val_loss"])))
+    return int(best["epoch"])
