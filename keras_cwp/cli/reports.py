@@ -69,6 +69,8 @@ def write_and_tell(folder: Path, found: Predictions, settings: SrConfig, maps: R
         note,
         evidence=settings.evidence,
         pictures=maps.picture if maps else None,
+        sets=found.sets,
+        distance=found.distance,
     )
     count = "1 region is" if written.without == 1 else f"{written.without} regions are"
     without = f"; {count} of no DICOM file and have no report" if written.without else ""

@@ -8,8 +8,8 @@ import importlib.util
 import io
 import warnings
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -76,6 +76,9 @@ def write_reports(
     note: Callable[[str], None] = lambda _: None,
     evidence: bool = False,
     pictures: Pictures | None = None,
+    *,
+    sets: Mapping[str, float] | None = None,
+    distance: np.ndarray | None = None,
 ) -> Written:
     """Write one Comprehensive SR (TID 1500) for every study that the scored DICOM radiographs are of.
 
@@ -87,13 +90,14 @@ def write_reports(
         evidence: write a presentation state for every radiograph too, and refer to it; see presentation.py.
         pictures: where there is evidence: radiograph and statement → its heat maps as `heat_capture.drawn_maps` has
             them, or None.
+        sets, distance: of the scores; see `decided.write_decided`.
 
     Raises:
         DataError: a radiograph without the UIDs that a report refers to or with those of another, or a study of two
             patients, or no DICOM file at all; nothing is written then.
     """
     with _silence():
-        studies, without = _by_study(regions, scores)
+        studies, without = _by_study(regions, scores, sets or {}, distance)
         if not studies:
             raise DataError(f"--dicom-sr {folder}: none of {without} regions is of a DICOM file; leave --dicom-sr out")
         said = _once(note)
@@ -118,20 +122,27 @@ def _once(note: Callable[[str], None]) -> Callable[[str], None]:
     return told
 
 
-def _by_study(regions: Sequence[Roi], scores: Scores) -> tuple[dict[str, list[Finding]], int]:
+def _by_study(
+    regions: Sequence[Roi], scores: Scores, sets: Mapping[str, float], distance: np.ndarray | None
+) -> tuple[dict[str, list[Finding]], int]:
     """Findings by Study Instance UID, and the number of regions that are of no DICOM file."""
     by_name = {roi.roi_id: roi for roi in regions}
     headers = {path: _header(path) for path in {by_name[str(name)].path: None for name in scores.roi_id}}
     studies: dict[str, list[Finding]] = {}
     without = 0
-    for name, probabilities in zip(scores.roi_id, scores.probabilities, strict=True):
+    for row, (name, probabilities) in enumerate(zip(scores.roi_id, scores.probabilities, strict=True)):
         roi = by_name[str(name)]
         header = headers[roi.path]
         if header is None:
             without += 1
         else:
             findings = studies.setdefault(str(header.StudyInstanceUID), [])
-            findings.append(_finding(header, roi, len(findings) + 1, probabilities))
+            found = _finding(header, roi, len(findings) + 1, probabilities)
+            members = tuple(
+                each for each, value in zip(scores.classes, probabilities, strict=True) if value >= sets.get(each, 2)
+            )
+            unlike = None if distance is None else bool(distance[row] > 1)
+            findings.append(replace(found, members=members, unlike=unlike))
     return studies, without
 
 
