@@ -103,17 +103,20 @@ class Model:
         """
         regions, lost, note = regions_of(inputs, asking)
         predictor = self._predictor
-        from keras_cwp.prediction.predict import predict
+        from keras_cwp.prediction.predict import predict_judged
 
         whole_image = asking.get("whole_image", False)
         with progress_bar(asking.get("console"), "regions") as progress:
-            scores = predict(
+            scores, distance = predict_judged(
                 predictor, regions, views=views, whole_image=whole_image, note=note, refuse=lost, progress=progress
             )
         if not len(scores):
             raise CwpError(f"none of {plural(len(regions), 'region')} could be scored; nothing was written")
         identity = f"training data {self.contract.data_hash[:16]}"
-        return Predictions(regions, scores, lost.count, identity, self.engine, predictor.thresholds)
+        judging = predictor.judging
+        return Predictions(
+            regions, scores, lost.count, identity, self.engine, predictor.thresholds, judging.sets, distance
+        )
 
     def explain(
         self,

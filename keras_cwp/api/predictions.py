@@ -7,6 +7,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from keras_cwp.api.tables import scores_table
 from keras_cwp.data.annotations.roi import Roi
 from keras_cwp.scores import Scores
@@ -28,6 +30,8 @@ class Predictions:
         identity: names the model, for reports.
         engine: what computed them.
         thresholds: by class, of the run's validation part; empty where they are not known.
+        sets: by class, the lowest probability with which it belongs to the set of a region; empty where not known.
+        distance: float64 [regions], of each from the training data, above 1 where it is unlike them; None: not known.
     """
 
     regions: list[Roi]
@@ -36,18 +40,21 @@ class Predictions:
     identity: str
     engine: str
     thresholds: Mapping[str, float] = field(default_factory=dict)
+    sets: Mapping[str, float] = field(default_factory=dict)
+    distance: np.ndarray | None = None
 
     def to_csv(self, path: PathLike) -> None:
         """Write the table of `prediction.decided`; the file appears whole or not at all."""
         from keras_cwp.prediction.decided import write_decided
 
-        write_decided(path, self.scores, self.thresholds)
+        write_decided(path, self.scores, self.thresholds, self.sets, self.distance)
 
     @property
     def table(self) -> pd.DataFrame:
         """A row a region that was scored: roi_id, image, x, y, width, height, predicted, probability, prob_CLASS …
 
-        Where thresholds are known, above_threshold after probability has the classes that reach theirs.
+        Where thresholds are known, above_threshold after probability has the classes that reach theirs; set, distance
+        and unlike follow where the run holds what they need (`prediction.decided.write_decided`).
         """
         boxes = {(roi.roi_id, roi.image): roi.box for roi in self.regions}
         table = scores_table(self.scores)
@@ -63,4 +70,9 @@ class Predictions:
 
             above = decided(self.scores, self.thresholds)["above_threshold"]
             table.insert(table.columns.get_loc("probability") + 1, "above_threshold", above)
+        from keras_cwp.prediction.decided import judged
+
+        place = table.columns.get_loc("above_threshold" if self.thresholds else "probability") + 1
+        for name, found in reversed(judged(self.scores, self.sets, self.distance).items()):
+            table.insert(place, name, [float(each) for each in found] if name == "distance" else found)
         return table

@@ -97,7 +97,8 @@ def command(
         found.to_csv(out)
     _show(found, out, output)
     if reports:
-        write_and_tell(reports, found.regions, found.scores, [found.identity], settings)
+        judged = found.sets, found.distance
+        write_and_tell(reports, found.regions, found.scores, [found.identity], settings, *judged)
     sys.exit(1 if found.lost else 0)
 
 

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import click
+import numpy as np
 
 from keras_cwp.cli.options import PATH
 from keras_cwp.data.annotations.roi import Roi
@@ -42,7 +43,13 @@ def check_report_options(reports: Path | None, sr_settings: Path | None) -> SrCo
 
 
 def write_and_tell(
-    folder: Path, regions: Sequence[Roi], scores: Scores, parameters: Sequence[str], settings: SrConfig
+    folder: Path,
+    regions: Sequence[Roi],
+    scores: Scores,
+    parameters: Sequence[str],
+    settings: SrConfig,
+    sets: Mapping[str, float] | None = None,
+    distance: np.ndarray | None = None,
 ) -> None:
     """`dicom_sr.write_reports`, and a line of what was written."""
     from keras_cwp.prediction.dicom_sr import write_reports
@@ -50,7 +57,7 @@ def write_and_tell(
     def note(line: str) -> None:
         click.echo(f"note: {line}", err=True)
 
-    written = write_reports(folder, regions, scores, parameters, settings, note)
+    written = write_reports(folder, regions, scores, parameters, settings, note, sets=sets, distance=distance)
     count = "1 region is" if written.without == 1 else f"{written.without} regions are"
     without = f"; {count} of no DICOM file and have no report" if written.without else ""
     click.echo(f"{folder}: {written.reports} structured report{'s' * (written.reports != 1)}{without}")

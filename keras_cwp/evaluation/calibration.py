@@ -14,6 +14,7 @@ from keras_cwp.evaluation.calibration_error import calibration_error, calibratio
 from keras_cwp.evaluation.calibration_line import calibration_lines
 from keras_cwp.evaluation.intervals import Measured, with_intervals
 from keras_cwp.evaluation.locked import Locked
+from keras_cwp.evaluation.multinomial_calibration import multinomial_calibration
 from keras_cwp.evaluation.probability import probability_statistic
 from keras_cwp.evaluation.statistic import nested
 from keras_cwp.evaluation.validation import NO_VALIDATION, paired_folds
@@ -128,4 +129,5 @@ def _figures(scores: Scores, config: EvaluateConfig, seed: int) -> dict[str, Any
         "ece_plain": expected_calibration_error(*rows, config.calibration_bins),
         "test": calibration_test(*rows, scores.patient_id, config.calibration_bins),
         "lines": calibration_lines(scores),
+        "multinomial": multinomial_calibration(scores),
     }

@@ -13,6 +13,7 @@ from keras_cwp.config import EvaluateConfig
 from keras_cwp.errors import ScoresError
 from keras_cwp.evaluation.alignment import align
 from keras_cwp.evaluation.flips import MOST_EXACT, auc_amounts, sign_flip_p
+from keras_cwp.evaluation.holm import holm
 from keras_cwp.evaluation.intervals import figure
 from keras_cwp.evaluation.paired import FEW_FOR_TEST, agreeing, paired_delong
 from keras_cwp.evaluation.ranking import weighted_auc
@@ -78,19 +79,6 @@ def mcnemar(first_right: np.ndarray, second_right: np.ndarray, patients: np.ndar
         "p_rois": exact,
         "p": sign_flip_p(of_patient),
     }
-
-
-def holm(p: np.ndarray) -> np.ndarray:
-    """p values corrected for their number by Holm's step-down rule; NaN stays and does not count.
-
-    Reference: Holm, Scandinavian Journal of Statistics 6 (1979) 65-70.
-    """
-    corrected = np.full(len(p), np.nan)
-    known = np.flatnonzero(~np.isnan(p))
-    order = known[np.argsort(p[known], kind="stable")]
-    factors = len(known) - np.arange(len(known))
-    corrected[order] = np.minimum(np.maximum.accumulate(p[order] * factors), 1.0)
-    return corrected
 
 
 def _pair(first: Scores, second: Scores, config: EvaluateConfig, seed: int) -> dict[str, Any]:

@@ -7,8 +7,8 @@ from typing import Any
 import numpy as np
 from scipy import stats
 
-from keras_cwp.evaluation.comparison import holm
 from keras_cwp.evaluation.estimates import Estimate, freedom, variance
+from keras_cwp.evaluation.holm import holm
 from keras_cwp.evaluation.ranking import macro_estimate
 from keras_cwp.evaluation.score_interval import LEVEL
 from keras_cwp.scores import Scores

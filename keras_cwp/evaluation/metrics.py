@@ -10,6 +10,7 @@ from typing_extensions import NotRequired
 
 from keras_cwp.config import EvaluateConfig
 from keras_cwp.errors import ScoresError
+from keras_cwp.evaluation.abstention import abstention_curve
 from keras_cwp.evaluation.agreement import confusion_matrix
 from keras_cwp.evaluation.calibration import calibration_figures
 from keras_cwp.evaluation.calibration_error import calibration_test
@@ -17,6 +18,7 @@ from keras_cwp.evaluation.conformal import conformal_figures
 from keras_cwp.evaluation.delong import delong_figures
 from keras_cwp.evaluation.fixed_specificity import fixed_specificity
 from keras_cwp.evaluation.folds import fold_figures
+from keras_cwp.evaluation.interaction import interaction
 from keras_cwp.evaluation.intervals import Figure
 from keras_cwp.evaluation.lock import lock
 from keras_cwp.evaluation.locked import Locked
@@ -24,7 +26,7 @@ from keras_cwp.evaluation.prior_shift import shift_figures
 from keras_cwp.evaluation.roi_metrics import Order, check_order, roi_figures
 from keras_cwp.evaluation.score_interval import SCORE_METHOD
 from keras_cwp.evaluation.statistic import nested
-from keras_cwp.evaluation.subgroups import subgroup_figures
+from keras_cwp.evaluation.subgroups import is_subgroup, subgroup_figures
 from keras_cwp.evaluation.thresholds import operating_points
 from keras_cwp.evaluation.unit_metrics import unit_figures
 from keras_cwp.evaluation.verdict import verdict
@@ -55,10 +57,12 @@ class Metrics(TypedDict):
         locked: thresholds and temperature for other data (`locked.Locked`); None without validation scores.
         prior_shift: figures at a stated prevalence of all classes (`prior_shift.shift_figures`), or None.
         calibration: `as_is`, `temperature`, `isotonic`: log_loss, brier, ece, ece_plain, test, and `lines`
-            (intercept and slope of each class); `temperatures`.
+            (intercept and slope of each class), `multinomial` (of all classes at once); `temperatures`.
         fixed_specificity: sensitivity at 90 and 95 % specificity and partial AUC of each class.
         conformal: sets of classes that hold the true one (`conformal.conformal_figures`).
+        abstention: error at each share of ROIs answered (`abstention.abstention_curve`).
         subgroups: column -> value -> counts, classes and figures (`subgroups.subgroup_figures`).
+        interactions: column -> test that its subgroups have one macro AUC (`interaction.interaction`).
         verdict: the first sentence of page and terminal.
         cautions: sentences that belong in the box above the figures.
         views: of test-time augmentation. shared_with_training: patients in common. Both are added by the report.
@@ -90,7 +94,9 @@ class Metrics(TypedDict):
     calibration: dict[str, Any]
     fixed_specificity: dict[str, Any]
     conformal: dict[str, Any]
+    abstention: list[dict[str, Any]]
     subgroups: dict[str, Any]
+    interactions: dict[str, Any]
     verdict: str
     cautions: list[str]
     views: NotRequired[int]
@@ -125,6 +131,7 @@ def evaluate(
     """
     check_order(order, scores.classes)
     known = labelled(scores)
+    columns = _of_labelled(scores, subgroups or {})
     found = _of_rois(known, config, seed, order) | {
         "classes": list(known.classes),
         "counts": counts(scores),
@@ -140,7 +147,9 @@ def evaluate(
         "calibration": calibration_figures(known, validation, config, seed, locked),
         "fixed_specificity": fixed_specificity(known, config, seed),
         "conformal": conformal_figures(known, config.coverage),
-        "subgroups": subgroup_figures(known, _of_labelled(scores, subgroups or {}), config, seed),
+        "abstention": abstention_curve(known),
+        "subgroups": subgroup_figures(known, columns, config, seed),
+        "interactions": {name: interaction(known, values) for name, values in columns.items() if is_subgroup(values)},
     }
     return Metrics(**found, verdict=verdict(found), cautions=_cautions(found))  # type: ignore[typeddict-item]
 

@@ -32,15 +32,19 @@ def subgroup_figures(
     """
     found: dict[str, Any] = {}
     for name, values in columns.items():
-        distinct = np.unique(values)
-        if 1 < len(distinct) <= MOST_VALUES:
+        if is_subgroup(values):
             gaps = subgroup_gaps(scores, values)
             found[name] = {
                 str(value) or "(not given)": _figures(scores.take(values == value), scores, config, seed)
                 | {"gap": gaps[str(value)]}
-                for value in distinct
+                for value in np.unique(values)
             }
     return found
+
+
+def is_subgroup(values: np.ndarray) -> bool:
+    """Whether a column parts the rows into a few groups."""
+    return 1 < len(np.unique(values)) <= MOST_VALUES
 
 
 def _figures(own: Scores, whole: Scores, config: EvaluateConfig, seed: int) -> dict[str, Any]:

@@ -9,6 +9,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from keras_cwp.errors import RunError
 from keras_cwp.files import write_text
 from keras_cwp.prediction.card import CARD_FILE
@@ -20,25 +22,37 @@ _BETWEEN = ";"
 _ONE_MODEL = "all"  # key of a threshold that was chosen for one model, not for a fold of several
 
 
-def write_decided(path: Path | str, scores: Scores, thresholds: Mapping[str, float]) -> None:
+def write_decided(
+    path: Path | str,
+    scores: Scores,
+    thresholds: Mapping[str, float],
+    sets: Mapping[str, float] | None = None,
+    distance: np.ndarray | None = None,
+) -> None:
     """Write the CSV; the file appears whole or not at all. `Scores.from_csv` reads it.
 
     Columns: roi_id; patient_id, image and label where some row has one; predicted, the likeliest class; probability,
-    its own; above_threshold, the classes whose probabilities reach their thresholds, where thresholds are known; the
-    probability of each class.
+    its own; above_threshold, the classes whose probabilities reach their thresholds, where thresholds are known; set,
+    the classes one of which is the true one as often as the run promises, and distance and unlike (yes where the
+    distance is above 1), where the run holds what they need; the probability of each class.
 
     Raises:
         CwpError: the disk refuses.
     """
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
-    columns = decided(scores, thresholds)
+    columns = decided(scores, thresholds, sets, distance)
     writer.writerow(columns)
     writer.writerows(zip(*columns.values(), strict=True))
     write_text(path, text.getvalue())
 
 
-def decided(scores: Scores, thresholds: Mapping[str, float]) -> dict[str, list[Any]]:
+def decided(
+    scores: Scores,
+    thresholds: Mapping[str, float],
+    sets: Mapping[str, float] | None = None,
+    distance: np.ndarray | None = None,
+) -> dict[str, list[Any]]:
     """The table's columns by name, in order; see `write_decided`."""
     likeliest = scores.probabilities.argmax(axis=1).tolist() if len(scores) else []
     labels = ["" if label == UNKNOWN_LABEL else scores.classes[label] for label in scores.label.tolist()]
@@ -53,9 +67,21 @@ def decided(scores: Scores, thresholds: Mapping[str, float]) -> dict[str, list[A
     columns["probability"] = [_digits(row[index]) for row, index in zip(scores.probabilities, likeliest, strict=True)]
     if thresholds:
         columns["above_threshold"] = [_above(scores.classes, row, thresholds) for row in scores.probabilities.tolist()]
+    columns |= judged(scores, sets, distance)
     for place, name in enumerate(scores.classes):
         columns[PREFIX + name] = [_digits(value) for value in scores.probabilities[:, place]]
     return columns
+
+
+def judged(scores: Scores, sets: Mapping[str, float] | None, distance: np.ndarray | None) -> dict[str, list[Any]]:
+    """The columns set, distance and unlike, those of them that are known."""
+    found: dict[str, list[Any]] = {}
+    if sets:
+        found["set"] = [_above(scores.classes, row, sets) for row in scores.probabilities.tolist()]
+    if distance is not None:
+        found["distance"] = [f"{value:.3f}" for value in distance.tolist()]
+        found["unlike"] = ["yes" if value > 1 else "no" for value in distance.tolist()]
+    return found
 
 
 def thresholds_of(model: Path) -> dict[str, float]:

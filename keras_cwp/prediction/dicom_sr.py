@@ -7,8 +7,8 @@ import datetime as dt
 import importlib.util
 import io
 import warnings
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -60,6 +60,9 @@ def write_reports(
     parameters: Sequence[str],
     settings: SrConfig,
     note: Callable[[str], None] = lambda _: None,
+    *,
+    sets: Mapping[str, float] | None = None,
+    distance: np.ndarray | None = None,
 ) -> Written:
     """Write one Comprehensive SR (TID 1500) for every study that the scored DICOM radiographs are of.
 
@@ -68,13 +71,14 @@ def write_reports(
         regions: those that were asked for; those that `scores` lacks are not reported.
         parameters: texts that identify the model, such as its data set's hash.
         note: gets a line for each attribute of patient or study that could not be taken over as it is.
+        sets, distance: of the scores; see `decided.write_decided`.
 
     Raises:
         DataError: a radiograph without the UIDs that a report refers to or with those of another, or a study of two
             patients, or no DICOM file at all; nothing is written then.
     """
     with _silence():
-        studies, without = _by_study(regions, scores)
+        studies, without = _by_study(regions, scores, sets or {}, distance)
         if not studies:
             raise DataError(f"--dicom-sr {folder}: none of {without} regions is of a DICOM file; leave --dicom-sr out")
         with new_folder(folder) as beside:
@@ -84,20 +88,27 @@ def write_reports(
     return Written(len(studies), without)
 
 
-def _by_study(regions: Sequence[Roi], scores: Scores) -> tuple[dict[str, list[Finding]], int]:
+def _by_study(
+    regions: Sequence[Roi], scores: Scores, sets: Mapping[str, float], distance: np.ndarray | None
+) -> tuple[dict[str, list[Finding]], int]:
     """Findings by Study Instance UID, and the number of regions that are of no DICOM file."""
     by_name = {roi.roi_id: roi for roi in regions}
     headers = {path: _header(path) for path in {by_name[str(name)].path: None for name in scores.roi_id}}
     studies: dict[str, list[Finding]] = {}
     without = 0
-    for name, probabilities in zip(scores.roi_id, scores.probabilities, strict=True):
+    for row, (name, probabilities) in enumerate(zip(scores.roi_id, scores.probabilities, strict=True)):
         roi = by_name[str(name)]
         header = headers[roi.path]
         if header is None:
             without += 1
         else:
             findings = studies.setdefault(str(header.StudyInstanceUID), [])
-            findings.append(_finding(header, roi, len(findings) + 1, probabilities))
+            found = _finding(header, roi, len(findings) + 1, probabilities)
+            members = tuple(
+                each for each, value in zip(scores.classes, probabilities, strict=True) if value >= sets.get(each, 2)
+            )
+            unlike = None if distance is None else bool(distance[row] > 1)
+            findings.append(replace(found, members=members, unlike=unlike))
     return studies, without
 
 

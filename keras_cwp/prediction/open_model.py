@@ -15,6 +15,7 @@ from keras_cwp.prediction import onnx_format
 from keras_cwp.prediction.card import versions
 from keras_cwp.prediction.decided import thresholds_of
 from keras_cwp.prediction.formats import open_converted
+from keras_cwp.prediction.judging import judging_of
 from keras_cwp.prediction.kept_onnx import KERAS_FILE, Kept, open_kept
 from keras_cwp.prediction.predictor import Predictor
 from keras_cwp.runtime import import_tensorflow
@@ -36,7 +37,8 @@ def open_predictor(path: Path) -> Predictor:
     is_run = any((folder / KERAS_FILE).is_file() for folder in (path, *fold_folders(path).values()))
     if not is_run and versions(path):
         return open_predictor(path / str(versions(path)[-1]))
-    return replace(_of_run(path) if is_run else _opened(path), thresholds=thresholds_of(path))
+    opened = _of_run(path) if is_run else _opened(path)
+    return replace(opened, thresholds=thresholds_of(path), judging=judging_of(path))
 
 
 def _opened(path: Path) -> Predictor:

@@ -30,6 +30,22 @@ def predict(
     refuse: Callable[[DataError, int], None],
     progress: Callable[[int, int], None] = lambda *_: None,
 ) -> Scores:
+    """The scores of `predict_judged` alone."""
+    return predict_judged(
+        predictor, regions, views=views, whole_image=whole_image, note=note, refuse=refuse, progress=progress
+    )[0]
+
+
+def predict_judged(
+    predictor: Predictor,
+    regions: list[Roi],
+    *,
+    views: int | None = None,
+    whole_image: bool = False,
+    note: Callable[[str], None] = lambda _: None,
+    refuse: Callable[[DataError, int], None],
+    progress: Callable[[int, int], None] = lambda *_: None,
+) -> tuple[Scores, np.ndarray | None]:
     """Scores of regions, in their order but grouped by radiograph, under the names that the user gave.
 
     Args:
@@ -39,7 +55,8 @@ def predict(
         refuse, progress: see `regions.cut_regions`.
 
     Returns:
-        One row a region that could be used. A label that is not the model's is UNKNOWN_LABEL.
+        One row a region that could be used; a label that is not the model's is UNKNOWN_LABEL. And the distance of each
+        from the training data, float64 [rows], above 1 where it is unlike them; None where it is not known.
 
     Raises:
         DataError: images without a box for a model of regions; see `whole_image`.
@@ -47,14 +64,20 @@ def predict(
     """
     contract = predictor.contract
     check_whole_images(regions, contract, whole_image, note)
+    margin = margin_px(contract.image_size, contract.context)
+    inner = slice(margin, margin + contract.image_size)
     crops = cut_regions(regions, contract, refuse, progress, note)
     kept: list[Roi] = []
+    distances: list[np.ndarray | None] = []
     answers = [np.zeros((0, len(contract.classes)))]
     while some := list(islice(crops, _BATCH)):
         kept += [roi for roi, _ in some]
         batch = np.stack([crop for _, crop in some])
         answers.append(of_crops(predictor, batch, views))
-    return scores_of(kept, contract.classes, np.concatenate(answers))
+        distances.append(predictor.judging.distance(batch[:, inner, inner]))
+    known = [each for each in distances if each is not None]
+    distance = np.concatenate(known) if known else None
+    return scores_of(kept, contract.classes, np.concatenate(answers)), distance
 
 
 def of_crops(predictor: Predictor, crops: np.ndarray, views: int | None = None) -> np.ndarray:

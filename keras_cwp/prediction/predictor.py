@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from keras_cwp.errors import CwpError
+from keras_cwp.prediction.judging import Judging
 from keras_cwp.prediction.views import Matrices
 from keras_cwp.training.run import ModelContract
 
@@ -23,6 +24,7 @@ class Predictor:
         engine: what computes them.
         views: matrices of the views that need no TensorFlow; see `views.Matrices`.
         thresholds: by class, those that the run chose on its validation part; empty where they are not known.
+        judging: what sets of classes and distances from the training data come from.
     """
 
     contract: ModelContract
@@ -30,6 +32,7 @@ class Predictor:
     engine: str
     views: Matrices = field(default_factory=list)
     thresholds: Mapping[str, float] = field(default_factory=dict)
+    judging: Judging = field(default_factory=Judging)
 
 
 def check_probabilities(probabilities: np.ndarray) -> np.ndarray:

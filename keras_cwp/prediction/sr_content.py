@@ -16,6 +16,8 @@ from keras_cwp.version import VERSION
 ALGORITHM = "keras_cwp"
 SCHEME = "99KCWP"  # private: DICOM reserves 99 for them
 _NORMAL = SrCode(value="17621005", scheme="SCT", meaning="Normal")
+_YES = SrCode(value="373066001", scheme="SCT", meaning="Yes")
+_NO = SrCode(value="373067005", scheme="SCT", meaning="No")
 _NORMAL_NAMES = ("normal",)
 _CHEST_RADIOGRAPH = SrCode(value="399208008", scheme="SCT", meaning="Plain chest X-ray")
 _DIGITS = 6  # of a probability, after the point
@@ -30,12 +32,16 @@ class Finding:
         box: x, y, width, height in pixels of that image, 0-based, end-exclusive; lies within it.
         name: of the region, unique in the report.
         probabilities: [classes].
+        members: classes of its set, one of which is the true one as often as the run promises; empty where not known.
+        unlike: whether it is unlike the training data; None where it is not known.
     """
 
     image: Any
     box: Box
     name: str
     probabilities: np.ndarray
+    members: tuple[str, ...] = ()
+    unlike: bool | None = None
 
 
 def class_code(name: str, codes: Mapping[str, SrCode]) -> SrCode:
@@ -100,7 +106,20 @@ def _group(finding: Finding, classes: Sequence[str], algorithm: Any, settings: S
         measurements=[
             _probability(name, float(value)) for name, value in zip(classes, finding.probabilities, strict=True)
         ],
+        qualitative_evaluations=_evaluations(finding, settings),
     )
+
+
+def _evaluations(finding: Finding, settings: SrConfig) -> Any:
+    """A coded item for each class of the set, and one on likeness to the training data; None where nothing is known."""
+    from highdicom import sr
+
+    member = _private("S", "set", "Class that the finding may be of")
+    unlike = _private("S", "unlike", "Unlike the training data of the algorithm")
+    pairs = [(member, class_code(name, settings.codes)) for name in finding.members]
+    if finding.unlike is not None:
+        pairs.append((unlike, _YES if finding.unlike else _NO))
+    return [sr.QualitativeEvaluation(_coded(name), _coded(value)) for name, value in pairs] or None
 
 
 def _region(finding: Finding) -> Any:

@@ -12,6 +12,7 @@ from keras_cwp.config import EvaluateConfig
 from keras_cwp.evaluation.comparison import align, compare
 from keras_cwp.evaluation.metrics import evaluate, labelled
 from keras_cwp.evaluation.paired import METHOD
+from keras_cwp.evaluation.seeds import compare_sides
 from keras_cwp.evaluation.verdict import is_evidence, verdict
 from keras_cwp.files import updated_folder, write_text
 from keras_cwp.report.blocks import Block, Cautions, Listing, Text
@@ -20,6 +21,7 @@ from keras_cwp.report.compared_run import ComparedRun
 from keras_cwp.report.comparison_plots import draw_epochs, draw_overlay, draw_overlay_per_class
 from keras_cwp.report.comparison_tables import disagreement_table, runs_table, settings_table, tests_table
 from keras_cwp.report.page import Page, Section, fill, write_page
+from keras_cwp.report.sides import architecture_sentences, architectures_table, sides
 from keras_cwp.report.statements import detectable_sentence, non_inferior_sentences
 from keras_cwp.report.tables import metric_text, p_text
 from keras_cwp.scores import Scores
@@ -61,14 +63,14 @@ def write_comparison(runs: Sequence[ComparedRun], config: EvaluateConfig, seed: 
         CwpError: the folder cannot be written.
     """
     aligned = align({run.name: labelled(run.scores) for run in runs})
-    tests = compare(aligned, config, seed)
+    tests = _tested(runs, aligned, config, seed)
     metrics = {name: evaluate(scores, config, seed) for name, scores in aligned.items()}
     compared = Compared(runs, aligned, metrics, tests, config)
     counts = next(iter(metrics.values()))["counts"]
     page = Page(
         kind="Comparison of models that classify ROIs of chest radiographs",
         title=f"Comparison of {plural(len(runs), 'run')}",
-        lead=[summary(metrics, tests)],
+        lead=[*architecture_sentences(tests), summary(metrics, tests)],
         sections=fill(SECTIONS, compared, "".join([*aligned, *runs[0].scores.classes])),
         alarm=verdicts(metrics),
         facts={
@@ -79,7 +81,17 @@ def write_comparison(runs: Sequence[ComparedRun], config: EvaluateConfig, seed: 
     with updated_folder(Path(out)) as folder:
         write_page(page, folder / "comparison.html")
         write_text(folder / "comparison.json", json.dumps(tests, indent=2, allow_nan=False) + "\n")
-    return " ".join(sentence for sentence in (verdicts(metrics), summary(metrics, tests)) if sentence)
+    said = (verdicts(metrics), *architecture_sentences(tests), summary(metrics, tests))
+    return " ".join(sentence for sentence in said if sentence)
+
+
+def _tested(
+    runs: Sequence[ComparedRun], aligned: Mapping[str, Scores], config: EvaluateConfig, seed: int
+) -> dict[str, Any]:
+    """The tests of all pairs of runs, and of architectures where some were trained with several seeds."""
+    grouped = {name: [aligned[run] for run in members] for name, members in sides(runs).items()}
+    found = compare(aligned, config, seed)
+    return found | {"architectures": compare_sides(grouped)} if grouped else found
 
 
 def verdicts(metrics: Metrics) -> str:
@@ -116,7 +128,7 @@ def methods(compared: Compared) -> list[str]:
         "of correct and wrong decisions by sign flips of patients (McNemar's exact test where each has one ROI)."
         f"{corrected}",
         "Each run is one training. Another seed would give other metrics, and a difference smaller than that between "
-        "two seeds says little about the architectures.",
+        "two seeds says little about the architectures. compare takes several seeds of each (--seeds).",
     ]
 
 
@@ -132,7 +144,10 @@ def _method(compared: Compared) -> Sequence[Block]:
 
 def _results(compared: Compared) -> Sequence[Block]:
     pairs = compared.tests["pairs"]
-    blocks: list[Block] = [runs_table(compared.runs, compared.metrics), tests_table(compared.tests)]
+    blocks: list[Block] = [runs_table(compared.runs, compared.metrics)]
+    if "architectures" in compared.tests:
+        blocks.append(architectures_table(compared.tests))
+    blocks.append(tests_table(compared.tests))
     blocks.append(Listing("What these patients could show", tuple(map(detectable_sentence, pairs))))
     margins = tuple(sentence for pair in pairs for sentence in non_inferior_sentences(pair))
     return [*blocks, Listing("Not worse by more than a margin", margins)] if margins else blocks

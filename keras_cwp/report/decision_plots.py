@@ -11,6 +11,7 @@ from matplotlib.patches import Rectangle
 
 from keras_cwp.evaluation.reliability import ReliabilityBin, reliability
 from keras_cwp.evaluation.roc import one_vs_rest
+from keras_cwp.evaluation.smooth_calibration import smooth_calibration
 from keras_cwp.report.plotting import INK, QUIET, SERIES, Plot, blank, grid, hide, panel_grid, unit_square
 from keras_cwp.scores import Scores
 
@@ -50,14 +51,16 @@ def draw_reliability(scores: Scores, bins: int) -> Plot:
     for number, name in enumerate(classes):
         found = reliability(positive[:, number], scores.probabilities[:, number], scores.patient_id, bins)
         _reliability_panel(panels[number], found, SERIES[number % len(SERIES)])
+        _smooth(panels[number], positive[:, number], scores, number)
         panels[number].set_title(name, fontsize=9)
         if number % columns == 0:
             panels[number].set_ylabel("Observed share")
     hide(panels[len(classes) :])
     caption = (
         f"{bins} bins of equal width. Points: mean predicted probability and observed share in a bin, with Wilson's "
-        "95 % interval clustered by patient. Well calibrated probabilities lie on the diagonal. Bars: share of ROIs in "
-        "the bin."
+        "95 % interval clustered by patient. Curve and shade: smoothed share (a spline of the log odds) with its "
+        "pointwise 95 % band over patients, from 10 patients of either kind on. Well calibrated probabilities lie on "
+        "the diagonal. Bars: share of ROIs in the bin."
     )
     alt = "Reliability diagram of each class: " + "; ".join(classes) + "."
     return Plot("reliability", "Calibration", caption, alt, figure, wide=True)
@@ -113,6 +116,13 @@ def _reliability_panel(axes: Axes, bins: list[ReliabilityBin], colour: str) -> N
     error = np.maximum([seen - limits[:, 0], limits[:, 1] - seen], 0)
     axes.errorbar(mean, seen, yerr=error, fmt="o-", color=colour, markersize=4, linewidth=1.2, elinewidth=1)
     unit_square(axes, "Predicted probability", "")
+
+
+def _smooth(axes: Axes, positive: np.ndarray, scores: Scores, column: int) -> None:
+    curve = smooth_calibration(positive, scores.probabilities[:, column], scores.patient_id)
+    if curve is not None:
+        axes.fill_between(curve.given, curve.lower, curve.upper, color=INK, alpha=0.12, linewidth=0)
+        axes.plot(curve.given, curve.came_true, color=INK, linewidth=1)
 
 
 def _fold_auc(auc: dict[str, Any], name: str) -> float | None:

@@ -8,6 +8,7 @@ from typing import Any
 
 from keras_cwp.evaluation.verdict import is_evidence, verdict
 from keras_cwp.explain.overlay import colour_bar
+from keras_cwp.report.abstention_plot import draw_abstention
 from keras_cwp.report.benefit_plots import draw_decision_curves
 from keras_cwp.report.blocks import Beside, Block, Cautions, Code, ColourBar, FileOnly, Gallery, Listing, Text
 from keras_cwp.report.cautions import cautions
@@ -28,6 +29,7 @@ from keras_cwp.report.ranking_plots import draw_precision_recall, draw_roc, draw
 from keras_cwp.report.run_input import ReportInput
 from keras_cwp.report.statements import (
     calibration_sentence,
+    interaction_sentences,
     question_sentences,
     rank_sentence,
     roi_count_sentence,
@@ -37,6 +39,7 @@ from keras_cwp.report.statistics_tables import (
     conformal_table,
     fixed_specificity_table,
     gap_table,
+    multinomial_table,
     ratio_table,
 )
 from keras_cwp.report.summary import methods, result, tiles
@@ -137,6 +140,7 @@ def _decisions(run: ReportInput) -> Sequence[Block]:
         ratio_table(run.metrics["patient_level"]["thresholds"]),
         fixed_specificity_table(run.metrics),
         conformal_table(run.metrics),
+        draw_abstention(run.metrics),
         draw_confusion(run.metrics),
         draw_decision_curves(run.known),
     )
@@ -147,12 +151,17 @@ def _probabilities(run: ReportInput) -> Sequence[Block]:
         draw_reliability(run.known, _RELIABILITY_BINS),
         Text(calibration_sentence(run.metrics["calibration_test"])),
         calibration_line_table(run.metrics),
+        multinomial_table(run.metrics),
         calibration_table(run.metrics),
     )
 
 
 def _subgroups(run: ReportInput) -> Sequence[Block]:
-    return _present(subgroup_table(run.metrics), gap_table(run.metrics))
+    return _present(
+        subgroup_table(run.metrics),
+        gap_table(run.metrics),
+        _listing("Do the subgroups of a column differ at all?", *interaction_sentences(run.metrics)),
+    )
 
 
 def _folds(run: ReportInput) -> Sequence[Block]:

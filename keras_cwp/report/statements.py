@@ -61,6 +61,23 @@ def calibration_sentence(test: Mapping[str, Any]) -> str:
     return f"{gaps} These ROIs do not show a gap between probabilities and outcomes; few ROIs may hide one."
 
 
+def interaction_sentences(metrics: Mapping[str, Any]) -> tuple[str, ...]:
+    """One for each column: whether its subgroups differ at all, tested once."""
+    found = []
+    for column, test in metrics["interactions"].items():
+        without = (
+            f" Left out, with too few patients of a class: {', '.join(test['left_out'])}." if test["left_out"] else ""
+        )
+        if test["p"] is None:
+            found.append(f"{column}: not tested, {test['reason']}.")
+            continue
+        shown = "differs between" if test["p"] < SIGNIFICANT else "is not shown to differ between"
+        found.append(
+            f"{column}: the macro AUC {shown} its {len(test['compared'])} subgroups ({p_text(test['p'])}).{without}"
+        )
+    return tuple(found)
+
+
 def detectable_sentence(pair: Mapping[str, Any]) -> str:
     """The difference of macro AUCs that a study of this size finds; why there is none otherwise."""
     test, names = pair["delong"]["macro"], f"{pair['first']} and {pair['second']}"

@@ -7,6 +7,8 @@ from typing import Any
 
 from keras_cwp.report.tables import Table, interval_text, metric_text, p_text
 
+_LINES = ("intercepts", "slopes")
+
 
 def ratio_table(thresholds: Mapping[str, Any]) -> Table | None:
     """Likelihood ratios at the thresholds of ROIs or patients, and predictive values where a prevalence is stated."""
@@ -60,6 +62,23 @@ def calibration_line_table(metrics: Mapping[str, Any]) -> Table:
     )
     note = "Calibrated: intercept 0, slope 1. Slope below 1: too sure. Intercept above 0: commoner than predicted."
     return Table("calibration_lines", "Calibration intercept and slope", header, rows, note)
+
+
+def multinomial_table(metrics: Mapping[str, Any]) -> Table:
+    """Recalibration of all classes at once, as the model stands and after temperature scaling."""
+    found = metrics["calibration"]
+    kinds = [(key, label) for key, label in (("as_is", "unchanged"), ("temperature", "temperature")) if key in found]
+    first = found["as_is"]["multinomial"]
+    header = ("class", *(f"{what}, {label}" for _, label in kinds for what in ("intercept", "slope")))
+    rows = [
+        (name, *(metric_text(found[key]["multinomial"][what][name], 2) for key, _ in kinds for what in _LINES))
+        for name in first["slopes"]
+    ]
+    together = [text for key, _ in kinds for text in (p_text(found[key]["multinomial"]["p"]), "")]
+    rows.append(("all calibrated", *together))
+    note = f"Log odds against {first['reference']}, all classes fitted together. "
+    note += "Last row: test of intercepts 0 and slopes 1."
+    return Table("multinomial_calibration", "Calibration of all classes at once", header, tuple(rows), note)
 
 
 def conformal_table(metrics: Mapping[str, Any]) -> Table:

@@ -16,6 +16,7 @@ from keras_cwp.errors import ServingError
 from keras_cwp.files import new_folder, write_bytes, write_text
 from keras_cwp.prediction.card import model_card
 from keras_cwp.prediction.formats import CARD_FILE, FORMATS, Kind
+from keras_cwp.prediction.judging import judging_of
 from keras_cwp.serving.bundle import check_same_format, free_version
 from keras_cwp.serving.export import negative_class
 from keras_cwp.serving.samples import check_crops
@@ -58,6 +59,7 @@ def export_converted(
     number = free_version(out, version)
     network, contract = load_with_contract(source)
     card = model_card(run, contract, negative_class(contract, negative), fold)
+    card["judging"] = judging_of(source).as_json()
     card["tensors"] = {
         "pixels": ["batch", contract.image_size, contract.image_size, 1],
         "probabilities": ["batch", len(contract.classes)],

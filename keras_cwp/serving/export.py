@@ -16,6 +16,7 @@ from keras_cwp.errors import ServingError
 from keras_cwp.files import new_folder, write_text
 from keras_cwp.models.deploy import deploy
 from keras_cwp.prediction.card import CARD_FILE, model_card
+from keras_cwp.prediction.judging import judging_of
 from keras_cwp.runtime import errors_of_tensorflow_only
 from keras_cwp.serving.bundle import check_same_format, free_version, write_bundle_files
 from keras_cwp.serving.endpoints import ENDPOINTS
@@ -83,10 +84,10 @@ def export(
     negative = negative_class(contract, negative)
     with new_folder(out / str(number)) as beside:
         note(f"writing {out / str(number)}")
+        card = model_card(run, contract, negative, fold) | {"judging": judging_of(run, fold).as_json()}
+        write_text(beside / CARD_FILE, json.dumps(card, indent=2) + "\n")
         write_saved_model(deploy(network), contract, negative, beside)
         records = write_warmup(beside, contract)
-        card = model_card(run, contract, negative, fold)
-        write_text(beside / CARD_FILE, json.dumps(card, indent=2) + "\n")
         note(f"checking it in a process without keras, {records} warm-up records")
         difference, warmup = verify(beside, network, contract, negative)
     write_bundle_files(out)
@@ -106,9 +107,9 @@ def negative_class(contract: ModelContract, wanted: str | None) -> str:
 
 
 def write_saved_model(network: Any, contract: ModelContract, negative: str, folder: Path) -> None:
-    """Write saved_model.pb and variables with all signatures."""
+    """Write saved_model.pb and variables with all signatures; a card in the folder says what answers are judged by."""
     archive = keras.export.ExportArchive()
-    signatures = Signatures(network, contract, negative)
+    signatures = Signatures(network, contract, negative, judging_of(folder))
     for endpoint in ENDPOINTS:
         archive.add_endpoint(endpoint.name, endpoint.answer(signatures), endpoint.inputs(contract))
     with written_by_tensorflow(folder), errors_of_tensorflow_only():

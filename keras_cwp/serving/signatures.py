@@ -7,10 +7,12 @@ from typing import Any
 
 import tensorflow as tf
 
+from keras_cwp.augment.geometry import central_slice
 from keras_cwp.augment.layer import load_policy
 from keras_cwp.augment.tta import VIEWS_POLICY, mean_probabilities
 from keras_cwp.data.crops import margin_px
 from keras_cwp.data.radiographs.radiograph import DEFAULT_RULES
+from keras_cwp.prediction.judging import Judging
 from keras_cwp.serving.decode import CMYK, OK, UNREADABLE, decode_grey, is_cmyk, map_rows
 from keras_cwp.serving.resample import BAD_BOX, Geometry, crop_box, whole_image
 from keras_cwp.training.run import ModelContract
@@ -39,10 +41,11 @@ class Signatures:
         network: float32 [B, image_size, image_size, 1] in [0, 1] → logits [B, classes].
         contract: classes in order, image_size, the rule for boxes that are not square, context and views.
         negative: the class that `regress` gives one minus the probability of.
+        judging: what the outputs `set`, `distance` and `unlike` come from; without it they are left out.
     """
 
-    def __init__(self, network: Any, contract: ModelContract, negative: str) -> None:
-        self.contract = contract
+    def __init__(self, network: Any, contract: ModelContract, negative: str, judging: Judging | None = None) -> None:
+        self.contract, self.judging = contract, judging or Judging()
         self.negative = contract.classes.index(negative)
         size, margin = contract.image_size, margin_px(contract.image_size, contract.context)
         self.geometry = Geometry(size, margin, contract.square, kept=margin if contract.views > 1 else 0)
@@ -84,7 +87,8 @@ class Signatures:
         """Crops float32 [B, image_size, image_size, 1] in [0, 1], bone bright; each in this one view."""
         inside = tf.math.is_finite(pixels) & (pixels >= -_TOLERANCE) & (pixels <= 1 + _TOLERANCE)
         status = tf.where(tf.reduce_all(inside, axis=[1, 2, 3]), OK, BAD_PIXELS)
-        return self._decide(self._score(_blanked(pixels, status)), status)
+        safe = _blanked(pixels, status)
+        return self._decide(self._score(safe), status, safe)
 
     def classify(self, inputs: Any) -> Answer:
         """tf.Example string [B] with `image_bytes` and, if it is no crop, `box`; classes and scores [B, classes]."""
@@ -128,9 +132,9 @@ class Signatures:
         geometry, policy = self.geometry, load_policy(VIEWS_POLICY)
         safe = _blanked(crops, status)
         mean = mean_probabilities(self._score, safe, policy, geometry.image_size, geometry.kept, self.contract.views)
-        return self._decide(mean, status)
+        return self._decide(mean, status, central_slice(safe, geometry.image_size, geometry.kept))
 
-    def _decide(self, probabilities: Any, status: Any) -> Answer:
+    def _decide(self, probabilities: Any, status: Any, images: Any) -> Answer:
         names = tf.constant(self.contract.classes)
         good = tf.equal(status, OK)
         return {
@@ -138,7 +142,21 @@ class Signatures:
             "label": tf.where(good, tf.gather(names, tf.argmax(probabilities, axis=1)), ""),
             "classes": tf.tile(names[None], [tf.shape(status)[0], 1]),
             "status": status,
+            **self._judge(probabilities, good, images),
         }
+
+    def _judge(self, probabilities: Any, good: Any, images: Any) -> Answer:
+        """`set` bool [B, classes], `distance` float32 [B] and `unlike` bool [B]; False and NaN in rows without use."""
+        found: Answer = {}
+        if self.judging.sets:
+            least = tf.constant([self.judging.sets[name] for name in self.contract.classes], tf.float32)
+            found["set"] = good[:, None] & (probabilities >= least)
+        if self.judging.likenesses:
+            xp = tf.experimental.numpy
+            parts = [tf.cast(each.distance(images, xp), tf.float32) for each in self.judging.likenesses]
+            distance = tf.add_n(parts) / len(parts)
+            found |= {"distance": tf.where(good, distance, _NAN), "unlike": good & (distance > 1)}
+        return found
 
 
 def film_pixels(contract: ModelContract) -> int:

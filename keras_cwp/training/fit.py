@@ -20,6 +20,7 @@ from keras_cwp.runtime import use_threads
 from keras_cwp.training.admit import admit, note_short_training
 from keras_cwp.training.device import command_line, environment
 from keras_cwp.training.inference import as_scores, forward, predict_probabilities
+from keras_cwp.training.likeness import keep_likeness
 from keras_cwp.training.network import check_buildable, train_network
 from keras_cwp.training.progress import say
 from keras_cwp.training.run import RunFolder, begin_run, finish_run, keep_split
@@ -65,6 +66,7 @@ def _fit(data: PreparedData, config: Config, out: Path, console: Console, split:
     say(console)(f"ROIs: {len(train)} for training, {len(validation)} for validation, {len(test)} held out")
     note_short_training(config, len(train), say(console))
     network = train_network(data, train, validation, config, config.seed, run.path, console, "fit")
+    keep_likeness(data, np.concatenate([train, validation]), run.path)
     ask = forward(network)
     scores = {
         part: as_scores(data, rows, predict_probabilities(ask, data, rows, config.evaluate.tta))

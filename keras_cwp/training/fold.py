@@ -15,6 +15,7 @@ from keras_cwp.data.prepared import PreparedData
 from keras_cwp.errors import RunError
 from keras_cwp.scores import Scores
 from keras_cwp.training.inference import as_scores, forward, predict_probabilities
+from keras_cwp.training.likeness import keep_likeness
 from keras_cwp.training.nested import train_nested
 from keras_cwp.training.network import train_network
 from keras_cwp.training.run import fold_folder
@@ -68,6 +69,7 @@ def run_fold(job: FoldJob) -> None:
     if data.content_hash != job.data_hash:
         raise RunError(f"fold {job.fold}: {job.data} holds another data set here than where the run was begun")
     network, rows, chosen = _train(data, job)
+    keep_likeness(data, np.flatnonzero(np.isin(job.parts, ("train", "validation"))), job.folder)
     ask, test, views = forward(network), job.rows("test"), job.config.evaluate.tta
     if chosen is None:
         chosen = predict_probabilities(ask, data, rows, views)

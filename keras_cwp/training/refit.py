@@ -19,6 +19,7 @@ from keras_cwp.errors import RunError
 from keras_cwp.files import locked_folder, write_text
 from keras_cwp.runtime import use_threads
 from keras_cwp.training.device import command_line, environment
+from keras_cwp.training.likeness import keep_likeness
 from keras_cwp.training.network import check_buildable, train_network
 from keras_cwp.training.run import RunFolder, begin_run
 
@@ -57,6 +58,7 @@ def refit(source: RunFolder, data: PreparedData, out: Path, console: Console) ->
         train_network(
             data, everyone, everyone[:0], config, config.seed, run.path, console, "refit", stop_after=epochs
         )  # fmt: skip
+        keep_likeness(data, everyone, run.path)
         about = {"data": str(data.path.resolve()), "command": command_line(), "figures_of": str(source.path.resolve())}
         write_text(run.path / "run.json", json.dumps(run.info | about, indent=2) + "\n")
         for name in _COPIED:

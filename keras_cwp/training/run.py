@@ -12,7 +12,7 @@ from keras_cwp.errors import ModelError, RunError
 from keras_cwp.files import write_text
 from keras_cwp.scores import Scores
 
-_FOLD = "fold_"  # begins the name of a fold's folder
+FOLD = "fold_"  # begins the name of a fold's folder
 WHOLE_SHARE = 0.8  # of a radiograph's area: a region that covers as much counts as the whole of it
 
 
@@ -75,12 +75,12 @@ class ModelContract:
 
 def fold_folder(run: Path, number: int) -> Path:
     """Where a RUN keeps fold `number` of a cross-validation; 0 stands for a run of fit, which is its own folder."""
-    return run / f"{_FOLD}{number}" if number else run
+    return run / f"{FOLD}{number}" if number else run
 
 
 def fold_folders(run: Path) -> dict[int, Path]:
     """The folders of folds that a RUN has, by number."""
-    numbers = (path.name.removeprefix(_FOLD) for path in run.glob(f"{_FOLD}*"))
+    numbers = (path.name.removeprefix(FOLD) for path in run.glob(f"{FOLD}*"))
     return {number: fold_folder(run, number) for number in sorted(int(text) for text in numbers if text.isdecimal())}
 
 

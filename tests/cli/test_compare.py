@@ -103,3 +103,22 @@ def test_names_tell_runs_apart(tmp_path: Path) -> None:
     assert run_names([tmp_path / "1" / "x", tmp_path / "2" / "x"]) == ["1/x", "2/x"]
     with pytest.raises(RunError, match="named twice"):
         run_names([tmp_path / "x", tmp_path / "x"])
+
+
+def test_seeds_of_one_configuration_are_replicates(scores: Scores, tmp_path: Path) -> None:
+    rng = np.random.default_rng(1)
+    runs = []
+    for name, seed, epochs in (("a_1", 1, 3), ("a_2", 2, 3), ("b_1", 1, 4), ("b_2", 2, 4)):
+        noise = rng.normal(size=(60, 1)) * 0.5
+        share = 1 / (1 + np.exp(-(np.log(scores.probabilities[:, 1:] / scores.probabilities[:, :1]) + noise)))
+        run = write_run(tmp_path / name, replace(scores, probabilities=np.concatenate([1 - share, share], axis=1)))
+        config = Config(seed=seed, evaluate=EvaluateConfig(bootstraps=100))
+        config = config.model_copy(update={"train": config.train.model_copy(update={"epochs": epochs})})
+        (run / "config.yaml").write_text(dump_config(config))
+        runs.append(run)
+    out = tmp_path / "out"
+    answer = CliRunner().invoke(cli, ["compare", *map(str, runs), "--out", str(out)], catch_exceptions=False)
+    assert "difference between the architectures a (2 seeds) and b (2)" in answer.output
+    (pair,) = json.loads((out / "comparison.json").read_text())["architectures"]
+    assert pair["runs"] == [2, 2]
+    assert (out / "tables" / "architectures.csv").is_file()

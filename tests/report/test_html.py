@@ -18,12 +18,12 @@ from keras_cwp.report.sections import write_report
 
 FIGURES = {
     "roc", "roc_per_class", "precision_recall", "confusion", "reliability", "decision_curves", "folds", "training",
-    "examples",
+    "examples", "abstention",
 }  # fmt: skip
 TABLES = {
     "cohort", "parts", "classes", "pairs", "overall", "patients", "operating_points", "patient_operating_points",
-    "calibration", "calibration_lines", "conformal", "fixed_specificity", "likelihood_ratios",
-    "patient_likelihood_ratios", "subgroups", "subgroup_gaps", "checklist",
+    "calibration", "calibration_lines", "multinomial_calibration", "conformal", "fixed_specificity",
+    "likelihood_ratios", "patient_likelihood_ratios", "subgroups", "subgroup_gaps", "checklist",
     "history", "environment",
 }  # fmt: skip
 VOID = {"meta", "link", "img", "br", "path", "use", "rect"}

@@ -95,6 +95,8 @@ def test_the_page_says_all_of_it(folder: Path) -> None:
     for phrase in (
         "Does a patient have any disease?", "replaced by their ranks", "Calibration test over 40 patients",
         "Likelihood ratios", "At a fixed specificity", "Calibration intercept and slope",
+        "Calibration of all classes at once", "Do the subgroups of a column differ at all?",
+        "probability are refused first",
         "Sets that hold the true class", "Gaps between subgroups",
     ):  # fmt: skip
         assert phrase in page, phrase
