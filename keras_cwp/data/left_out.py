@@ -6,11 +6,11 @@ import json
 import re
 from collections import Counter
 from collections.abc import Callable
-from pathlib import Path
+from dataclasses import replace
 
+from keras_cwp.data.prepared import DATASET_FILE, LEFT_OUT, PreparedData
 from keras_cwp.files import write_text
 
-LEFT_OUT_FILE = "left_out.json"
 # Of the notes of prepare: the number in it, and the reason in words that name neither file nor patient.
 _REASONS = (
     (re.compile(r": ([\d,]+) (?:entry|entries) left out: "), "could not be used (--skip-bad)"),
@@ -31,15 +31,14 @@ class LeftOut:
             if found := pattern.search(line):
                 self.counts[reason] += int(found[1].replace(",", ""))
 
-    def write(self, folder: Path) -> None:
-        """Write left_out.json into a prepared data set; it is no part of the data's hash."""
-        write_text(folder / LEFT_OUT_FILE, json.dumps(self.counts, indent=1) + "\n")
+    def kept_in(self, data: PreparedData) -> PreparedData:
+        """The data set with the counts in its dataset.json; they are no part of its hash."""
+        kept = replace(data, meta={**data.meta, LEFT_OUT: dict(self.counts)})
+        write_text(data.path / DATASET_FILE, json.dumps(kept.meta, indent=1))
+        return kept
 
 
-def read_left_out(folder: Path) -> dict[str, int] | None:
+def read_left_out(data: PreparedData) -> dict[str, int] | None:
     """Reason → number of entries; None where the data set does not say."""
-    try:
-        tree = json.loads((folder / LEFT_OUT_FILE).read_text(encoding="utf-8"))
-        return {str(reason): int(number) for reason, number in tree.items()}
-    except (OSError, ValueError, AttributeError, TypeError):
-        return None
+    found = data.meta.get(LEFT_OUT)
+    return {str(reason): int(number) for reason, number in found.items()} if isinstance(found, dict) else None

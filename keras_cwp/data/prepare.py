@@ -76,8 +76,7 @@ def prepare(
         progress=progress,
         **table,
     )
-    left_out.write(data.path)
-    return data
+    return left_out.kept_in(data)
 
 
 def prepare_rois(
@@ -133,8 +132,7 @@ def prepare_cached(
         return data
     with locked_folder(out, wait=True):
         if (data := _whole(out)) is None:
-            data = _prepare(found, out, config, _Way(str(rois), workers, left_out, progress, table))
-            left_out.write(data.path)
+            data = left_out.kept_in(_prepare(found, out, config, _Way(str(rois), workers, left_out, progress, table)))
         return data
 
 

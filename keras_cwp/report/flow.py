@@ -43,7 +43,7 @@ def flow_table(flow: Flow) -> Table | None:
 
 
 def _prepared(data: PreparedData) -> list[tuple[str, ...]]:
-    left_out, counts = read_left_out(data.path), data.meta["counts"]
+    left_out, counts = read_left_out(data), data.meta["counts"]
     rows: list[tuple[str, ...]] = [
         ("left out when the data set was prepared", _UNKNOWN, _UNKNOWN, f"{number:,}", reason)
         for reason, number in (left_out or {}).items()

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import csv
-import json
 from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
@@ -12,8 +11,9 @@ import cv2
 import numpy as np
 
 from keras_cwp.config import DataConfig
-from keras_cwp.data.left_out import LEFT_OUT_FILE, LeftOut, read_left_out
+from keras_cwp.data.left_out import read_left_out
 from keras_cwp.data.prepare import prepare
+from keras_cwp.data.prepared import PreparedData
 from keras_cwp.data.split_file import SPLIT_FILE, split_csv
 from keras_cwp.report.flow import flow_table, participant_flow
 from keras_cwp.report.run_input import ReportInput
@@ -41,7 +41,8 @@ def test_what_was_left_out_is_recorded_with_the_reason(tmp_path: Path) -> None:
     labels = tmp_path / "in" / "labels.yaml"
     config = DataConfig(image_size=32)
     data = prepare(table, table.parent, tmp_path / "data", config, note=said.append, skip_bad=True, labels=labels)
-    assert read_left_out(data.path) == {"could not be used (--skip-bad)": 1, "label mapped to nothing (--labels)": 1}
+    assert PreparedData.open(data.path).meta == data.meta  # and its hash still holds
+    assert read_left_out(data) == {"could not be used (--skip-bad)": 1, "label mapped to nothing (--labels)": 1}
     assert any("left out" in line for line in said)
     run = RunFolder(tmp_path / "run")
     run.path.mkdir()
@@ -64,11 +65,9 @@ def test_a_data_set_of_an_earlier_version_says_that_it_does_not_know(tmp_path: P
     rows = participant_flow(RunFolder(tmp_path), data, metrics, elsewhere=True)  # type: ignore[arg-type]
     assert rows[0][-1] == "not recorded by the version that prepared it"
     assert ("left out of the metrics", "–", "–", "2", "no label") in rows
-    LeftOut(lambda _: None).write(tmp_path)
+    data.meta["left_out"] = {}
     rows = participant_flow(RunFolder(tmp_path), data, metrics, elsewhere=True)  # type: ignore[arg-type]
     assert rows[0][1:] == ("0", "0", "0", "nothing was left out")
-    (tmp_path / LEFT_OUT_FILE).write_text(json.dumps([1]))
-    assert read_left_out(tmp_path) is None
 
 
 def test_the_flow_stands_on_the_page_and_as_a_table(run: ReportInput, tmp_path: Path) -> None:
