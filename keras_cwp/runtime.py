@@ -162,5 +162,6 @@ def leave_with_parent() -> None:
 def start_child(threads: int | None) -> None:
     """Start TensorFlow with so many threads (see `use_threads`), and end when the parent does."""
     leave_with_parent()
+    leave_out_optional_imports()
     import_tensorflow()
     use_threads(threads)

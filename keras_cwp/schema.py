@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 import re
 from collections.abc import Mapping
 from types import NoneType
@@ -13,6 +14,7 @@ from typing_extensions import TypeIs
 from keras_cwp.errors import ConfigError
 
 Schema = TypeVar("Schema", bound=BaseModel)
+_NEAR = 0.8  # difflib's ratio: train.epoch and train.epochs
 _ALTERNATIVE = re.compile(r"constrained-|literal\[|int$|none$")  # in the place of an error, for a key of several types
 # Keys of earlier versions, and what to do about them. RUN folders that hold them are still read.
 RETIRED = {"data.rois_per_shard": "all crops of a data set are in one file now, crops.npy; remove the key"}
@@ -68,7 +70,8 @@ def _explain(error: ValidationError, where: str, schema: type[BaseModel]) -> str
     more = f" ({len(others) - len(alternatives)} more)" if len(others) > len(alternatives) else ""
     if first["type"] == "extra_forbidden":
         known = ", ".join(_keys_beside(first["loc"], schema))
-        return f"{where}: unknown key {key!r}; {RETIRED.get(key) or f'known here: {known}'}{more}"
+        hint = RETIRED.get(key) or f"known here: {known}{_nearest(key, schema)}"
+        return f"{where}: unknown key {key!r}; {hint}{more}"
     expected = "; or ".join([first["msg"], *alternatives])
     return f"{where}: {key}: {expected}, got {_received(first['input'])}{more}"
 
@@ -84,6 +87,23 @@ def _received(value: Any) -> str:
         return value if isinstance(value, str) and float(value) is not None else repr(value)
     except ValueError:
         return repr(value)
+
+
+def _nearest(key: str, schema: type[BaseModel]) -> str:
+    """A question for the key that was meant: of the same name in another section, or spelt much like it."""
+    keys = _dotted(schema)
+    same = [known for known in keys if known.rpartition(".")[2] == key.rpartition(".")[2]]
+    near = same or difflib.get_close_matches(key, keys, n=1, cutoff=_NEAR)
+    return f"; did you mean {near[0]}?" if near else ""
+
+
+def _dotted(schema: Any, before: str = "") -> list[str]:
+    """All keys of a schema, those of sections with the section's name."""
+    found = []
+    for name, field in schema.model_fields.items():
+        inside = is_section(field.annotation)
+        found += _dotted(field.annotation, f"{before}{name}.") if inside else [f"{before}{name}"]
+    return found
 
 
 def _keys_beside(location: tuple[int | str, ...], schema: Any) -> list[str]:

@@ -53,8 +53,10 @@ def test_a_stored_configuration_of_an_earlier_version_is_read_without_its_retire
 @pytest.mark.parametrize(
     ("override", "message"),
     [
-        ("train.epoch=5", r"unknown key 'train.epoch'; known here: .*epochs"),
+        ("train.epoch=5", r"unknown key 'train.epoch'; known here: .*epochs.*; did you mean train\.epochs\?"),
         ("trian.epochs=5", r"unknown key 'trian'; known here: augment, candidates, data"),
+        ("train.seed=5", r"unknown key 'train.seed'; known here: .*; did you mean seed\?"),
+        ("train.xyz=5", r"unknown key 'train.xyz'; known here: [^;]*$"),
         ("data.rois_per_shard=512", r"unknown key 'data.rois_per_shard'; all crops .* crops\.npy; remove the key"),
         ("train.epochs=many", r"train.epochs: .*integer.*, got 'many'"),
         ("train.epochs=0", r"train.epochs: .*greater than or equal to 1, got 0"),

@@ -13,10 +13,13 @@ PATIENTS = 90
 SETTINGS = (
     "data.image_size=96",
     "data.classes=[normal, small_opacities, large_opacity]",
+    "model.weights=cxr",
     "augment.policy=light",
-    "train.epochs=24",
+    "train.mode=fine_tune",
+    "train.steps=auto",
     "train.batch_size=16",
-    "train.learning_rate=3e-3",
+    "train.learning_rate=1e-3",
+    "train.layer_decay=0.7",
     "evaluate.bootstraps=1000",
 )
 

@@ -20,7 +20,9 @@ _METHODS = ("gradcam", "gradcam++", "layercam", "occlusion")
 @click.option("--rois", type=PATH, help="ROI table, when it is not an INPUT.")
 @click.option("--images", type=PATH, help="Folder of the ROI table's images (default: where the table lies).")
 @click.option("--fold", type=click.IntRange(min=1), help="Which model of a cv run.")
-@click.option("--method", type=click.Choice(_METHODS), default=_METHODS[0], show_default=True)
+@click.option(
+    "--method", type=click.Choice(_METHODS), default=_METHODS[0], show_default=True, help="How the map is made."
+)
 @click.option("--class", "class_name", metavar="NAME", help="Class to explain (default: the most probable one).")
 @whole_image_option
 @reading_options

@@ -24,11 +24,17 @@ if TYPE_CHECKING:
 PATH = click.Path(path_type=Path)
 
 config_option = click.option("--config", "config", type=str, help="YAML configuration, or the name of a preset.")
-set_option = click.option("--set", "overrides", multiple=True, metavar="KEY=VALUE", help="Such as train.epochs=5.")
+set_option = click.option(
+    "--set",
+    "overrides",
+    multiple=True,
+    metavar="KEY=VALUE",
+    help="One setting, such as train.epochs=5; may be repeated.",
+)
 epochs_option = click.option("--epochs", type=click.IntRange(min=1), help="Short for --set train.epochs=N.")
 images_option = click.option("--images", type=PATH, help="Folder of the radiographs, when --data is a ROI table.")
 whole_image_option = click.option(
-    "--whole-image", is_flag=True, help="State that images without a box are meant whole, as one region each."
+    "--whole-image", is_flag=True, help="Take each image without a box as one region, from edge to edge."
 )
 split_option = click.option(
     "--split", type=PATH, help="split.csv of another run on the same data set: divide the patients as it did."
@@ -96,9 +102,9 @@ def output_options(function: Callable[..., Any]) -> Callable[..., Any]:
             type=click.Choice(["auto", "cpu"]),
             default="auto",
             show_default=True,
-            help="cpu: leave GPUs alone.",
+            help="cpu: use no GPU.",
         ),
-        click.option("--open", "open_page", is_flag=True, help="Show the page in the browser."),
+        click.option("--open", "open_page", is_flag=True, help="Open the page in the browser."),
         click.option("--json", "as_json", is_flag=True, help="Print the result as one JSON object."),
         click.option("--verbose", is_flag=True, help="Print the log of the libraries too."),
         click.option("--quiet", is_flag=True, help="Print the result only."),
@@ -114,27 +120,27 @@ def _log_to_stderr() -> None:
 
 
 _READING_OPTIONS = (
-    click.option("--label-attribute", metavar="NAME", help="The attribute of VIA's regions that holds the class."),
+    click.option("--label-attribute", metavar="NAME", help="Attribute of VIA's regions that holds the class."),
     click.option(
         "--image-by",
         type=click.Choice(["stated", "name"]),
-        help="What counts where an annotation file states another picture than that of its own name.",
+        help="Which picture counts where an annotation file states one and is named like another.",
     ),
     click.option("--skip-bad", is_flag=True, help="Leave out lines and files that cannot be used; they are counted."),
 )
 _TABLE_OPTIONS = (
     click.option("--patients", type=PATH, help="CSV image,patient_id for formats without a patient."),
-    click.option("--patient-per-image", is_flag=True, help="State that every image is of another patient."),
+    click.option("--patient-per-image", is_flag=True, help="Every image is of another patient."),
     click.option(
         "--trust",
         type=click.Choice(["table", "patients", "files"]),
-        help="Whose patient counts where they differ: the annotation file's, --patients', or the DICOM headers'.",
+        help="Whose patient counts where they differ: the annotation file (table), --patients, or DICOM (files).",
     ),
     click.option("--labels", type=PATH, help="YAML: names in the annotations to classes, or to null."),
     click.option(
         "--names-as-written",
         is_flag=True,
-        help="State that ids, labels and folders that look alike or odd (P1 and p1, nan, test) are meant.",
+        help="Take ids, labels and folders that look alike or odd (P1 and p1, nan, test) as they are.",
     ),
     *_READING_OPTIONS,
 )
@@ -235,7 +241,7 @@ def running_options(function: Callable[..., Any]) -> Callable[..., Any]:
 
     for option in (
         click.option(
-            "--gpus-per-fold", type=click.FloatRange(min=0), default=0, help="GPUs of a Ray node a fold takes."
+            "--gpus-per-fold", type=click.FloatRange(min=0), default=0, help="GPUs of a Ray node that a fold takes."
         ),
         click.option("--cpus-per-fold", type=click.IntRange(min=1), help="Cores of a Ray node that a fold takes."),
         click.option("--cluster", metavar="ray[:ADDRESS]", help="Train folds on a Ray cluster (extra: cluster)."),

@@ -27,7 +27,11 @@ if TYPE_CHECKING:
     "--tta", "views", type=click.IntRange(1, 64), help="Number of augmented views to average (default: as in the run)."
 )
 @click.option(
-    "--requests", type=click.IntRange(1, 64), default=4, show_default=True, help="At once, when MODEL is a server."
+    "--requests",
+    type=click.IntRange(1, 64),
+    default=4,
+    show_default=True,
+    help="Requests at a time, when MODEL is a server.",
 )
 @click.option("--token-file", type=PATH, help="File with the bearer token that the server asks for.")
 @click.option("--tls-ca", type=PATH, help="Certificates to trust, PEM (default: those of the system).")
@@ -59,8 +63,8 @@ def command(
 
     INPUT is an image (a PNG, JPEG, TIFF or DICOM file), a folder of them, or a ROI table; its labels and patients may
     be missing. An image without a box is one region from edge to edge. A model that was trained on smaller regions
-    refuses it unless --whole-image states that it is meant. The CSV has your own names. What cannot be read is named
-    on stderr and left out; the exit code is 1 then.
+    refuses it unless --whole-image is given. The CSV has the names that you gave. An image that cannot be read is
+    named on stderr and left out, as are wrong lines of a table with --skip-bad; the exit code is 1 then.
 
     A structured report (TID 1500) has a measurement group for every region: its box in pixels, the likeliest class
     as finding, every class's probability, and that it is not for clinical use. It belongs to its radiograph's study

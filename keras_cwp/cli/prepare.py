@@ -56,4 +56,7 @@ def command(
         f"{', '.join(f'{name} ({said})' for name, said in rois_of.items())}; {data.crop_size} px crops",
         {"data": str(out), "counts": counts, "classes": list(data.classes), "image_size": data.image_size},
     )
-    output.next(f"keras-cwp audit {out}, then keras-cwp fit --data {out} --out runs/first --config default")
+    whole = all(count["rois"] for count in counts["classes"].values())
+    trained = f"keras-cwp fit --data {out} --out runs/first --config default"
+    judged = f"keras-cwp evaluate RUN --data {out}"  # without a class, nothing can be trained on it
+    output.next(f"keras-cwp audit {out}, then {trained if whole else judged}")

@@ -37,7 +37,10 @@ def command(data: Path, out: Path, teacher: str, output: Output, **options: Any)
 
     made = pretrain(data, out, teacher=None if teacher == "none" else teacher, console=output.console, **options)
     areas = ", ".join(f"{name} {area:.3f}" for name, area in made.auc.items())
-    text = f"{made.weights}: trained on {made.films} radiographs, {made.left_out} left out as copies of unseen ones"
+    text = (
+        f"{made.weights}: from {made.films} radiographs, of which a few patients' judged; {made.left_out} left out as "
+        "copies of unseen ones"
+    )
     tree = {"weights": str(made.weights), "films": made.films, "left_out": made.left_out, "auc": made.auc}
     output.result(f"{text}\nAUC of simulated findings on other patients: {areas or 'none to judge by'}", tree)
     output.next(f"keras-cwp cv --data DATA --set model.weights={made.weights} --out RUN")

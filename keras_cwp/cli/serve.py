@@ -20,22 +20,22 @@ _POSITIVE = click.FloatRange(min=0, min_open=True)
 
 @click.command("serve")
 @click.argument("folders", type=PATH, nargs=-1, required=True, metavar="saved_models/NAME...")
-@click.option("--rest-port", type=_PORT, default=8501, show_default=True, help="0 takes a free one.")
-@click.option("--grpc-port", type=_PORT, default=8500, show_default=True, help="0 takes a free one.")
+@click.option("--rest-port", type=_PORT, default=8501, show_default=True, help="Port of REST; 0: a free one.")
+@click.option("--grpc-port", type=_PORT, default=8500, show_default=True, help="Port of gRPC; 0: a free one.")
 @click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen on; 0.0.0.0 for every one.")
 @click.option(
     "--batching-parameters", type=PATH, help="File for all models; each NAME/batching_parameters.txt if left out."
 )
 @click.option("--tls-cert", type=PATH, help="Certificate and chain, PEM.")
-@click.option("--tls-key", type=PATH, help="Its key, PEM.")
+@click.option("--tls-key", type=PATH, help="Key of the certificate, PEM.")
 @click.option("--token-file", type=PATH, help="File with the bearer token that clients have to send.")
-@click.option("--max-request-mb", type=click.IntRange(min=1), default=64, show_default=True, help="Of one request.")
+@click.option("--max-request-mb", type=click.IntRange(min=1), default=64, show_default=True, help="Size of a request.")
 @click.option(
     "--max-requests",
     type=click.IntRange(min=1),
     default=128,
     show_default=True,
-    help="At once, REST and gRPC together.",
+    help="Requests at a time, REST and gRPC together.",
 )
 @click.option("--timeout", type=_POSITIVE, default=30.0, show_default=True, help="Seconds that a request may take.")
 @click.option(
@@ -47,7 +47,7 @@ _POSITIVE = click.FloatRange(min=0, min_open=True)
     "cors_origins",
     multiple=True,
     metavar="ORIGIN",
-    help="Web page that may ask over REST, such as https://viewer.example; * for every one. May be repeated.",
+    help="Origin of web pages that may use REST, such as https://viewer.example, or * for all; may be repeated.",
 )
 @click.option(
     "--json-nan",
@@ -56,7 +56,9 @@ _POSITIVE = click.FloatRange(min=0, min_open=True)
     show_default=True,
     help="How REST answers write NaN: as TensorFlow Serving does, which strict JSON readers refuse, or as null.",
 )
-@click.option("--grpc-reflection", is_flag=True, help="Tell gRPC clients what can be asked (extra: reflection).")
+@click.option(
+    "--grpc-reflection", is_flag=True, help="Answer gRPC reflection: which services there are (extra: reflection)."
+)
 def command(
     folders: tuple[Path, ...],
     rest_port: int,

@@ -102,17 +102,21 @@ class Guard:
         headers = Headers(scope=scope)
         if not self._access.knows(headers.get("host", "")):
             return _answer(421, "this server is not known by that name; see --allow-host")
-        if _is_foreign(headers, scope["scheme"]):
+        if _is_foreign(headers):
             return _answer(403, "the request comes from another page")
         if scope["path"].startswith(self._data) and not self._access.admits(headers.get("authorization", "")):
             return _answer(401, "a bearer token is required", {"www-authenticate": "Bearer"})
         return None
 
 
-def _is_foreign(headers: Headers, scheme: str) -> bool:
+def _is_foreign(headers: Headers) -> bool:
+    """Whether another page asks.
+
+    The scheme does not count: a proxy in front may speak TLS where this server does not.
+    """
     origin = headers.get("origin")
     if origin is not None:
-        return origin.casefold() != f"{scheme}://{headers.get('host', '')}".casefold()
+        return origin.partition("//")[2].casefold() != headers.get("host", "").casefold()
     return headers.get("sec-fetch-site", "same-origin") not in ("same-origin", "none")
 
 

@@ -15,9 +15,9 @@ from keras_cwp.prediction.predictor import Predictor
 from keras_cwp.prediction.sr_settings import SrConfig
 from keras_cwp.reader.films import Film
 from keras_cwp.reader.marks import Mark
+from keras_cwp.runtime import install_command
 
 FOLDER = "reports"  # beside the readers' tables
-EXTRA = "reports need highdicom: pip install 'keras_cwp[dicom]'"
 
 
 def send_film(predictor: Predictor, film: Film, marks: Sequence[Mark], out: Path) -> tuple[Path, list[str]]:
@@ -42,7 +42,7 @@ def send_film(predictor: Predictor, film: Film, marks: Sequence[Mark], out: Path
     try:
         check_reports(folder)
     except ServingError:
-        raise ServingError(EXTRA) from None
+        raise ServingError(f"reports need highdicom: {install_command('dicom')}") from None
     regions = [
         Roi(film.image, film.path, None, "", mark.box, mark.roi_id, f"box {number}", extra=_extra(film))
         for number, mark in enumerate(marks, start=1)

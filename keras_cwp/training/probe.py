@@ -136,7 +136,12 @@ def features_of(taps: keras.Model, data: PreparedData, rows: np.ndarray) -> np.n
     Args:
         taps: images [batch, image_size, image_size, 1] → features [batch, features].
     """
-    graph = tf.function(lambda images: taps(images, training=False), autograph=False)
+    side = data.image_size
+    graph = tf.function(
+        lambda images: taps(images, training=False),
+        input_signature=[tf.TensorSpec([None, side, side, 1], tf.float32)],  # one tracing for batches of all sizes
+        autograph=False,
+    )
     found = [
         graph(central_slice(crops, data.image_size, data.margin)).numpy()
         for crops, _, _ in batches(data, rows, batch_size=_BATCH)

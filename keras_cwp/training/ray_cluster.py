@@ -11,7 +11,7 @@ from typing import Any
 
 from keras_cwp.errors import CwpError, RunError
 from keras_cwp.files import write_bytes
-from keras_cwp.runtime import cores, import_tensorflow, install_command, use_threads
+from keras_cwp.runtime import cores, import_tensorflow, install_command, leave_out_optional_imports, use_threads
 from keras_cwp.training.fold import FoldJob, run_fold
 
 RETRIES = 3  # times that a fold is begun again, or continued, when its worker or node is lost
@@ -68,6 +68,7 @@ def fold_on_node(job: FoldJob, mark: str, threads: int, work: Callable[[FoldJob]
     Returns:
         Files of the fold by name below its folder; none where the RUN folder is shared.
     """
+    leave_out_optional_imports()  # the worker is this job's own process
     import_tensorflow()
     use_threads(threads)
     if (job.run / _MARK).is_file() and _mark(job) == mark:

@@ -41,6 +41,15 @@ def test_prepare(table, tmp_path, capsys):
     assert PreparedData.open(out).image_size == 32
 
 
+def test_a_set_without_a_class_is_to_be_judged_on(table, tmp_path, capsys):
+    words = ("prepare", "--rois", table, "--images", tmp_path / "images", "--out", tmp_path / "data")
+    run(*words, "--set", "data.image_size=32")
+    assert "Next: keras-cwp audit" in (said := capsys.readouterr().err)
+    assert "then keras-cwp fit --data" in said
+    run(*words, "--set", "data.image_size=32", "--set", "data.classes=[x, y, z]")
+    assert f"then keras-cwp evaluate RUN --data {tmp_path / 'data'}" in capsys.readouterr().err
+
+
 def test_prepare_error_is_one_line(table, tmp_path, capsys):
     table.write_text(table.read_text() + "c.png,P3,x,1,1,9,9\n")
     code = run("prepare", "--rois", table, "--images", tmp_path / "images", "--out", tmp_path / "data")

@@ -318,5 +318,5 @@ def test_a_folder_that_exists_or_a_missing_extra_is_told_before_anything_is_scor
     assert alone.exit_code == 2
     assert "--sr-settings is for --dicom-sr" in alone.output
     monkeypatch.setattr(dicom_sr.importlib.util, "find_spec", lambda _: None)
-    with pytest.raises(ServingError, match=r"pip install 'keras_cwp\[dicom\]'"):
+    with pytest.raises(ServingError, match=r"pip install .*(highdicom|dicom)"):
         check_reports(tmp_path / "sr")

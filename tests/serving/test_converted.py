@@ -154,7 +154,7 @@ class Unknown(keras.layers.Layer):
 
 def test_without_the_extra_the_error_says_what_to_install(fit_run: Path, tmp_path: Path, monkeypatch) -> None:
     monkeypatch.setattr(onnx_format, "is_installed", lambda: False)
-    with pytest.raises(ServingError, match=r"pip install 'keras_cwp\[onnx\]'"):
+    with pytest.raises(ServingError, match=r"pip install .*onnx"):
         export_converted(fit_run, tmp_path / "onnx", "onnx")
     assert list((tmp_path / "onnx").iterdir()) == []
 

@@ -10,6 +10,7 @@ export function open(page, readers) {
     find(name).replaceChildren(...readers.map((each) => new Option(each, each, false, each === chosen)));
     find(name).onchange = () => compare(page);
   }
+  find("first").parentElement.hidden = readers.length < 2;
   find("agreement").showModal();
   compare(page);
 }
