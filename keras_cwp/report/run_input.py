@@ -32,6 +32,7 @@ class ReportInput:
         command: the command line that repeats the run.
         parts: the other parts of a single split: part, patients, images, ROIs.
         examples: ROIs with heat maps.
+        flow: rows of the participant flow (`flow.participant_flow`).
         facts: name → value in the first lines of the page: model, data set, sizes, date.
     """
 
@@ -48,6 +49,7 @@ class ReportInput:
     parts: Sequence[tuple[str, int, int, int]] = ()
     examples: Sequence[Example] = ()
     facts: Mapping[str, str] = field(default_factory=dict)
+    flow: Sequence[tuple[str, ...]] = ()
 
     @cached_property
     def known(self) -> Scores:

@@ -19,6 +19,7 @@ from keras_cwp.evaluation.prior_shift import with_prevalence
 from keras_cwp.files import updated_folder, write_text
 from keras_cwp.models.weight_notes import looks_of
 from keras_cwp.report.beside import beside_probe
+from keras_cwp.report.flow import participant_flow
 from keras_cwp.report.held_out import how_held_out, scored
 from keras_cwp.report.run_examples import run_examples
 from keras_cwp.report.run_facts import architectures, kept_epochs, parts, run_facts, run_history
@@ -92,6 +93,7 @@ def evaluate_run(
         environment=run.environment,
         command=run.info.get("command", ""),
         parts=parts(run) if data is None else (),
+        flow=participant_flow(run, source, metrics, elsewhere=data is not None),
         examples=run_examples(run, scores, source, config.evaluate.examples) if source else (),
         facts=run_facts(run, metrics, data.path.resolve() if data else None, datetime.date.today().isoformat()),
     )
