@@ -109,7 +109,8 @@ class TrainConfig(Section):
     )
     epochs: int = Field(32, ge=1, description="times that training sees every ROI")
     steps: Annotated[int, Field(ge=1)] | Literal["auto"] | None = Field(
-        None, description="training steps, which set the epochs; auto: by the number of ROIs; none: epochs count"
+        None,
+        description="training steps, which set the epochs; auto: 40 epochs and 200 steps at least; none: epochs count",
     )
     batch_size: int = Field(32, ge=1, le=1024, description="ROIs in one training step")
     learning_rate: float = Field(2e-3, gt=0, description="peak of the schedule, reached after the warm-up")

@@ -87,6 +87,22 @@ def import_tensorflow(keep_memory: bool = True) -> None:
         os.close(nowhere)
 
 
+@contextlib.contextmanager
+def errors_of_tensorflow_only() -> Iterator[None]:
+    """Without the advice and notes of its Python part, which it prints in a notebook, and some everywhere."""
+    import logging
+
+    import tensorflow as tf
+
+    logger = tf.get_logger()
+    level = logger.level
+    logger.setLevel(logging.ERROR)
+    try:
+        yield
+    finally:
+        logger.setLevel(level)
+
+
 def keep_freed_memory() -> None:
     """Have glibc keep what it frees: training steps, like radiographs in a row, ask for the same large blocks again.
 

@@ -17,6 +17,7 @@ SETTINGS = (
     "augment.policy=light",
     "train.mode=fine_tune",
     "train.steps=auto",
+    "train.epochs=16",
     "train.batch_size=16",
     "train.learning_rate=1e-3",
     "train.layer_decay=0.7",

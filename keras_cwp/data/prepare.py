@@ -17,6 +17,7 @@ from keras_cwp.data.annotations.read import read_rois
 from keras_cwp.data.annotations.roi import Roi
 from keras_cwp.data.cut import Crops, cut_all
 from keras_cwp.data.grey_range import narrow_range_note
+from keras_cwp.data.left_out import LeftOut
 from keras_cwp.data.plan import Picture, Plan
 from keras_cwp.data.prepared import FORMAT_VERSION, PreparedData, is_prepared
 from keras_cwp.data.radiographs.notes import lines_of
@@ -64,16 +65,18 @@ def prepare(
         CwpError: another process prepares into `out`, or the disk refuses.
     """
     _check_target(Path(out))
-    return prepare_rois(
-        read_rois(rois, images, note=note, **table),
+    left_out = LeftOut(note)
+    data = prepare_rois(
+        read_rois(rois, images, note=left_out, **table),
         Path(out),
         config or DataConfig(),
         source=str(rois),
         workers=workers,
-        note=note,
+        note=left_out,
         progress=progress,
         **table,
     )
+    return left_out.kept_in(data)
 
 
 def prepare_rois(
@@ -116,7 +119,8 @@ def prepare_cached(
     Where another process prepares the same, this one waits for it.
     """
     config = config or DataConfig()
-    found = read_rois(rois, images, note=note, **table)
+    left_out = LeftOut(note)
+    found = read_rois(rois, images, note=left_out, **table)
     asked = {name: table.get(name) for name in ("trust", "names_as_written", "skip_bad")}
     digest = hashlib.sha256(f"{FORMAT_VERSION} {config.model_dump_json()} {asked}".encode())
     for roi in found:
@@ -127,7 +131,9 @@ def prepare_cached(
     if (data := _whole(out)) is not None:
         return data
     with locked_folder(out, wait=True):
-        return _whole(out) or _prepare(found, out, config, _Way(str(rois), workers, note, progress, table))
+        if (data := _whole(out)) is None:
+            data = left_out.kept_in(_prepare(found, out, config, _Way(str(rois), workers, left_out, progress, table)))
+        return data
 
 
 class _Way(NamedTuple):

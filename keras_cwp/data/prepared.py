@@ -19,6 +19,8 @@ from keras_cwp.errors import DataError
 from keras_cwp.files import file_sha256
 
 FORMAT_VERSION = 3
+LEFT_OUT = "left_out"  # counts of what the data set was prepared without, see left_out.py
+_NOT_HASHED = ("data_hash", "salt", LEFT_OUT)
 DATASET_FILE, MANIFEST_FILE = "dataset.json", "manifest.csv"
 
 
@@ -151,8 +153,8 @@ class PreparedData:
 
 
 def hash_of(meta: Mapping[str, Any], manifest: Path) -> str:
-    """The `data_hash` of a data set: over everything in it but the salt; dataset.json holds the hash of crops.npy."""
-    kept = {name: value for name, value in meta.items() if name not in ("data_hash", "salt")}
+    """The `data_hash` of a data set: over all but salt and `left_out`; dataset.json holds the hash of crops.npy."""
+    kept = {name: value for name, value in meta.items() if name not in _NOT_HASHED}
     return hashlib.sha256((json.dumps(kept, sort_keys=True) + file_sha256(manifest)).encode()).hexdigest()
 
 

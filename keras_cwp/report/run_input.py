@@ -34,6 +34,7 @@ class ReportInput:
         parts: the other parts of a single split: part, patients, images, ROIs.
         examples: ROIs with heat maps.
         cases: the held-out ROIs to look through; None: the page has no viewer.
+        flow: rows of the participant flow (`flow.participant_flow`).
         facts: name → value in the first lines of the page: model, data set, sizes, date.
     """
 
@@ -51,6 +52,7 @@ class ReportInput:
     examples: Sequence[Example] = ()
     cases: Cases | None = None
     facts: Mapping[str, str] = field(default_factory=dict)
+    flow: Sequence[tuple[str, ...]] = ()
 
     @cached_property
     def known(self) -> Scores:

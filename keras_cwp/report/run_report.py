@@ -19,6 +19,7 @@ from keras_cwp.evaluation.prior_shift import with_prevalence
 from keras_cwp.files import updated_folder, write_text
 from keras_cwp.models.weight_notes import looks_of
 from keras_cwp.report.beside import beside_probe
+from keras_cwp.report.flow import participant_flow
 from keras_cwp.report.held_out import how_held_out, scored
 from keras_cwp.report.run_examples import run_examples
 from keras_cwp.report.run_facts import architectures, kept_epochs, parts, run_facts, run_history
@@ -99,6 +100,7 @@ def evaluate_run(
         parts=parts(run) if data is None else (),
         examples=examples,
         cases=cases,
+        flow=participant_flow(run, source, metrics, elsewhere=data is not None),
         facts=run_facts(run, metrics, data.path.resolve() if data else None, datetime.date.today().isoformat()),
     )
     with updated_folder(out) as folder:

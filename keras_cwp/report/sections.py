@@ -16,6 +16,7 @@ from keras_cwp.report.cautions import cautions
 from keras_cwp.report.checklist import checklist_table
 from keras_cwp.report.decision_plots import draw_confusion, draw_folds, draw_reliability
 from keras_cwp.report.examples import data_uri, draw_examples, gallery
+from keras_cwp.report.flow import flow_table
 from keras_cwp.report.page import Page, Section, fill, write_page
 from keras_cwp.report.performance_tables import (
     calibration_table,
@@ -120,7 +121,7 @@ def _method(run: ReportInput) -> Sequence[Block]:
 
 
 def _data(run: ReportInput) -> Sequence[Block]:
-    return _present(cohort_table(run.scores), parts_table(run.scores, run.parts))
+    return _present(flow_table(run.flow), cohort_table(run.scores), parts_table(run.scores, run.parts))
 
 
 def _discrimination(run: ReportInput) -> Sequence[Block]:
@@ -218,14 +219,14 @@ SECTIONS: tuple[Section[ReportInput], ...] = (
     Section(
         "method", "How these metrics were obtained", "Method", _method,
         answers=(
-            ("12a", "20, 21", "how the data were divided"),
-            ("12a", "22", "level at which the parts are disjoint (here: the patient)"),
+            ("12a", "20", "how the data were divided"),
+            ("12a", "21", "level at which the parts are disjoint (here: the patient)"),
             ("12e", "29", "uncertainty (here: 95 % intervals over patients)"),
         ),
     ),
     Section(
         "data", "Data", "Data", _data,
-        answers=(("20a, 21", "33", "patients and events in each analysis"),),
+        answers=(("20a, 21", "33", "participant flow; patients and events in each analysis"),),
     ),
     Section(
         "discrimination", "Discrimination", "Discrimination", _discrimination,
@@ -263,6 +264,6 @@ SECTIONS: tuple[Section[ReportInput], ...] = (
     Section(
         "repeat", "How to repeat this run", "Repeat", _repeat,
         lambda run: bool(run.command or run.environment or run.config_yaml),
-        answers=(("12c", "23", "model and its settings"), ("18f", "24", "software and code")),
+        answers=(("12c", "22", "model and its settings"), ("18f", "23", "software and code")),
     ),
 )  # fmt: skip

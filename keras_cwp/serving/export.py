@@ -17,6 +17,7 @@ from keras_cwp.files import new_folder, write_text
 from keras_cwp.models.deploy import deploy
 from keras_cwp.prediction.card import CARD_FILE, model_card
 from keras_cwp.prediction.judging import judging_of
+from keras_cwp.runtime import errors_of_tensorflow_only
 from keras_cwp.serving.bundle import check_same_format, free_version, write_bundle_files
 from keras_cwp.serving.endpoints import ENDPOINTS
 from keras_cwp.serving.signatures import Signatures
@@ -111,7 +112,7 @@ def write_saved_model(network: Any, contract: ModelContract, negative: str, fold
     signatures = Signatures(network, contract, negative, judging_of(folder))
     for endpoint in ENDPOINTS:
         archive.add_endpoint(endpoint.name, endpoint.answer(signatures), endpoint.inputs(contract))
-    with written_by_tensorflow(folder):
+    with written_by_tensorflow(folder), errors_of_tensorflow_only():
         archive.write_out(str(folder), verbose=False)
     name_methods(folder / "saved_model.pb")
 

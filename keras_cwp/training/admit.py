@@ -10,8 +10,7 @@ from keras_cwp.data.prepared import PreparedData
 from keras_cwp.errors import ConfigError
 
 _GEOMETRY = ("image_size", "context", "square", "spacing_mm", "voi", "window", "link_duplicates")
-# Of the schedule by steps: _STEPS × ROIs ** _GROWTH; more ROIs need more steps, but fewer looks at each.
-_STEPS, _GROWTH = 4.0, 0.75
+_EPOCHS, _LEAST_STEPS = 40, 200  # of the schedule by steps: few ROIs are seen more often, until the steps are enough
 _WARMUP_LIMIT, _AVERAGED = 0.1, 0.1  # warm-up, and steps that the moving average spans, as shares of all steps
 _WARMUP_SHARE = 0.5  # of the training steps: a longer warm-up leaves the learning rate hardly a descent
 
@@ -51,8 +50,10 @@ def by_steps(train: TrainConfig, rois: int, epochs: int | None = None) -> TrainC
     """
     assert train.steps is not None
     an_epoch = -(-rois // train.batch_size)
-    steps = round(_STEPS * rois**_GROWTH) if train.steps == "auto" else train.steps
-    epochs = epochs or max(1, round(steps / an_epoch))
+    if epochs is None and train.steps == "auto":
+        epochs = max(_EPOCHS, -(-_LEAST_STEPS // an_epoch))
+    elif epochs is None:
+        epochs = max(1, round(int(train.steps) / an_epoch))
     steps = epochs * an_epoch
     momentum = train.ema_momentum
     return train.model_copy(

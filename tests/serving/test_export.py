@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 import shutil
 from dataclasses import replace
 from pathlib import Path
@@ -64,6 +65,23 @@ def keras_answer(run: Path, crops: list[np.ndarray]) -> np.ndarray:
 
 def training_crop(image: np.ndarray, box: tuple[float, ...] | None) -> np.ndarray:
     return crop_roi(image / np.float32(255), box, 64, 16, "pad")[16:80, 16:80]  # type: ignore[arg-type]
+
+
+def test_tensorflow_says_nothing_of_it(fit_run: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    """In a notebook its log prints "INFO:tensorflow:Assets written at …"."""
+    network, contract = load_with_contract(fit_run)
+    logger = tf.get_logger()
+    before, propagated = logger.level, logger.propagate
+    logger.setLevel("INFO")
+    logger.propagate = True
+    try:
+        with caplog.at_level("INFO"):
+            exporting.write_saved_model(network, contract, CLASSES[0], tmp_path / "1")
+        assert logger.level == logging.INFO
+    finally:
+        logger.setLevel(before)
+        logger.propagate = propagated
+    assert [record.message for record in caplog.records if record.name == "tensorflow"] == []
 
 
 def test_the_version_holds_what_tensorflow_serving_looks_for(exported: Exported) -> None:

@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import gc
-import logging
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from concurrent.futures import Future
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +15,7 @@ from tensorflow.core.protobuf import saved_model_pb2
 from tensorflow_serving.apis import prediction_log_pb2
 
 from keras_cwp.errors import ServingError
-from keras_cwp.runtime import give_back_freed_memory
+from keras_cwp.runtime import errors_of_tensorflow_only, give_back_freed_memory
 from keras_cwp.serving.server.batching import Arrays, Batcher, result_within
 from keras_cwp.serving.server.parameters import BatchingParameters
 from keras_cwp.serving.server.status import Code, Refused, invalid
@@ -171,21 +169,9 @@ def _load(path: Path) -> Any:
     Not tf.saved_model.load: what that leaves behind in TensorFlow grew by megabytes with every version.
     """
     session = tf.compat.v1.Session(graph=tf.Graph())
-    with session.graph.as_default(), _without_advice():
+    with session.graph.as_default(), errors_of_tensorflow_only():
         tf.compat.v1.saved_model.loader.load(session, [_TAG], str(path))
     return session
-
-
-@contextmanager
-def _without_advice() -> Iterator[None]:
-    """Without TensorFlow's line that recommends tf.saved_model.load."""
-    logger = tf.get_logger()
-    level = logger.level
-    logger.setLevel(logging.ERROR)
-    try:
-        yield
-    finally:
-        logger.setLevel(level)
 
 
 def _run(function: Callable[[Arrays], Arrays], inputs: Arrays) -> Arrays:
