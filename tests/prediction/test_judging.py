@@ -110,7 +110,8 @@ def test_a_report_says_which_classes_and_whether_it_is_unlike(judged_run: Path, 
     assert result.exit_code == 0, result.output
     with open(tmp_path / "s.csv", newline="", encoding="utf-8") as file:
         (row,) = csv.DictReader(file)
-    report = pydicom.dcmread(next((tmp_path / "sr").iterdir()))
+    written = [pydicom.dcmread(path) for path in sorted((tmp_path / "sr").iterdir())]
+    (report,) = [each for each in written if each.Modality == "SR"]  # evidence lies beside it
     said = [
         (item.ConceptNameCodeSequence[0].CodeMeaning, item.ConceptCodeSequence[0].CodeMeaning)
         for item in _items(report.ContentSequence)

@@ -55,7 +55,7 @@ def test_all_figures_are_visible_and_nothing_is_requested(page: Path, width: int
     done = browse(page.parent, f"--window-size={width},900", "--dump-dom", probed.as_uri())
     found = json.loads(re.search(r'<pre id="probe">(.*?)</pre>', done.stdout, re.DOTALL)[1])
     assert [url for url in found["requests"] if not url.startswith("data:")] == []
-    assert len(found["seen"]) == 8 + 3
+    assert len(found["seen"]) == 9 + 3
     for element in found["seen"]:
         assert element["loaded"]
         assert element["width"] > 80
