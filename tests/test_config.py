@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 import yaml
 
-from keras_cwp.config import Config, candidate_configs, dump_config, load_config, read_stored_config
+from keras_cwp.candidates import candidate_configs
+from keras_cwp.config import Config, dump_config, load_config, read_stored_config
 from keras_cwp.errors import ConfigError
 from keras_cwp.models.presets import PRESETS
 

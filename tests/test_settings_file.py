@@ -9,8 +9,9 @@ from click.testing import CliRunner
 from pydantic import BaseModel
 
 from keras_cwp.augment.policy import policy_names
+from keras_cwp.candidates import read_candidate
 from keras_cwp.cli.main import cli
-from keras_cwp.config import AugmentConfig, Config, load_config, read_candidate
+from keras_cwp.config import AugmentConfig, Config, load_config
 from keras_cwp.errors import ConfigError
 from keras_cwp.schema import is_section
 from keras_cwp.settings_file import find_settings, packaged_settings

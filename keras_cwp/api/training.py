@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Any, Literal
 from keras_cwp.api.data import PathLike, Settings, Source, open_data
 from keras_cwp.api.progress import or_silent
 from keras_cwp.api.run import Report, Run
-from keras_cwp.config import Config, dotted_keys, load_config, read_candidate
+from keras_cwp.candidates import read_candidate
+from keras_cwp.config import Config, dotted_keys, load_config
 from keras_cwp.data.prepared import PreparedData
 from keras_cwp.errors import CwpError
 from keras_cwp.runtime import import_tensorflow

@@ -56,7 +56,7 @@ def command(
     An unfinished RUN of the same command is continued; finished folds are not trained again.
     """
     from keras_cwp.api.training import cross_validate
-    from keras_cwp.config import read_candidate
+    from keras_cwp.candidates import read_candidate
 
     short = {"folds": folds, "repeats": repeats, "by": by, "inner": inner}
     given = {name: value for name, value in short.items() if value is not None}

@@ -10,7 +10,8 @@ from typing import Any
 import numpy as np
 from rich.console import Console
 
-from keras_cwp.config import Config, candidate_configs
+from keras_cwp.candidates import candidate_configs
+from keras_cwp.config import Config
 from keras_cwp.data.fold_plan import fold_parts
 from keras_cwp.data.prepared import PreparedData
 from keras_cwp.data.split_file import SPLIT_FILE, read_split, split_csv

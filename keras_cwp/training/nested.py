@@ -17,7 +17,8 @@ import keras
 import numpy as np
 from rich.console import Console
 
-from keras_cwp.config import Config, candidate_configs, dump_config
+from keras_cwp.candidates import candidate_configs
+from keras_cwp.config import Config, dump_config
 from keras_cwp.data.fold_plan import fold_seed
 from keras_cwp.data.prepared import PreparedData
 from keras_cwp.data.split_file import split_csv

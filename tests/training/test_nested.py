@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 from support.fold_stub import small_config, small_data
 
-from keras_cwp.config import candidate_configs, load_config
+from keras_cwp.candidates import candidate_configs
+from keras_cwp.config import load_config
 from keras_cwp.errors import ConfigError, SplitError
 from keras_cwp.evaluation.roc import macro_auc
 from keras_cwp.training import nested
