@@ -104,11 +104,11 @@ class Model:
         """
         regions, lost, note = regions_of(inputs, asking)
         predictor = self._predictor
-        from keras_cwp.prediction.predict import predict_judged
+        from keras_cwp.prediction.predict import predict
 
         whole_image = asking.get("whole_image", False)
         with progress_bar(asking.get("console"), "regions") as progress:
-            scores, distance = predict_judged(
+            scores, distance = predict(
                 predictor, regions, views=views, whole_image=whole_image, note=note, refuse=lost, progress=progress
             )
         if not len(scores):

@@ -76,14 +76,8 @@ def command(
     if not inputs and rois is None:
         raise click.UsageError("name at least one INPUT, or --rois")
     settings = check_report_options(reports, sr_settings)
-    asking: Asking = {
-        "rois": rois,
-        "images": images,
-        "whole_image": whole_image,
-        "table": table,
-        "refuse": output.left_out,
-        "console": output.console,
-    }
+    asking: Asking = {"rois": rois, "images": images, "whole_image": whole_image, "table": table}
+    asking |= {"refuse": output.left_out, "console": output.console}
     if is_address(model):
         if views is not None:
             raise click.UsageError("--tta is for models that run here, not on a server")

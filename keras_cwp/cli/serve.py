@@ -116,8 +116,8 @@ def command(
             server.start()
             if not server.ready():
                 raise ServingError("; ".join(server.faults()))
-            scheme = "https" if settings.tls else "http"
-            click.echo(f"REST {scheme}://{host}:{server.rest_port}/v1/models gRPC {host}:{server.grpc_port}")
+            rest = f"http{'s' if settings.tls else ''}://{host}:{server.rest_port}/v1/models"
+            click.echo(f"REST {rest} gRPC {host}:{server.grpc_port}")
             stop.wait()
         finally:
             server.stop()

@@ -29,22 +29,6 @@ def predict(
     note: Callable[[str], None] = lambda _: None,
     refuse: Callable[[DataError, int], None],
     progress: Callable[[int, int], None] = lambda *_: None,
-) -> Scores:
-    """The scores of `predict_judged` alone."""
-    return predict_judged(
-        predictor, regions, views=views, whole_image=whole_image, note=note, refuse=refuse, progress=progress
-    )[0]
-
-
-def predict_judged(
-    predictor: Predictor,
-    regions: list[Roi],
-    *,
-    views: int | None = None,
-    whole_image: bool = False,
-    note: Callable[[str], None] = lambda _: None,
-    refuse: Callable[[DataError, int], None],
-    progress: Callable[[int, int], None] = lambda *_: None,
 ) -> tuple[Scores, np.ndarray | None]:
     """Scores of regions, in their order but grouped by radiograph, under the names that the user gave.
 

@@ -60,12 +60,7 @@ def evaluate_run(
         DataError: `data` has other classes or crops than the model was trained for, or patients that it was trained on.
         CwpError: the disk refuses.
     """
-    if data is None and (source_run := run.info.get("figures_of")):
-        raise RunError(
-            f"{run.path}: it was trained on all its patients, so none is left to judge it by; its figures are those of "
-            f"{source_run}. Give --data with another data set"
-        )
-    data = None if data is None else _as_the_model_has_it(run, data)
+    data = _judgeable(run, data)
     shared = None if data is None else check_shared(run, _own_data(run), data, allow_shared_patients)
     config = run.config
     source = data or _own_data(run)
@@ -103,14 +98,35 @@ def evaluate_run(
         flow=participant_flow(run, source, metrics, elsewhere=data is not None),
         facts=run_facts(run, metrics, data.path.resolve() if data else None, datetime.date.today().isoformat()),
     )
-    with updated_folder(out) as folder:
-        if data is not None or not own_views:
-            scores.to_csv(folder / "scores.csv")
-            if validation is not None:
-                validation.to_csv(folder / "validation_scores.csv")
-        write_report(report, folder)
-        write_text(folder / "metrics.json", json.dumps(metrics, indent=2, allow_nan=False) + "\n")
+    _write(report, out, with_scores=data is not None or not own_views)
     return summary(report), out / "report.html"
+
+
+def _judgeable(run: RunFolder, data: PreparedData | None) -> PreparedData | None:
+    """The data set as the run's model has it; None for the ROIs that the run held out.
+
+    Raises:
+        RunError: a refit holds none out.
+        DataError: see `_as_the_model_has_it`.
+    """
+    if data is not None:
+        return _as_the_model_has_it(run, data)
+    if source := run.info.get("figures_of"):
+        raise RunError(
+            f"{run.path}: it was trained on all its patients, so none is left to judge it by; its figures are those of "
+            f"{source}. Give --data with another data set"
+        )
+    return None
+
+
+def _write(report: ReportInput, out: Path, *, with_scores: bool) -> None:
+    with updated_folder(out) as folder:
+        if with_scores:
+            report.scores.to_csv(folder / "scores.csv")
+            if report.validation is not None:
+                report.validation.to_csv(folder / "validation_scores.csv")
+        write_report(report, folder)
+        write_text(folder / "metrics.json", json.dumps(report.metrics, indent=2, allow_nan=False) + "\n")
 
 
 def _evaluated(

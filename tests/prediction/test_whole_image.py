@@ -87,7 +87,7 @@ def test_python_refuses_them_alike(of_regions: Path, films: Path) -> None:
 
     with pytest.raises(DataError, match="1 image has no box"):
         predict(predictor, regions, refuse=stop)
-    assert len(predict(predictor, regions, whole_image=True, refuse=stop)) == 1
+    assert len(predict(predictor, regions, whole_image=True, refuse=stop)[0]) == 1
 
 
 def test_a_run_that_does_not_say_is_noted(fit_run: Path, films: Path, tmp_path: Path) -> None:

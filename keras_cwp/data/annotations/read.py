@@ -78,8 +78,7 @@ def read_rois(
         faults=Faults(skip_bad, note, left_out),
         note=note,
     )
-    rois = _marked(path, reading, labels)
-    rois = _of_patients(rois, patients, patient_per_image, reading, trust)
+    rois = _of_patients(_marked(path, reading, labels), patients, patient_per_image, reading, trust)
     _check_ids(rois)
     _check_patients(rois)
     note_overlaps(rois, path, reading)
