@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 import socket
-import ssl
 import sys
 import threading
 import time
@@ -16,9 +15,9 @@ import uvicorn
 from starlette.types import ASGIApp
 
 from keras_cwp.errors import ServingError
+from keras_cwp.serving.http_config import http_config
 
 _START_S = 30.0
-_KEEP_ALIVE_S = 30
 _DRAIN_S = 5
 
 
@@ -88,23 +87,4 @@ def _socket(host: str, port: int) -> socket.socket:
 
 
 def _config(app: ASGIApp, tls: tuple[Path, Path] | None) -> uvicorn.Config:
-    files = {} if tls is None else {"ssl_certfile": str(tls[0]), "ssl_keyfile": str(tls[1])}
-    config = uvicorn.Config(
-        app,
-        http="h11",
-        ws="none",
-        loop="asyncio",
-        lifespan="off",
-        log_config=None,
-        access_log=False,
-        server_header=False,
-        proxy_headers=False,
-        timeout_keep_alive=_KEEP_ALIVE_S,
-        timeout_graceful_shutdown=_DRAIN_S,
-        **files,  # type: ignore[arg-type]
-    )
-    try:
-        config.load()
-    except (OSError, ssl.SSLError) as error:
-        raise ServingError(f"--tls-cert: {getattr(error, 'strerror', None) or error}") from None
-    return config
+    return http_config(app, tls, http="h11", timeout_graceful_shutdown=_DRAIN_S)

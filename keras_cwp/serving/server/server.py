@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import socket
-import ssl
 import threading
 import time
 from collections.abc import Iterator
@@ -14,6 +13,7 @@ import uvicorn
 from starlette.types import ASGIApp
 
 from keras_cwp.errors import ServingError
+from keras_cwp.serving.http_config import http_config
 from keras_cwp.serving.server import parameters
 from keras_cwp.serving.server.grpc_services import grpc_server
 from keras_cwp.serving.server.log import event
@@ -30,7 +30,6 @@ from keras_cwp.serving.server.wrong_scheme import log_failed_handshakes
 
 _START_S = 30.0
 _MAX_CONNECTIONS = 1024
-_KEEP_ALIVE_S = 30
 _MAX_HEADER_BYTES = 32 * 1024
 _SPARE_THREADS = 8  # status and metadata are answered though every request thread waits for the model
 
@@ -144,29 +143,14 @@ def _listening(settings: Settings) -> socket.socket:
 
 
 def _uvicorn(app: ASGIApp, settings: Settings) -> uvicorn.Config:
-    tls = {}
-    if settings.tls is not None:
-        tls = {"ssl_certfile": str(settings.tls.certificate), "ssl_keyfile": str(settings.tls.key)}
-    config = uvicorn.Config(
+    config = http_config(
         app,
+        None if settings.tls is None else (settings.tls.certificate, settings.tls.key),
         http=bounded_protocol(settings.timeout_s),
-        ws="none",
-        loop="asyncio",
-        lifespan="off",
-        log_config=None,
-        access_log=False,
-        server_header=False,
-        proxy_headers=False,
         limit_concurrency=_MAX_CONNECTIONS,
-        timeout_keep_alive=_KEEP_ALIVE_S,
         timeout_graceful_shutdown=int(settings.drain_s),
         h11_max_incomplete_event_size=_MAX_HEADER_BYTES,
-        **tls,  # type: ignore[arg-type]
     )
-    try:
-        config.load()
-    except (OSError, ssl.SSLError) as error:
-        raise ServingError(f"TLS certificate {tls['ssl_certfile']}: {_reason(error)}") from None
     if config.ssl is not None:
         log_failed_handshakes(config.ssl)
     return config
