@@ -20,7 +20,7 @@ from keras_cwp.scores import Scores
 _STEPS, _SETTLED = 60, 1e-9  # Newton's steps at most, and the change at which they end
 _STEEPEST = 50.0  # a slope beyond this is a separation that has no finite fit
 _EDGE = 1e-12
-_NO_FIT = "no fit: a class is absent, or the classes are told apart without an error"
+_NO_FIT = "no fit: a class is absent, or every ROI is classified without an error"
 _FEW = "too few patients"
 
 

@@ -108,8 +108,9 @@ class Answers:
             spacing_mm: of the film.
 
         Returns:
-            See `Decisions.of`; `cautions` (sentences); `neighbours`, `farther_than` and `unlike`
-            once they are prepared (see `TrainingRois`).
+            See `Decisions.of`; `cautions` (sentences); `unlike` the training data, as `prediction.judging` has it, or
+            None where the run does not say; once they are prepared (see `TrainingRois`), `neighbours` and
+            `farther_than`.
 
         Raises:
             CwpError: the box lies outside, or the model's answer is not finite.
@@ -118,10 +119,12 @@ class Answers:
         probabilities = of_crops(self.predictor, crop[None])[0]
         answer = self._decisions.of(self.classes, probabilities)
         answer["cautions"] = self._cautions(pixels, box)
+        distance = self.predictor.judging.distance(self._inner(crop)[None])
+        answer["unlike"] = None if distance is None else bool(distance[0] > 1)
         if self._training is not None and self._sight is not None:
             features = self._sight.features(self._inner(crop)[None])[0]
             answer["neighbours"] = self._training.nearest(features)
-            answer["farther_than"], answer["unlike"] = self._training.how_far(features)
+            answer["farther_than"] = self._training.farther_than(features)
         return answer
 
     def heat_of(self, pixels: FilmPixels, box: Box, spacing_mm: float | None, class_name: str) -> dict[str, Any]:

@@ -55,7 +55,7 @@ class Desk:
         self.release()
 
     def release(self) -> None:
-        """The same, but for the model, which another desk may go on with."""
+        """The same, except the model, which another desk may go on with."""
         self._stop.set()
         if self._looking is not None:
             self._looking.join()

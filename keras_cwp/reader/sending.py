@@ -1,4 +1,4 @@
-"""Send what the model says of a film: a DICOM structured report of its boxes into a new folder."""
+"""Send what the model says of a film: a DICOM structured report of its boxes, and its evidence, into a new folder."""
 
 from __future__ import annotations
 
@@ -48,10 +48,14 @@ def send_film(predictor: Predictor, film: Film, marks: Sequence[Mark], out: Path
         for number, mark in enumerate(marks, start=1)
     ]
     notes: list[str] = []
-    scores = predict(predictor, regions, refuse=_raise)
+    scores, distance = predict(predictor, regions, refuse=_raise)
+    sets, settings = predictor.judging.sets, SrConfig()
     identity = f"training data {predictor.contract.data_hash[:16]}"
     try:
-        write_reports(folder, regions, scores, [identity], SrConfig(), notes.append)
+        write_reports(
+            folder, regions, scores, [identity], settings, notes.append,
+            evidence=settings.evidence, sets=sets, distance=distance,
+        )  # fmt: skip
     except DataError as error:
         raise DataError(
             str(error).replace(f"--dicom-sr {folder}: ", "").replace("; leave --dicom-sr out", "")

@@ -17,7 +17,6 @@ from keras_cwp.training.run import ModelContract, RunFolder
 
 SHOWN = 5  # neighbours
 FEW = 20  # ROIs that were held out; with fewer nothing is said of how far a region is
-UNLIKE = 0.01  # of ROIs like those that were held out, at most so many are called unlike
 MOST = 20_000  # ROIs whose features are kept; more are sampled
 _BATCH = 8  # a larger one is no faster on processors, and its memory stays with TensorFlow
 _SEED = 0
@@ -30,7 +29,7 @@ class Directions:
 
     Features are not centred before: then noise, stripes and whole films were nearer to the training ROIs than held-out
     ROIs are (area under the ROC curve 0.0 on simulated pneumoconiosis; 1.0 without centring). Regions that are only
-    inverted or mirrored are not told from others by either (0.5 to 0.6).
+    inverted or mirrored have 0.5 to 0.6 with either.
 
     Args:
         known: float32 [rois, channels].
@@ -93,19 +92,13 @@ class TrainingRois:
             )
         return found
 
-    def how_far(self, features: np.ndarray) -> tuple[float | None, bool]:
-        """Share of held-out ROIs that are nearer to the training ROIs than a region, and whether it is unlike them.
-
-        The share is None with fewer than FEW. A region is unlike them when at most UNLIKE of the held-out ROIs and of
-        the region itself are as far: by that rule at most UNLIKE of regions like the held-out ones are. With fewer
-        than 99 held-out ROIs nothing can be so rare, and no region is called unlike.
-        """
+    def farther_than(self, features: np.ndarray) -> float | None:
+        """Share of held-out ROIs that are nearer to the training ROIs than a region; None with fewer than FEW."""
         count = len(self.held_out)
         if count < FEW:
-            return None, False
+            return None
         own = float(self.known.to_nearest(features[None])[0])
-        nearer = int(np.searchsorted(self.held_out, own, side="left"))
-        return nearer / count, (count - nearer + 1) / (count + 1) <= UNLIKE
+        return int(np.searchsorted(self.held_out, own, side="left")) / count
 
     def picture(self, row: int) -> bytes:
         """The region of a training ROI as PNG, without its context.

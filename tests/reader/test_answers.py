@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import json
 import shutil
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,7 @@ from keras_cwp.api.model import Model
 from keras_cwp.errors import CwpError, DataError
 from keras_cwp.evaluation.calibration import apply_temperature
 from keras_cwp.explain.heat_maps import heat_maps
+from keras_cwp.prediction.judging import Judging
 from keras_cwp.reader.answers import Answers
 from keras_cwp.reader.decisions import Decisions, decisions_of
 from keras_cwp.reader.pixels import FilmPixels, decode_film
@@ -75,13 +77,12 @@ def test_a_training_roi_is_its_own_nearest_neighbour(answers: Answers, read_run:
     assert first["distance"] < second["distance"] / 10
 
 
-def test_a_region_farther_than_the_held_out_ones_is_called_unlike(
+def test_a_region_farther_than_the_held_out_ones_is_said_to_be_so(
     answers: Answers, pixels: FilmPixels, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The features of the training ROIs turned by a right angle in each pair of channels are unlike all of them."""
+    """The features of the training ROIs turned by a right angle in each pair of channels are far from all of them."""
     own = answers.of_box(pixels, BOX, None)
     assert 0 < own["farther_than"] < 0.99
-    assert own["unlike"] is False
     see = answers._sight.features  # type: ignore[union-attr]
 
     def turned(images: np.ndarray) -> np.ndarray:
@@ -89,18 +90,30 @@ def test_a_region_farther_than_the_held_out_ones_is_called_unlike(
         return np.stack([-found[:, 1::2], found[:, ::2]], axis=2).reshape(found.shape)
 
     monkeypatch.setattr(answers._sight, "features", turned)
-    other = answers.of_box(pixels, BOX, None)
-    assert (other["farther_than"], other["unlike"]) == (1, True)
+    assert answers.of_box(pixels, BOX, None)["farther_than"] == 1
 
 
-@pytest.mark.parametrize(("count", "share", "unlike"), [(19, None, False), (98, 1, False), (99, 1, True)])
-def test_few_held_out_rois_cannot_make_a_region_unlike(
-    answers: Answers, count: int, share: float | None, unlike: bool
-) -> None:
+@pytest.mark.parametrize(("count", "share"), [(19, None), (20, 1), (99, 1)])
+def test_few_held_out_rois_say_nothing(answers: Answers, count: int, share: float | None) -> None:
     known = Directions(np.eye(6, dtype=np.float32))
     held_out = np.linspace(0, 0.1, count)
     training = TrainingRois(answers._training.data, np.arange(6), known, held_out)  # type: ignore[union-attr]
-    assert training.how_far(np.full(6, -1, np.float32)) == (share, unlike)
+    assert training.farther_than(np.full(6, -1, np.float32)) == share
+
+
+class Far(Judging):
+    """Judges every crop by its mean grey."""
+
+    def distance(self, images: np.ndarray) -> np.ndarray | None:
+        return images.mean(axis=(1, 2, 3)) * self.coverage if self.coverage else None
+
+
+@pytest.mark.parametrize(("scale", "unlike"), [(None, None), (1e-6, False), (1e6, True)])
+def test_unlike_is_what_the_run_says(
+    answers: Answers, pixels: FilmPixels, monkeypatch: pytest.MonkeyPatch, scale: float | None, unlike: bool | None
+) -> None:
+    monkeypatch.setattr(answers, "predictor", replace(answers.predictor, judging=Far(coverage=scale)))
+    assert answers.of_box(pixels, BOX, None)["unlike"] is unlike
 
 
 def test_distance_is_by_direction_and_to_the_five_nearest() -> None:

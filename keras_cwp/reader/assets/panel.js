@@ -104,9 +104,8 @@ function basis(answer, model) {
 }
 
 function showUnlike(answer) {
-  const known = answer.farther_than !== undefined && answer.farther_than !== null;
-  find("unlike").hidden = !known || !answer.unlike;
-  find("unlike").textContent = "Unlike the training data: of 100 ROIs that were held out, at most one is as far from it. Do not rely on the answer.";
+  find("unlike").hidden = !answer.unlike;
+  find("unlike").textContent = "Unlike the training data. Do not rely on the answer.";
 }
 
 async function showNeighbours(page, answer) {
