@@ -76,9 +76,7 @@ def command(
         **settings,
     )
     show_run(run, output)
-    output.next(
-        f"keras-cwp compare {out} ANOTHER_RUN --out DIR, or keras-cwp export {out} --fold 1 --out saved_models/NAME"
-    )
+    output.next(f"keras-cwp compare {out} ANOTHER_RUN --out DIR, or keras-cwp export {out} --out saved_models/NAME")
 
 
 def _check(split: Path | None, candidates: tuple[Path, ...], given: dict[str, Any]) -> None:
