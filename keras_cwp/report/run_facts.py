@@ -69,18 +69,6 @@ def kept_epochs(run: RunFolder) -> dict[str, int]:
     return kept
 
 
-def parts(run: RunFolder) -> list[tuple[str, int, int, int]]:
-    """Patients, images and ROIs of the parts that a single split trained and validated on; none for folds."""
-    rows = split_rows(run.path / SPLIT_FILE)
-    if run.info["kind"] != "fit":
-        return []
-    groups = {part: [row for row in rows if row.part == part] for part in ("train", "validation")}
-    return [
-        (part, len({row.patient for row in own}), len({row.image for row in own}), len(own))
-        for part, own in groups.items()
-    ]
-
-
 def architectures(run: RunFolder) -> str:
     """Names of the networks of a run; several where nested cross-validation chose among them."""
     return ", ".join(dict.fromkeys(run.model_config(folder).arch for folder in run.model_folders()))

@@ -31,7 +31,6 @@ class ReportInput:
         config_yaml: the resolved configuration.
         environment: versions, machine, commit, as environment.json has them.
         command: the command line that repeats the run.
-        parts: the other parts of a single split: part, patients, images, ROIs.
         examples: ROIs with heat maps.
         cases: the held-out ROIs to look through; None: the page has no viewer.
         flow: rows of the participant flow (`flow.participant_flow`).
@@ -48,7 +47,6 @@ class ReportInput:
     config_yaml: str = ""
     environment: Mapping[str, Any] = field(default_factory=dict)
     command: str = ""
-    parts: Sequence[tuple[str, int, int, int]] = ()
     examples: Sequence[Example] = ()
     cases: Cases | None = None
     facts: Mapping[str, str] = field(default_factory=dict)

@@ -22,7 +22,7 @@ from keras_cwp.report.beside import beside_probe
 from keras_cwp.report.flow import participant_flow
 from keras_cwp.report.held_out import how_held_out, scored
 from keras_cwp.report.run_examples import run_examples
-from keras_cwp.report.run_facts import architectures, kept_epochs, parts, run_facts, run_history
+from keras_cwp.report.run_facts import architectures, kept_epochs, run_facts, run_history
 from keras_cwp.report.run_input import ReportInput
 from keras_cwp.report.sections import write_report
 from keras_cwp.report.shared_patients import check_shared, shared_sentence
@@ -92,7 +92,6 @@ def evaluate_run(
         config_yaml=(run.path / "config.yaml").read_text(encoding="utf-8"),
         environment=run.environment,
         command=run.info.get("command", ""),
-        parts=parts(run) if data is None else (),
         examples=examples,
         cases=cases,
         flow=participant_flow(run, source, metrics, elsewhere=data is not None),

@@ -45,7 +45,7 @@ from keras_cwp.report.statistics_tables import (
     ratio_table,
 )
 from keras_cwp.report.summary import methods, result, tiles
-from keras_cwp.report.tables import Table, cohort_table, history_table, parts_table
+from keras_cwp.report.tables import Table, cohort_table, folds_table, history_table
 from keras_cwp.report.training_plots import draw_training, has_curves
 
 _RELIABILITY_BINS = 10
@@ -121,7 +121,7 @@ def _method(run: ReportInput) -> Sequence[Block]:
 
 
 def _data(run: ReportInput) -> Sequence[Block]:
-    return _present(flow_table(run.flow), cohort_table(run.scores), parts_table(run.scores, run.parts))
+    return _present(flow_table(run.flow), cohort_table(run.scores), folds_table(run.scores))
 
 
 def _discrimination(run: ReportInput) -> Sequence[Block]:

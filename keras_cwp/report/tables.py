@@ -68,21 +68,13 @@ def cohort_table(scores: Scores) -> Table:
     return Table("cohort", "ROIs that the model is judged on, by class", ("class", *_SIZES), tuple(rows), note)
 
 
-def parts_table(scores: Scores, others: Sequence[tuple[str, int, int, int]]) -> Table | None:
-    """Patients, images and ROIs of each part of a single split, or of each fold; None where there is one part.
-
-    Args:
-        others: parts that are not in `scores`: (part, patients, images, ROIs).
-    """
+def folds_table(scores: Scores) -> Table | None:
+    """Patients, images and ROIs of each fold; None where there is one."""
     folds = np.unique(scores.fold)
-    if len(folds) > 1:
-        rows = [(f"fold {fold}", *_sizes(scores.take(scores.fold == fold))) for fold in folds]
-        return Table("parts", "Held-out ROIs of each fold", ("fold", *_SIZES), tuple(rows))
-    if not others:
+    if len(folds) == 1:
         return None
-    rows = [(name, *(f"{number:,}" for number in numbers)) for name, *numbers in others]
-    rows.append(("held out", *_sizes(scores)))
-    return Table("parts", "Parts of the split", ("part", *_SIZES), tuple(rows), "No patient is in two parts.")
+    rows = [(f"fold {fold}", *_sizes(scores.take(scores.fold == fold))) for fold in folds]
+    return Table("fold_sizes", "Held-out ROIs of each fold", ("fold", *_SIZES), tuple(rows))
 
 
 def history_table(history: Sequence[Mapping[str, Any]]) -> Table:

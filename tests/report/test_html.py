@@ -21,7 +21,7 @@ FIGURES = {
     "examples", "abstention",
 }  # fmt: skip
 TABLES = {
-    "cohort", "parts", "classes", "pairs", "overall", "patients", "operating_points", "patient_operating_points",
+    "cohort", "fold_sizes", "classes", "pairs", "overall", "patients", "operating_points", "patient_operating_points",
     "calibration", "calibration_lines", "multinomial_calibration", "conformal", "fixed_specificity",
     "likelihood_ratios", "patient_likelihood_ratios", "subgroups", "subgroup_gaps", "checklist",
     "history", "environment",
