@@ -1,4 +1,6 @@
-"""Draw README's picture from the demo's run: ROC curves of the held-out patients, and four crops with heat maps.
+"""Draw README's picture from the demo's run: ROC curves of the held-out patients, and four crops.
+
+Heat maps stand beside the crops where the run's own report shows them.
 
 python scripts/readme_picture.py demo docs/demo.png
 """
@@ -57,8 +59,9 @@ def draw_curves(axes: Axes, run: Run) -> None:
 
 
 def draw_crops(panels: np.ndarray, run: Run, data: PreparedData) -> None:
-    """ROIs with a finding that the network decides rightly, each beside itself with its heat map."""
+    """ROIs with a finding that the network decides rightly, with heat maps where the run shows them."""
     scores, network = run.folder.scores, run.model().network
+    shown = (run.metrics.get("heat_maps") or {}).get("shown", False)  # the report withholds maps that fail their test
     row_of = {row.roi_key: number for number, row in enumerate(data.manifest)}
     right = scores.probabilities.argmax(axis=1) == scores.label
     findings = [label for label, name in enumerate(scores.classes) if name != "normal"]
@@ -72,8 +75,11 @@ def draw_crops(panels: np.ndarray, run: Run, data: PreparedData) -> None:
         place = row_of[str(scores.roi_id[row])]
         crop = data.read(np.array([place]))[0, inner, inner] / np.float32(np.iinfo(data.dtype).max)
         label = int(scores.label[row])
-        heat = heat_maps(network, crop[None, :, :, None].astype(np.float32), np.array([label]))[0]
-        axes.imshow(cv2.cvtColor(side_by_side(crop, heat), cv2.COLOR_BGR2RGB))
+        if shown:
+            heat = heat_maps(network, crop[None, :, :, None].astype(np.float32), np.array([label]))[0]
+            axes.imshow(cv2.cvtColor(side_by_side(crop, heat), cv2.COLOR_BGR2RGB))
+        else:
+            axes.imshow(crop, cmap="gray", vmin=0, vmax=1)
         axes.set_title(f"{scores.classes[label]}, {scores.probabilities[row, label]:.0%}", fontsize=8)
         axes.set_axis_off()
 

@@ -200,4 +200,4 @@ def _verdict(rois: int, beaten: int, limits: list[float] | None, shown: bool) ->
         return f"{test} The maps of {beaten} of {plural(rois, 'ROI')} did better{rest}."
     if limits is None:
         return f"{test} There are too few patients to say whether they do better, so all maps are withheld."
-    return f"{test} They do no better than random weights, so all maps are withheld: they would show nothing learnt."
+    return f"{test} They are not shown to do better than random weights, so all maps are withheld."

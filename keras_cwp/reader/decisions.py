@@ -99,7 +99,9 @@ def decisions_of(model: Path) -> Decisions:
         rule=str(locked.get("rule") or ""),
         lowest={name: float(value) for name, value in lowest.items()},
         coverage=sets.get("coverage") if lowest else None,
-        withheld="" if maps.get("shown", True) else str(maps.get("verdict") or "they are no better than random ones"),
+        withheld=""
+        if maps.get("shown", True)
+        else str(maps.get("verdict") or "they are not shown to beat random ones"),
     )
 
 

@@ -129,7 +129,7 @@ def test_the_interval_is_over_patients() -> None:
     assert trust["difference"]["value"] == pytest.approx(2)
     assert trust["difference"]["ci95"] == pytest.approx([2 - 4.302653 / 3**0.5, 2 + 4.302653 / 3**0.5], rel=1e-5)
     assert not trust["shown"]
-    assert "They do no better than random weights, so all maps are withheld" in trust["verdict"]
+    assert "They are not shown to do better than random weights, so all maps are withheld" in trust["verdict"]
 
 
 def test_few_patients_and_single_failures_are_said() -> None:
