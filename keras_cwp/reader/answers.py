@@ -20,6 +20,7 @@ from keras_cwp.prediction.open_model import open_predictor
 from keras_cwp.prediction.predict import of_crops
 from keras_cwp.prediction.regions import cut
 from keras_cwp.reader.decisions import decisions_of
+from keras_cwp.reader.map_scale import held_out_end, reduced
 from keras_cwp.reader.pixels import FilmPixels
 from keras_cwp.reader.training_rois import TrainingRois, look_at_training, open_training_data
 from keras_cwp.runtime import give_back_freed_memory, import_tensorflow
@@ -28,7 +29,6 @@ if TYPE_CHECKING:
     from keras_cwp.reader.sight import Sight
 
 LOADING, READY, MISSING = "loading", "ready", "missing"
-_MAP_PX = 112  # side of the heat map that is sent; the browser enlarges it
 
 
 @dataclass(frozen=True)
@@ -70,6 +70,7 @@ class Answers:
         self.engine = self.predictor.engine
         self.heat, self.neighbours = Part(LOADING), Part(LOADING)
         self._sight: Sight | None = None
+        self._end: float | None = None  # of the maps' scale; None: each map has a scale of its own
         self._training: TrainingRois | None = None
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._prepare, name="prepare", daemon=True)
@@ -132,7 +133,8 @@ class Answers:
 
         Returns:
             `window`: x, y, width, height that the map covers, in pixels of the film; `png`: a grey PNG in base 64, 255
-            where the score was raised most; `class`.
+            at the end of the scale, or None where the map does no better than random weights and is withheld; `class`;
+            `one_scale`: whether maps of different boxes can be compared.
 
         Raises:
             CwpError: maps are not prepared, or an unknown class.
@@ -142,15 +144,18 @@ class Answers:
         if class_name not in self.classes:
             raise CwpError(f"heat map: the class {class_name!r} is not of the model; it has {', '.join(self.classes)}")
         crop = self._crop(pixels, box, spacing_mm)
-        found = self._sight.maps(self._inner(crop)[None], np.array([self.classes.index(class_name)]))
-        small = cv2.resize(found[0], (_MAP_PX, _MAP_PX), interpolation=cv2.INTER_AREA)
-        picture = cv2.imencode(".png", np.rint(small * 255).astype(np.uint8))[1]
+        tried = self._sight.try_maps(self._inner(crop)[None], np.array([self.classes.index(class_name)]))
         window = roi_window(box, self.contract.image_size, 0, self.contract.square, self._field_px(spacing_mm))
         return {
             "window": [window.x, window.y, window.width, window.height],
-            "png": base64.b64encode(bytes(picture)).decode("ascii"),
+            "png": self._picture(reduced(tried.maps[0])) if tried.beats[0] else None,
             "class": class_name,
+            "one_scale": self._end is not None,
         }
+
+    def _picture(self, heat: np.ndarray) -> str:
+        shades = np.rint((heat / (self._end or float(heat.max()))).clip(0, 1) * 255).astype(np.uint8)
+        return base64.b64encode(bytes(cv2.imencode(".png", shades)[1])).decode("ascii")
 
     def looks(self, pixels: FilmPixels, boxes: list[Box], spacing_mm: float | None) -> tuple[np.ndarray, np.ndarray]:
         """Probabilities [boxes, classes] and features [boxes, channels]; for `suggest`.
@@ -240,18 +245,33 @@ class Answers:
 
         sight = Sight(load_with_contract(folder)[0])
         nothing = np.zeros((1, sight.side, sight.side, 1), np.float32)
-        sight.maps(nothing, np.zeros(1, np.int64))  # the first call builds the graph, which takes seconds
+        sight.try_maps(nothing, np.zeros(1, np.int64))  # the first call builds the graph, which takes seconds
         sight.features(nothing)
-        if folder.name.startswith("fold_"):
-            self.heat = Part(LOADING, f"of the network of {folder.name.replace('_', ' ')}")
+        if not self._decisions.withheld:
+            self._end = self._scale_of(sight)
+        fold = folder.name.replace("_", " ") if folder.name.startswith("fold_") else ""
+        self.heat = Part(LOADING, f"of the network of {fold}" if fold else "")
         return sight
+
+    def _scale_of(self, sight: Sight) -> float | None:
+        def progress(done: int, count: int) -> None:
+            self._unless_stopped()
+            self.heat = Part(LOADING, f"{done} of {count} held-out ROIs, for the scale")
+
+        try:
+            return held_out_end(sight, self._model, self.contract, progress)
+        except CwpError:  # the neighbours say why there are no ROIs
+            return None
+
+    def _unless_stopped(self) -> None:
+        if self._stop.is_set():
+            raise _Stopped
 
     def _look_at_training(self) -> TrainingRois:
         data, parts = open_training_data(self._model, self.contract)
 
         def progress(done: int, count: int) -> None:
-            if self._stop.is_set():
-                raise _Stopped
+            self._unless_stopped()
             self.neighbours = Part(LOADING, f"{done:,} of {count:,} training ROIs")
 
         assert self._sight is not None
