@@ -89,7 +89,8 @@ class AugmentConfig(Section):
 
     policy: str = Field(
         "paper",
-        description="none, light, paper, paper_mix, strong, strong_mix, randaugment, or a path to a YAML policy",
+        description="none, light, paper, paper_mix, paper_mix_opacities, strong, strong_mix, randaugment, or a path to "
+        "a YAML policy",
     )
     where: Literal["device", "pipeline"] = Field("device", description="in the training step, or in tf.data")
     ramp_epochs: int = Field(0, ge=0, description="epochs over which the magnitude grows to its full value")

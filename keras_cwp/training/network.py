@@ -11,6 +11,7 @@ import tensorflow as tf
 from rich.console import Console
 
 from keras_cwp.augment.layer import Augment, MagnitudeRamp, load_policy
+from keras_cwp.augment.opacities import laying
 from keras_cwp.augment.pipeline import augment_dataset
 from keras_cwp.config import Config
 from keras_cwp.data.pipeline import batches
@@ -37,10 +38,11 @@ def check_buildable(config: Config, data: PreparedData) -> None:
 
     Raises:
         ModelError: unknown architecture, or weights that cannot be found, read or matched.
-        ConfigError: unknown or malformed augmentation policy, a probe without weights, or weights that were trained
-            on this very data set.
+        ConfigError: an augmentation policy that is unknown, malformed or names classes which the data set lacks; a
+            probe without weights; or weights that were trained on this very data set.
     """
-    load_policy(config.augment.policy)
+    if opacities := load_policy(config.augment.policy).opacities:
+        laying(opacities, data, config.seed)
     refuse_seen(config, data)
     if config.train.mode != "network":
         check_weights(config)
@@ -163,14 +165,17 @@ def _batches(
         epochs=range(first, config.train.epochs),
         shuffle_buffer=config.train.shuffle_buffer,
     )
+    stream = stream.map(lambda crops, labels, row: (crops, tf.one_hot(labels, classes), row), num_parallel_calls=1)
+    steps = -(-len(rows) // batch_size)
+    if opacities := load_policy(config.augment.policy).opacities:
+        stream = laying(opacities, data, seed).on(stream, first * steps)
     if config.augment.where == "pipeline":
-        steps = -(-len(rows) // batch_size)
         stream = augment_dataset(stream, augment, first * steps, steps, config.augment.ramp_epochs)
     return stream.map(
-        lambda crops, labels, row: (
+        lambda crops, targets, row: (
             (crops, tf.gather(patients, row)),
-            tf.one_hot(labels, classes),
-            tf.gather(weights, labels),
+            targets,
+            tf.linalg.matvec(targets, weights),
         ),
         num_parallel_calls=1,
     ).prefetch(2)
