@@ -5,7 +5,6 @@ from __future__ import annotations
 import base64
 import threading
 from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -20,32 +19,15 @@ from keras_cwp.prediction.open_model import open_predictor
 from keras_cwp.prediction.predict import of_crops
 from keras_cwp.prediction.regions import cut
 from keras_cwp.reader.decisions import decisions_of
-from keras_cwp.reader.map_scale import held_out_end, reduced
+from keras_cwp.reader.map_scale import held_out_end, on_scale
+from keras_cwp.reader.parts import LOADING, MISSING, READY, Part, network_folder
 from keras_cwp.reader.pixels import FilmPixels
 from keras_cwp.reader.training_rois import TrainingRois, look_at_training, open_training_data
 from keras_cwp.runtime import give_back_freed_memory, import_tensorflow
 
 if TYPE_CHECKING:
+    from keras_cwp.prediction.region_maps import RegionMaps
     from keras_cwp.reader.sight import Sight
-
-LOADING, READY, MISSING = "loading", "ready", "missing"
-
-
-@dataclass(frozen=True)
-class Part:
-    """Whether something can be shown yet.
-
-    Args:
-        state: LOADING, READY or MISSING.
-        said: for the reader, such as why it is missing; names no file and no patient.
-    """
-
-    state: str
-    said: str = ""
-
-    def tree(self) -> dict[str, str]:
-        """For JSON."""
-        return {"state": self.state, "said": self.said}
 
 
 class _Stopped(Exception):  # noqa: N818 - no error: the server ends
@@ -143,19 +125,40 @@ class Answers:
             raise CwpError(f"heat map: {self.heat.said or 'it is being prepared'}")
         if class_name not in self.classes:
             raise CwpError(f"heat map: the class {class_name!r} is not of the model; it has {', '.join(self.classes)}")
-        crop = self._crop(pixels, box, spacing_mm)
-        tried = self._sight.try_maps(self._inner(crop)[None], np.array([self.classes.index(class_name)]))
-        window = roi_window(box, self.contract.image_size, 0, self.contract.square, self._field_px(spacing_mm))
+        heat = self._heat(pixels, box, spacing_mm, self.classes.index(class_name))
         return {
-            "window": [window.x, window.y, window.width, window.height],
-            "png": self._picture(reduced(tried.maps[0])) if tried.beats[0] else None,
+            "window": list(self._window(box, spacing_mm)),
+            "png": None if heat is None else _picture(heat),
             "class": class_name,
             "one_scale": self._end is not None,
         }
 
-    def _picture(self, heat: np.ndarray) -> str:
-        shades = np.rint((heat / (self._end or float(heat.max()))).clip(0, 1) * 255).astype(np.uint8)
-        return base64.b64encode(bytes(cv2.imencode(".png", shades)[1])).decode("ascii")
+    def maps_on(self, path: Path, pixels: FilmPixels, boxes: list[Box], spacing_mm: float | None) -> RegionMaps | None:
+        """The heat maps of boxes for the classes that they are called, as the page shows them; None where it has none.
+
+        Args:
+            path: of the film.
+        """
+        if self._sight is None or self.heat.state != READY:
+            return None
+        called = self.looks(pixels, boxes, spacing_mm)[0].argmax(axis=1) if boxes else ()
+        placed = [
+            (self._window(box, spacing_mm), self._heat(pixels, box, spacing_mm, int(index)))
+            for box, index in zip(boxes, called, strict=True)
+        ]
+        from keras_cwp.prediction.region_maps import RegionMaps  # TensorFlow is there by now
+
+        return RegionMaps(self.rules, {path: placed})
+
+    def _heat(self, pixels: FilmPixels, box: Box, spacing_mm: float | None, index: int) -> np.ndarray | None:
+        assert self._sight is not None
+        image = self._inner(self._crop(pixels, box, spacing_mm))[None]
+        return on_scale(self._sight.try_maps(image, np.array([index])), self._end)[0]
+
+    def _window(self, box: Box, spacing_mm: float | None) -> Box:
+        """What the network sees of the film."""
+        window = roi_window(box, self.contract.image_size, 0, self.contract.square, self._field_px(spacing_mm))
+        return window.x, window.y, window.width, window.height
 
     def looks(self, pixels: FilmPixels, boxes: list[Box], spacing_mm: float | None) -> tuple[np.ndarray, np.ndarray]:
         """Probabilities [boxes, classes] and features [boxes, channels]; for `suggest`.
@@ -238,7 +241,7 @@ class Answers:
         return made
 
     def _open_sight(self) -> Sight:
-        folder = _network_folder(self._model)
+        folder = network_folder(self._model)
         import_tensorflow(keep_memory=False)
         from keras_cwp.reader.sight import Sight
         from keras_cwp.training.saved import load_with_contract
@@ -281,17 +284,6 @@ class Answers:
         return training
 
 
-def _network_folder(model: Path) -> Path:
-    """The folder or file of the network whose maps are shown: a run of cross-validation's first fold.
-
-    Raises:
-        CwpError: MODEL is an exported version, which holds no network to look into.
-    """
-    from keras_cwp.training.run import RunFolder
-
-    if model.suffix == ".keras" and model.is_file():
-        return model
-    try:
-        return RunFolder(model).model_folders()[0]
-    except CwpError:
-        raise CwpError("an exported model holds no network to look into; give the RUN instead") from None
+def _picture(heat: np.ndarray) -> str:
+    png = cv2.imencode(".png", np.rint(heat * 255).astype(np.uint8))[1]
+    return base64.b64encode(bytes(png)).decode("ascii")

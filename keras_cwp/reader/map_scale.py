@@ -14,6 +14,7 @@ from keras_cwp.reader.training_rois import network_images, open_training_data
 from keras_cwp.training.run import ModelContract
 
 if TYPE_CHECKING:
+    from keras_cwp.explain.trust import TriedMaps
     from keras_cwp.reader.sight import Sight
 
 MAP_PX = 112  # side of the heat map that is sent; the browser enlarges it
@@ -26,6 +27,16 @@ _SEED = 0
 def reduced(heat: np.ndarray) -> np.ndarray:
     """A map float32 [side, side] as it is sent: [MAP_PX, MAP_PX]."""
     return cv2.resize(heat, (MAP_PX, MAP_PX), interpolation=cv2.INTER_AREA)
+
+
+def on_scale(tried: TriedMaps, end: float | None) -> list[np.ndarray | None]:
+    """Maps in [0, 1] as they are sent; None: withheld, for random weights do as well.
+
+    Args:
+        end: of the scale; None: each map's own largest value.
+    """
+    small = [reduced(heat) if beats else None for heat, beats in zip(tried.maps, tried.beats, strict=True)]
+    return [None if heat is None else (heat / (end or float(heat.max()))).clip(0, 1) for heat in small]
 
 
 def held_out_end(

@@ -47,6 +47,7 @@ class Page extends Readers {
   async begin() {
     this.state = { heat: this.study.heat, neighbours: this.study.neighbours };
     this.list.fill(this.study.films);
+    this.nameSend();
     this.poll();
     const name = this.study.reader || localStorage.getItem("reader");
     if (!name || !(await this.readAs(name))) this.askReader();
@@ -182,17 +183,6 @@ class Page extends Readers {
     this.keeper.changed();
     const good = await this.keeper.flush();
     if (good && this.isDone) this.go(1);
-  }
-
-  async send() {
-    find("sent").textContent = "Writing…";
-    await this.keeper.flush();
-    try {
-      const { folder, notes } = await post(`/api/films/${this.number}/send`, { reader: this.reader });
-      find("sent").textContent = [`Report written to ${folder}.`, ...notes].join(" ");
-    } catch (error) {
-      find("sent").textContent = `No report: ${error.message}`;
-    }
   }
 
   // What is seen
