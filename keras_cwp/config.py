@@ -128,8 +128,10 @@ class TrainConfig(Section):
     layer_decay: float = Field(
         1.0, gt=0, le=1, description="learning rate of a stage, as a share of that of the stage after it; 1: all alike"
     )
-    loss: Literal["cross_entropy", "focal"] = Field(
-        "cross_entropy", description="focal: ROIs that are classified well already count less"
+    loss: Literal["cross_entropy", "focal", "cumulative"] = Field(
+        "cross_entropy",
+        description="focal: ROIs that are classified well already count less; cumulative: the farther off in "
+        "data.ordinal, the more an answer costs",
     )
     focal_gamma: float = Field(2.0, ge=0, description="exponent of the focal loss; 0: cross-entropy")
     labels: Literal["consensus", "soft"] = Field(

@@ -8,6 +8,7 @@ from dataclasses import replace
 
 from keras_cwp.config import DataConfig
 from keras_cwp.data.annotations.roi import Roi
+from keras_cwp.data.manifest import RATING
 from keras_cwp.errors import DataError
 from keras_cwp.wording import plural, verb
 
@@ -55,7 +56,8 @@ def _by_reference(
     for roi in rois:
         said = dict(roi.readings)
         if label := said.pop(reference, ""):
-            kept.append(replace(roi, label=label, readings=tuple(sorted(said.items()))))
+            extra = {name: value for name, value in roi.extra.items() if name != RATING + reference}
+            kept.append(replace(roi, label=label, readings=tuple(sorted(said.items())), extra=extra))
     if without := len(rois) - len(kept):
         note(f"{source}: {without} of {plural(len(rois), 'ROI')} left out: without a label of the reference")
     return kept

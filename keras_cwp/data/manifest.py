@@ -15,6 +15,7 @@ import numpy as np
 from keras_cwp.errors import DataError
 
 READING = "reader:"  # begins the column of a reader's labels; the reader's name follows
+RATING = "rating:"  # the same for how sure a reader is of disease
 _KEY_DIGITS = 12
 
 

@@ -14,7 +14,7 @@ import numpy as np
 
 from keras_cwp.data.crop_file import CROPS_FILE, CropReader
 from keras_cwp.data.films import FILM_DTYPE, FILM_PX, FILMS_FILE
-from keras_cwp.data.manifest import READING, Manifest, read_manifest
+from keras_cwp.data.manifest import RATING, READING, Manifest, read_manifest
 from keras_cwp.errors import DataError
 from keras_cwp.files import file_sha256
 from keras_cwp.scores import UNKNOWN_LABEL
@@ -109,6 +109,12 @@ class PreparedData:
         index = {name: number for number, name in enumerate(self.classes)} | {"": UNKNOWN_LABEL}
         columns = [[index[name] for name in self.manifest.texts(READING + one).tolist()] for one in self.readers]
         return np.array(columns, dtype=np.int64).reshape(len(self.readers), len(self)).T
+
+    @cached_property
+    def ratings(self) -> np.ndarray:
+        """float64 [rois, readers], how sure each reader is of disease; NaN where the ROI table does not say."""
+        texts = [self.manifest.texts(RATING + one) for one in self.readers]
+        return np.array([np.where(own == "", "nan", own).astype(float) for own in texts]).reshape(-1, len(self)).T
 
     @property
     def shares(self) -> np.ndarray:

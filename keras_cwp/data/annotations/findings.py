@@ -14,8 +14,11 @@ from pathlib import Path
 
 import numpy as np
 
+from keras_cwp.data.annotations.columns import RATING_COLUMN
+from keras_cwp.data.annotations.delimited import decimal
 from keras_cwp.data.annotations.overlapping import SAME_FINDING_IOU, iou
 from keras_cwp.data.annotations.roi import Box, Roi
+from keras_cwp.data.manifest import RATING
 from keras_cwp.errors import DataError
 from keras_cwp.wording import plural, verb
 
@@ -55,7 +58,7 @@ def one_per_finding(rois: Sequence[Roi], source: str, note: Callable[[str], None
 
     Returns:
         ROIs with `readings`. The label is the one that most readers gave, "" where as many gave another. A further
-        column is kept where the readers of a finding do not contradict each other.
+        column is kept where the readers of a finding do not contradict each other; a column `rating` for each reader.
 
     Raises:
         DataError: some rows name a reader and others do not; or readers state different pixel spacings.
@@ -132,11 +135,24 @@ def _median(boxes: Sequence[Box]) -> Box:
 
 def _undisputed(marks: Sequence[Roi]) -> dict[str, str]:
     """Further columns in which no two marks contradict each other."""
-    names = dict.fromkeys(name for mark in marks for name in mark.extra)
+    names = dict.fromkeys(name for mark in marks for name in mark.extra if name != RATING_COLUMN)
     said = {name: {mark.extra[name] for mark in marks if mark.extra.get(name)} for name in names}
     if len(said.get("spacing_mm", ())) > 1:
         raise DataError(f"{marks[0].where}: spacing_mm differs between the readers; a radiograph has one")
-    return {name: values.pop() for name, values in said.items() if len(values) == 1}
+    kept = {name: values.pop() for name, values in said.items() if len(values) == 1}
+    return kept | {RATING + mark.reader: _rating(mark) for mark in marks if mark.extra.get(RATING_COLUMN)}
+
+
+def _rating(mark: Roi) -> str:
+    """How sure a reader is of disease, on any scale, as text."""
+    text = mark.extra[RATING_COLUMN]
+    try:
+        number = decimal(text)
+    except ValueError:
+        number = float("nan")
+    if not np.isfinite(number):
+        raise DataError(f"{mark.where}: rating {text!r} is no number; a rating says how sure a reader is of disease")
+    return repr(number)
 
 
 def _say(found: Sequence[Roi], readers: Sequence[str], source: str, note: Callable[[str], None]) -> None:
