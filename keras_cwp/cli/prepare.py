@@ -22,6 +22,7 @@ from keras_cwp.cli.options import Output, config_option, output_options, set_opt
 @set_option
 @table_options
 @click.option("--workers", type=click.IntRange(min=1), help="Processes that decode and crop (default: one a core).")
+@click.option("--cluster", metavar="ray[:ADDRESS]", help="Decode and crop on a Ray cluster (extra: cluster).")
 @output_options
 def command(
     rois: str,
@@ -30,6 +31,7 @@ def command(
     config: str | None,
     overrides: tuple[str, ...],
     workers: int | None,
+    cluster: str | None,
     table: dict[str, Any],
     output: Output,
 ) -> None:
@@ -41,12 +43,19 @@ def command(
     they name no patient, DICOM headers do, or --patients, or --patient-per-image.
     """
     from keras_cwp.api.data import prepare
+    from keras_cwp.cluster import cluster_address
+    from keras_cwp.errors import CwpError
     from keras_cwp.runtime import cores, keep_freed_memory
     from keras_cwp.wording import plural
 
+    if cluster is not None:
+        cluster_address(cluster, "--cluster")
+        if workers is not None:
+            raise CwpError(f"--workers {workers} is for this machine; on a cluster an actor works on each core")
     settings = settings_of(config, overrides, {})
     keep_freed_memory()
-    data = prepare(rois, images, out, table=table, workers=workers or cores(), console=output.console, **settings)
+    where: dict[str, Any] = {"workers": workers or cores(), "cluster": cluster}
+    data = prepare(rois, images, out, table=table, console=output.console, **where, **settings)
     counts = data.meta["counts"]
     by_class = counts["classes"].items()
     rois_of = {name: f"{plural(n['rois'], 'ROI')} of {plural(n['patients'], 'patient')}" for name, n in by_class}

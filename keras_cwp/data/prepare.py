@@ -39,6 +39,7 @@ def prepare(
     config: DataConfig | None = None,
     *,
     workers: int = 1,
+    cluster: str | None = None,
     note: Callable[[str], None] = _ignore,
     progress: Callable[[int, int], None] = _ignore,
     **table: Unpack[TableOptions],
@@ -55,6 +56,7 @@ def prepare(
             is taken over from it.
         workers: processes that decode and crop. With more than one, a script of yours that calls this must do so
             under `if __name__ == "__main__":`.
+        cluster: address of a Ray cluster that decodes and crops instead; see `cluster.connected`. "": on this machine.
         note: gets one line for each thing worth knowing (boxes clipped, spacing missing).
         progress: gets radiographs done and in all.
         table: patients, patient_per_image, labels, trust, names_as_written, skip_bad, label_attribute and image_by,
@@ -72,6 +74,7 @@ def prepare(
         config or DataConfig(),
         source=str(rois),
         workers=workers,
+        cluster=cluster,
         note=left_out,
         progress=progress,
         **table,
@@ -86,6 +89,7 @@ def prepare_rois(
     *,
     source: str,
     workers: int = 1,
+    cluster: str | None = None,
     note: Callable[[str], None] = _ignore,
     progress: Callable[[int, int], None] = _ignore,
     **table: Unpack[TableOptions],
@@ -100,7 +104,7 @@ def prepare_rois(
         CwpError: another process prepares into `out`, or the disk refuses.
     """
     with locked_folder(out):
-        return _prepare(found, out, config, _Way(source, workers, note, progress, table))
+        return _prepare(found, out, config, _Way(source, workers, note, progress, table, cluster))
 
 
 def prepare_cached(
@@ -144,6 +148,7 @@ class _Way(NamedTuple):
     note: Callable[[str], None]
     progress: Callable[[int, int], None]
     table: TableOptions
+    cluster: str | None = None
 
 
 def _prepare(found: list[Roi], out: Path, config: DataConfig, way: _Way) -> PreparedData:
@@ -161,7 +166,7 @@ def _prepare(found: list[Roi], out: Path, config: DataConfig, way: _Way) -> Prep
     said: dict[str, tuple[str, ...]] = {}
 
     def cut(plan: Plan) -> Iterator[tuple[Picture, Crops | DataError]]:
-        return _noted(cut_all(plan, config, way.workers, _whole(out), way.progress), said)
+        return _noted(cut_all(plan, config, way.workers, _whole(out), way.progress, way.cluster), said)
 
     with replaced_folder(out) as folder:
         written = write_crops(folder, plan, cut(plan), config, faults)
