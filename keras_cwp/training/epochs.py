@@ -147,7 +147,7 @@ def keep_validation(folder: Path, epoch: int, probabilities: np.ndarray) -> None
 
 def kept_so_far(folder: Path) -> list[np.ndarray]:
     """Validation probabilities float64 [rows, classes] of the epochs that a training with `keep` has done."""
-    found = []
+    found: list[np.ndarray] = []
     while (file := folder / _VALIDATION_FILE.format(len(found) + 1)).is_file():
         found.append(np.load(file, allow_pickle=False))
     return found

@@ -16,6 +16,7 @@ _SECTIONS = ("model", "augment", "train")
 # What inner folds choose already, or what all networks of a process have in common.
 _FIXED = ("train.epochs", "train.steps", "train.early_stopping", "train.threads")
 _KINDS = ("range", "log")
+_FRACTION = 0.3819660112501051  # of a range: irrational, so that the number is whole for no ends but by chance
 Value = str | int | float | bool | None
 
 
@@ -33,20 +34,17 @@ class Choices:
 
 @dataclass(frozen=True)
 class Range:
-    """A number from low to high, both included; a whole number where both are.
+    """A number from low to high, both included.
 
     Args:
         log: draw it evenly on a logarithmic scale.
+        whole: only whole numbers, as the key takes no others.
     """
 
     low: float
     high: float
     log: bool
-
-    @property
-    def whole(self) -> bool:
-        """Whether only whole numbers are meant."""
-        return isinstance(self.low, int) and isinstance(self.high, int)
+    whole: bool = False
 
     @property
     def examples(self) -> tuple[Value, ...]:
@@ -83,6 +81,7 @@ def space_of(config: Config, where: str = "search.space") -> Space:
         found[key] = _read(f"{where}: {key}", stated)
         for value in found[key].examples:
             laid_over(config, {key: value}, where)
+        found[key] = _whole_where_the_key_is(found[key], config, key)
     return found
 
 
@@ -96,6 +95,18 @@ def laid_over(config: Config, values: Mapping[str, Any], where: str = "search.sp
     for key, value in values.items():
         lay_over(tree, key, value)
     return validated(Config, tree, where)
+
+
+def _whole_where_the_key_is(values: Choices | Range, config: Config, key: str) -> Choices | Range:
+    """A range as it is, or, where the key does not take a number between its ends, of whole numbers."""
+    if isinstance(values, Choices):
+        return values
+    low, high = values.low, values.high
+    try:
+        laid_over(config, {key: low + (high - low) * _FRACTION})
+    except ConfigError:
+        return Range(int(low), int(high), values.log, whole=True)
+    return values
 
 
 def _check_key(key: str, where: str) -> None:

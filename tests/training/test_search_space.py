@@ -17,13 +17,15 @@ def test_choices_ranges_and_whole_numbers():
     space = {
         "model.dropout": [0, 0.5],
         "train.learning_rate": {"log": [1e-4, 1e-2]},
-        "train.batch_size": {"range": [8, 64]},
+        "train.batch_size": {"range": [8.0, 64.0]},
+        "train.weight_decay": {"range": [0, 1]},
         "train.ema_momentum": [None, 0.9],
     }
     found = space_of(config_of(space))
     assert found["model.dropout"] == Choices((0, 0.5))
     assert found["train.learning_rate"] == Range(1e-4, 1e-2, True)
-    assert (found["train.batch_size"].whole, found["train.learning_rate"].whole) == (True, False)
+    assert found["train.batch_size"] == Range(8, 64, False, whole=True)
+    assert found["train.weight_decay"] == Range(0, 1, False)
 
 
 def test_a_trial_is_the_configuration_with_its_values_and_no_search():
@@ -43,6 +45,7 @@ def test_a_trial_is_the_configuration_with_its_values_and_no_search():
         ({"model.arch": "resnet50"}, r"^space s: model.arch: expected a list of choices, .*, got 'resnet50'"),
         ({"model.dropout": {"range": [0.5, 0.1]}}, r"range expects two numbers, the lower first, got \[0.5, 0.1\]"),
         ({"train.weight_decay": {"log": [0, 0.1]}}, r"log expects numbers above 0, got \[0, 0.1\]"),
+        ({"train.batch_size": {"range": [8.5, 64]}}, r"^space s: train.batch_size: .*, got 8.5"),
         ({"data.image_size": [64]}, r"'data.image_size' cannot be searched; expected keys of the sections model, augm"),
         ({"train.epochs": [3]}, r"'train.epochs' cannot be searched, for inner folds choose the epoch already"),
         ({"train.threads": [1]}, r"'train.threads' cannot be searched, for all trainings of a process share it"),
