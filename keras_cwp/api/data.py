@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -43,7 +43,7 @@ def draw_phantoms(out: PathLike, patients: int = 60, seed: int = 0, **options: A
 
 
 def prepare(
-    rois: PathLike,
+    rois: PathLike | Sequence[PathLike],
     images: PathLike,
     out: PathLike,
     *,
@@ -57,7 +57,9 @@ def prepare(
     """Read radiographs and a ROI table, check everything, crop, and write a data set.
 
     Args:
-        rois: CSV, COCO, LabelMe, VOC, YOLO, VIA or Label Studio; a file or a folder.
+        rois: CSV, COCO, LabelMe, VOC, YOLO, VIA or Label Studio; a file or a folder. Several: one a reader. What
+            several readers marked is one ROI, whose label is the majority's unless the settings `ties` and `reference`
+            say otherwise.
         images: folder that the image names are relative to.
         out: a new folder, or an earlier data set, which is replaced as a whole.
         config: a preset's name, a YAML file, a mapping or a Config; its section `data` counts.

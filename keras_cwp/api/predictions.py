@@ -17,6 +17,8 @@ from keras_cwp.scores import Scores
 if TYPE_CHECKING:
     import pandas as pd
 
+    from keras_cwp.prediction.decided import Sets
+
 PathLike = Path | str
 
 
@@ -31,7 +33,7 @@ class Predictions:
         identity: names the model, for reports.
         engine: what computed them.
         thresholds: by class, of the run's validation part; empty where they are not known.
-        sets: by class, the lowest probability with which it belongs to the set of a region; empty where not known.
+        sets: which classes belong to the set of a region, see `prediction.decided.Sets`; empty where not known.
         distance: float64 [regions], of each from the training data, above 1 where it is unlike them; None: not known.
     """
 
@@ -41,7 +43,7 @@ class Predictions:
     identity: str
     engine: str
     thresholds: Mapping[str, float] = field(default_factory=dict)
-    sets: Mapping[str, float] = field(default_factory=dict)
+    sets: Sets = field(default_factory=dict)
     distance: np.ndarray | None = None
 
     def write(self, path: PathLike) -> None:

@@ -13,8 +13,9 @@ from keras_cwp.config import DataConfig
 from keras_cwp.data import plan as planning
 from keras_cwp.data.annotations.faults import Faults
 from keras_cwp.data.annotations.options import TableOptions
-from keras_cwp.data.annotations.read import read_rois
+from keras_cwp.data.annotations.read import Tables, paths_of, read_rois
 from keras_cwp.data.annotations.roi import Roi
+from keras_cwp.data.consensus import with_consensus
 from keras_cwp.data.cut import Crops, cut_all
 from keras_cwp.data.grey_range import narrow_range_note
 from keras_cwp.data.left_out import LeftOut
@@ -33,7 +34,7 @@ def _ignore(*_: object) -> None:
 
 
 def prepare(
-    rois: Path | str,
+    rois: Tables,
     images: Path | str,
     out: Path | str,
     config: DataConfig | None = None,
@@ -50,7 +51,7 @@ def prepare(
     appears whole, or is replaced whole.
 
     Args:
-        rois: annotation file or folder, see `annotations.read_rois`.
+        rois: annotation file or folder, or several, one a reader; see `annotations.read_rois`.
         images: folder that the image names are relative to.
         out: a new folder, an empty one, or an earlier prepared data set, which is replaced; what did not change
             is taken over from it.
@@ -72,7 +73,7 @@ def prepare(
         read_rois(rois, images, note=left_out, **table),
         Path(out),
         config or DataConfig(),
-        source=str(rois),
+        source=", ".join(map(str, paths_of(rois))),
         workers=workers,
         cluster=cluster,
         note=left_out,
@@ -128,7 +129,8 @@ def prepare_cached(
     asked = {name: table.get(name) for name in ("trust", "names_as_written", "skip_bad")}
     digest = hashlib.sha256(f"{FORMAT_VERSION} {config.model_dump_json()} {asked}".encode())
     for roi in found:
-        digest.update(repr((roi.image, roi.patient_id, roi.label, roi.box, roi.roi_id, roi.extra)).encode())
+        said = (roi.image, roi.patient_id, roi.label, roi.box, roi.roi_id, roi.extra, roi.readings)
+        digest.update(repr(said).encode())
     for path in dict.fromkeys(roi.path for roi in found):
         digest.update(hashlib.sha256(read_bytes(path, config.max_pixels)).digest())
     out = cache_folder() / digest.hexdigest()[:32]
@@ -154,6 +156,7 @@ class _Way(NamedTuple):
 def _prepare(found: list[Roi], out: Path, config: DataConfig, way: _Way) -> PreparedData:
     """`prepare_rois` while the caller holds the lock."""
     _check_target(out)
+    found = with_consensus(found, config, way.source, way.note)
     faults = Faults(way.table.get("skip_bad", False), way.note)
     plan = _plan(found, config, way, faults)
     if config.image_size == "auto":

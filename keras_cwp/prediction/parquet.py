@@ -10,7 +10,7 @@ import numpy as np
 
 from keras_cwp.errors import CwpError
 from keras_cwp.files import write_bytes
-from keras_cwp.prediction.decided import decided
+from keras_cwp.prediction.decided import Sets, decided
 from keras_cwp.runtime import install_command
 from keras_cwp.scores import PREFIX, Scores
 
@@ -44,7 +44,7 @@ def write_parquet(
     path: Path | str,
     scores: Scores,
     thresholds: Mapping[str, float],
-    sets: Mapping[str, float] | None = None,
+    sets: Sets | None = None,
     distance: np.ndarray | None = None,
 ) -> None:
     """Write the columns of `decided.write_decided`: probabilities and distance are float64 with the CSV's digits.

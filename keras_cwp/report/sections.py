@@ -28,6 +28,7 @@ from keras_cwp.report.performance_tables import (
     subgroup_table,
 )
 from keras_cwp.report.ranking_plots import draw_precision_recall, draw_roc, draw_roc_per_class
+from keras_cwp.report.reader_tables import agreement_table, beside_table, why_not_beside
 from keras_cwp.report.run_input import ReportInput
 from keras_cwp.report.statements import (
     calibration_sentence,
@@ -169,6 +170,12 @@ def _subgroups(run: ReportInput) -> Sequence[Block]:
     )
 
 
+def _readers(run: ReportInput) -> Sequence[Block]:
+    found = run.metrics["readers"]
+    reason = why_not_beside(found)
+    return _present(agreement_table(found), beside_table(found), None if reason is None else Text(reason))
+
+
 def _folds(run: ReportInput) -> Sequence[Block]:
     sentence = rank_sentence(run.metrics)
     return _present(draw_folds(run.metrics), None if sentence is None else Text(sentence))
@@ -243,6 +250,10 @@ SECTIONS: tuple[Section[ReportInput], ...] = (
     Section(
         "subgroups", "Subgroups", "Subgroups", _subgroups, lambda run: any(run.metrics["subgroups"].values()),
         answers=(("14, 23a", "30", "performance in subgroups"),),
+    ),
+    Section(
+        "readers", "Readers", "Readers", _readers, lambda run: run.metrics.get("readers") is not None,
+        answers=(("8", "18", "how well readers agreed"),),
     ),
     Section(
         "folds", "Fold by fold", "Folds", _folds, lambda run: run.metrics["folds"] is not None,
