@@ -26,7 +26,7 @@ from keras_cwp.evaluation.unit_metrics import normal_class
 from keras_cwp.scores import UNKNOWN_LABEL, Scores
 
 FEWEST_WITHOUT_REFERENCE = 3
-METHOD = "Obuchowski and Rockette, readers and patients random, degrees of freedom of Hillis"
+METHOD = "Obuchowski and Rockette, readers and patients random, degrees of freedom of Hillis and of the patients"
 _ALIKE = "reader and model decide alike on all of these patients"
 _NOBODY = "needs two readers with two patients each"
 
@@ -234,7 +234,8 @@ def _of_all(usable: Sequence[_Beside]) -> dict[str, Any]:
     if len(usable) < 2:
         return {"value": None, "ci95": None, "p": None, "reason": _NOBODY}
     gaps = [own.difference() for own in usable]
-    found = across_readers(np.array([gap.value for gap in gaps]), covariances(gaps))
+    cases = min(gap.freedom for gap in gaps)
+    found = across_readers(np.array([gap.value for gap in gaps]), covariances(gaps), cases)
     limits = found.limits()
     if limits is None:
         return {"value": found.value, "ci95": None, "p": None, "reason": _ALIKE}

@@ -31,7 +31,8 @@ class AcrossReaders:
     Args:
         value: mean over the readers, or difference of two means.
         error: standard error; 0 where neither readers nor cases vary it.
-        freedom: degrees of freedom of Hillis; infinite where readers do not vary.
+        freedom: degrees of freedom of Hillis, fewer where few cases are behind the covariance; infinite where neither
+            limits them.
         between: mean square between readers.
         shared: covariance that the cases cause between two readers, as it enters the error.
     """
@@ -78,12 +79,14 @@ def covariances(figures: Sequence[Estimate]) -> np.ndarray:
     return covariance
 
 
-def across_readers(values: np.ndarray, covariance: np.ndarray) -> AcrossReaders:
+def across_readers(values: np.ndarray, covariance: np.ndarray, cases: float = np.inf) -> AcrossReaders:
     """The mean of readers' figures, or of each reader's difference from the model, with readers and cases random.
 
     Args:
         values: float [readers], two or more.
         covariance: float [readers, readers], what the cases cause.
+        cases: degrees of freedom of the covariance. Infinite gives the degrees of freedom of Hillis, which take it for
+            known; with 25 patients such tests reject too often (scripts/bench_inference_readers.py).
 
     Raises:
         ScoresError: one reader, who stands for no population.
@@ -91,15 +94,16 @@ def across_readers(values: np.ndarray, covariance: np.ndarray) -> AcrossReaders:
     readers = _readers(values)
     between = float(np.var(values, ddof=1))
     shared = max(_off_diagonal(covariance), 0.0)
-    return _inferred(float(np.mean(values)), between, shared, readers, 1 / readers)
+    return _inferred(float(np.mean(values)), between, shared, readers, 1 / readers, cases)
 
 
-def between_modalities(values: np.ndarray, covariance: np.ndarray) -> AcrossReaders:
+def between_modalities(values: np.ndarray, covariance: np.ndarray, cases: float = np.inf) -> AcrossReaders:
     """The difference of two modalities that the same readers read, first minus second.
 
     Args:
         values: float [2, readers].
         covariance: float [2, readers, 2, readers].
+        cases: see `across_readers`.
 
     Raises:
         ScoresError: one reader, or not two modalities.
@@ -111,13 +115,15 @@ def between_modalities(values: np.ndarray, covariance: np.ndarray) -> AcrossRead
     across = np.mean([_off_diagonal(covariance[m, :, 1 - m]) for m in (0, 1)])
     between = float(np.var(values[0] - values[1], ddof=1)) / 2  # the mean square of the interaction
     shared = max(float(within - across), 0.0)
-    return _inferred(float((values[0] - values[1]).mean()), between, shared, readers, 2 / readers)
+    return _inferred(float((values[0] - values[1]).mean()), between, shared, readers, 2 / readers, cases)
 
 
-def _inferred(value: float, between: float, shared: float, readers: int, share: float) -> AcrossReaders:
+def _inferred(value: float, between: float, shared: float, readers: int, share: float, cases: float) -> AcrossReaders:
     mean_square = between + readers * shared
     error = float(np.sqrt(share * mean_square)) if mean_square > _NOTHING else 0.0
-    freedom = (mean_square / between) ** 2 * (readers - 1) if between > _NOTHING else float("inf")
+    # Satterthwaite: each part of the mean square, by its own degrees of freedom.
+    parts = between**2 / (readers - 1) + (readers * shared) ** 2 / cases
+    freedom = mean_square**2 / parts if parts > _NOTHING**2 else float("inf")
     return AcrossReaders(value, error, freedom, between, shared)
 
 

@@ -58,16 +58,19 @@ def test_rates_are_those_of_the_rows_that_a_reader_has_read() -> None:
 
 
 def test_difference_of_means_is_obuchowski_rockettes() -> None:
-    """Every reader read every ROI, one a patient: the covariances are those of the differences of right and wrong."""
+    """Every reader read every ROI, one a patient: the covariances are those of the differences of right and wrong.
+
+    The degrees of freedom are those of readers and patients, each by its part of the mean square (Satterthwaite).
+    """
     scores, readings = study(reference="CT")
-    whole = Readings(readings.names, (np.nan_to_num(readings.labels) > 0).astype(int), readings.ratings, "CT")
+    whole = Readings(readings.names, (np.maximum(readings.labels, 0) > 0).astype(int), readings.ratings, "CT")
     found = beside_readers(scores, whole, LOCKED, None)["accuracy"]["difference"]
     model = scores.probabilities.argmax(axis=1) == scores.label
     gaps = model[:, None].astype(float) - (whole.labels == scores.label[:, None])
     covariance, means = np.cov(gaps.T) / len(gaps), gaps.mean(axis=0)
     between, shared = np.var(means, ddof=1), max(covariance[~np.eye(3, dtype=bool)].mean(), 0)
     square = between + 3 * shared
-    freedom = 2 * (square / between) ** 2
+    freedom = square**2 / (between**2 / 2 + (3 * shared) ** 2 / (len(gaps) - 1))
     half = stats.t.ppf(0.975, freedom) * np.sqrt(square / 3)
     assert found["value"] == pytest.approx(means.mean())
     assert found["freedom"] == pytest.approx(freedom)
