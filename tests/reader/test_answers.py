@@ -262,6 +262,15 @@ def test_an_exported_version_brings_its_runs_decisions(read_run: Path, tmp_path:
     assert decisions_of(tmp_path / "1").temperature == 9
 
 
+@pytest.mark.parametrize(("after", "taken"), [(0.6, None), (0.4, TEMPERATURE), (0.5, TEMPERATURE)])
+def test_a_temperature_that_did_harm_on_held_out_rois_is_not_taken(
+    read_run: Path, tmp_path: Path, after: float, taken: float | None
+) -> None:
+    losses = {name: {"log_loss": {"value": value}} for name, value in (("as_is", 0.5), ("temperature", after))}
+    found = decisions_of(changed(read_run, tmp_path / "run", "metrics.json", calibration=losses))
+    assert (found.temperature, found.tree()["calibration_harms"]) == (taken, taken is None)
+
+
 def test_without_metrics_nothing_is_decided(tmp_path: Path) -> None:
     answer = decisions_of(tmp_path).of(("a", "b"), np.array([0.3, 0.7]))
     assert answer["calibrated"] is False

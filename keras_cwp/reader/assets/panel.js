@@ -108,7 +108,8 @@ function setOf(answer, { coverage }) {
 }
 
 function basis(answer, model) {
-  const said = [answer.calibrated ? "Probabilities are calibrated on validation ROIs." : "Probabilities are not calibrated: the model brings no calibration."];
+  const why = model.calibration_harms ? "on held-out ROIs the run's calibration did harm" : "the model brings no calibration";
+  const said = [answer.calibrated ? "Probabilities are calibrated on validation ROIs." : `Probabilities are not calibrated: ${why}.`];
   if (model.rule) said.push(`Thresholds: ${model.rule}${answer.calibrated ? ", for the probability before calibration" : ""}.`);
   return said.join(" ");
 }
