@@ -9,11 +9,13 @@ from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import yaml
-from pydantic import Field
+from pydantic import Field, field_validator
 
 from keras_cwp.errors import ConfigError
 from keras_cwp.schema import RETIRED, Section, is_section, validated
 from keras_cwp.settings_file import find_settings, lay_over, parse_overrides, read_yaml
+
+_WORDS = {"none": None, "null": None, "~": None, "true": True, "false": False}  # of YAML, as text
 
 
 class DataConfig(Section):
@@ -207,6 +209,30 @@ class SearchConfig(Section):
         {}, description="section.key → a list of choices, {range: [low, high]} or {log: [low, high]}; none: no search"
     )
     trials: int = Field(20, ge=1, description="configurations that a search tries in each outer fold")
+
+    @field_validator("space")
+    @classmethod
+    def _values_as_such(cls, space: dict[str, Any]) -> dict[str, Any]:
+        """A file's values are text, and a mapping's are not; a RUN is to hold the same for both."""
+        return _as_values(space)
+
+
+def _as_values(stated: Any) -> Any:
+    """Numbers, none, true and false that are text, as such."""
+    if isinstance(stated, dict):
+        return {key: _as_values(value) for key, value in stated.items()}
+    if isinstance(stated, list | tuple):
+        return [_as_values(value) for value in stated]
+    if not isinstance(stated, str):
+        return stated
+    if stated.strip().lower() in _WORDS:
+        return _WORDS[stated.strip().lower()]
+    for kind in (int, float):
+        try:
+            return kind(stated)
+        except ValueError:
+            continue
+    return stated
 
 
 class Config(Section):

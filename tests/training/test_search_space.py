@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from keras_cwp.config import Config, load_config
+from keras_cwp.config import Config, dump_config, load_config, read_stored_config
 from keras_cwp.errors import ConfigError
-from keras_cwp.training.search_space import Choices, Range, laid_over, space_of
+from keras_cwp.training.search_space import Choices, Range, laid_over, read_space, space_of
 
 
 def config_of(space: dict) -> Config:
@@ -32,6 +32,20 @@ def test_a_trial_is_the_configuration_with_its_values_and_no_search():
     config = laid_over(config_of({"model.dropout": [0.5]}), {"model.dropout": 0.5, "train.batch_size": 9})
     assert (config.model.dropout, config.train.batch_size, config.search.space) == (0.5, 9, {})
     assert config.split.inner == 2
+
+
+def test_a_file_and_a_mapping_say_the_same_and_a_run_keeps_it(tmp_path):
+    """A RUN is continued only where its configuration is the same as the command's."""
+    text = "train.learning_rate: {log: [1.0e-4, 1.0e-1]}\nmodel.dropout: [0, 0.3]\ntrain.ema_momentum: [none, 0.9]\n"
+    (tmp_path / "space.yaml").write_text(text)
+    from_file = config_of(read_space(tmp_path / "space.yaml"))
+    mapping = {
+        "train.learning_rate": {"log": [1e-4, 1e-1]}, "model.dropout": [0, 0.3], "train.ema_momentum": [None, 0.9]
+    }  # fmt: skip
+    assert from_file == config_of(mapping)
+    (tmp_path / "config.yaml").write_text(dump_config(from_file))
+    assert read_stored_config(tmp_path / "config.yaml") == from_file
+    assert space_of(from_file)["train.learning_rate"] == Range(1e-4, 1e-1, True)
 
 
 @pytest.mark.parametrize(
