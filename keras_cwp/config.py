@@ -200,6 +200,15 @@ class EvaluateConfig(Section):
     examples: int = Field(4, ge=0, le=24, description="ROIs shown per kind of example in the report")
 
 
+class SearchConfig(Section):
+    """What a search tries in the inner folds of nested cross-validation."""
+
+    space: dict[str, Any] = Field(
+        {}, description="section.key → a list of choices, {range: [low, high]} or {log: [low, high]}; none: no search"
+    )
+    trials: int = Field(20, ge=1, description="configurations that a search tries in each outer fold")
+
+
 class Config(Section):
     """Everything that a run is decided by."""
 
@@ -210,6 +219,7 @@ class Config(Section):
     augment: AugmentConfig = AugmentConfig()
     train: TrainConfig = TrainConfig()
     evaluate: EvaluateConfig = EvaluateConfig()
+    search: SearchConfig = SearchConfig()
     candidates: dict[str, dict[str, dict[str, Any]]] = Field(
         {}, description="nested cv chooses among these: name → what differs in the sections model, augment, train"
     )

@@ -50,6 +50,7 @@ def prepare(
     config: Settings = None,
     table: Mapping[str, Any] | None = None,
     workers: int = 1,
+    cluster: str | None = None,
     console: Console | None = None,
     **settings: Any,
 ) -> PreparedData:
@@ -68,6 +69,8 @@ def prepare(
             label_attribute, image_by.
         workers: processes that decode and crop. With more than one, a script calls this below
             `if __name__ == "__main__":`.
+        cluster: `ray` or `ray:ADDRESS` (extra `cluster`): decode and crop on a Ray cluster instead, whose nodes have
+            this package, and the radiographs at the same paths.
         console: prints notes and a progress bar; None prints nothing.
         settings: single keys of the configuration, such as image_size=160.
 
@@ -78,8 +81,12 @@ def prepare(
         DataError: whatever is wrong with table, images, boxes or labels, with file and line.
         ConfigError: an unknown key, or a value out of range.
     """
+    from keras_cwp.cluster import cluster_address, import_ray_data
     from keras_cwp.data.prepare import prepare as write
 
+    address = None if cluster is None else cluster_address(cluster)
+    if address is not None:
+        import_ray_data()
     chosen = load_config(config, dotted_keys(settings)).data
     with progress_bar(console, "radiographs") as progress:
         return write(
@@ -89,6 +96,7 @@ def prepare(
             chosen,
             **(table or {}),
             workers=workers,
+            cluster=address,
             note=notes_to(console),
             progress=progress,
         )

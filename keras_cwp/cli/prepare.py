@@ -23,6 +23,7 @@ from keras_cwp.cli.options import Output, config_option, output_options, set_opt
 @set_option
 @table_options
 @click.option("--workers", type=click.IntRange(min=1), help="Processes that decode and crop (default: one a core).")
+@click.option("--cluster", metavar="ray[:ADDRESS]", help="Decode and crop on a Ray cluster (extra: cluster).")
 @output_options
 def command(
     rois: tuple[str, ...],
@@ -31,6 +32,7 @@ def command(
     config: str | None,
     overrides: tuple[str, ...],
     workers: int | None,
+    cluster: str | None,
     table: dict[str, Any],
     output: Output,
 ) -> None:
@@ -45,9 +47,15 @@ def command(
     majority's (data.ties, data.reference), and each reader's own label is kept.
     """
     from keras_cwp.api.data import prepare
+    from keras_cwp.cluster import cluster_address
+    from keras_cwp.errors import CwpError
     from keras_cwp.runtime import cores, keep_freed_memory
     from keras_cwp.wording import plural
 
+    if cluster is not None:
+        cluster_address(cluster, "--cluster")
+        if workers is not None:
+            raise CwpError(f"--workers {workers} is for this machine; on a cluster an actor works on each core")
     settings = settings_of(config, overrides, {})
     keep_freed_memory()
     data = prepare(
@@ -56,6 +64,7 @@ def command(
         out,
         table=table,
         workers=workers or cores(),
+        cluster=cluster,
         console=output.console,
         **settings,
     )

@@ -26,6 +26,12 @@ _HERE = Path(".")
 @click.option("--out", type=PATH, help="Folder for the readers' tables (default: the folder of the radiographs).")
 @click.option("--reader", metavar="NAME", help="Pseudonym of the reader; the page asks for it if left out.")
 @click.option("--blind", is_flag=True, help="Show model and given labels only after the reader's own label.")
+@click.option(
+    "--archive",
+    metavar="ADDRESS",
+    help="Where reports are sent too: dicom://CALLED_AE@HOST:PORT (?aet=OWN_AE), or a DICOMweb address.",
+)
+@click.option("--archive-token-file", type=PATH, help="File with the bearer token of the DICOMweb service.")
 @click.option("--port", type=_PORT, default=8600, show_default=True, help="0 takes a free one.")
 @click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen on; 0.0.0.0 for every one.")
 @click.option("--token-file", type=PATH, help="File with the bearer token; needed when --host is not loopback.")
@@ -40,6 +46,8 @@ def command(
     out: Path | None,
     reader: str | None,
     blind: bool,
+    archive: str | None,
+    archive_token_file: Path | None,
     port: int,
     host: str,
     token_file: Path | None,
@@ -62,8 +70,13 @@ def command(
 
     if not is_loopback(host) and token_file is None:
         raise ServingError(f"--host {host} is open to the network; give --token-file FILE (`openssl rand -hex 32`)")
+    from keras_cwp.prediction.archive import parse_archive
     from keras_cwp.runtime import give_large_blocks_back
+    from keras_cwp.serving.token import read_token
 
+    if archive_token_file and not archive:
+        raise click.UsageError("--archive-token-file is for --archive")
+    sent_to = parse_archive(archive, read_token(archive_token_file) if archive_token_file else "") if archive else None
     give_large_blocks_back()
     root, films = _films(folder, images, out, output)
     from keras_cwp.reader.answers import Answers
@@ -73,12 +86,11 @@ def command(
     from keras_cwp.reader.guard import Access
     from keras_cwp.reader.marks import reader_name
     from keras_cwp.reader.server import listening, logging_to_stderr
-    from keras_cwp.serving.token import read_token
 
     name = reader_name(reader) if reader else ""
     access = Access(host, read_token(token_file) if token_file else "", names)
     answers = Answers(model)
-    desk = Desk(answers, Films(films, answers.rules), out or root, name, blind)
+    desk = Desk(answers, Films(films, answers.rules), out or root, name, blind, sent_to)
     from keras_cwp.cli.serve import told_to_stop
 
     with contextlib.closing(desk), logging_to_stderr(), told_to_stop() as stop:

@@ -57,6 +57,13 @@ _POSITIVE = click.FloatRange(min=0, min_open=True)
     help="How REST answers write NaN: as TensorFlow Serving does, which strict JSON readers refuse, or as null.",
 )
 @click.option(
+    "--page", type=PATH, metavar="FILMS", help="Folder of radiographs: keras-cwp read's page answers under /."
+)
+@click.option(
+    "--page-model", type=PATH, metavar="MODEL", help="What the page asks: a RUN, say, which has heat maps too."
+)
+@click.option("--page-host", "page_hosts", multiple=True, metavar="NAME", help="Further host name of the page.")
+@click.option(
     "--grpc-reflection", is_flag=True, help="Answer gRPC reflection: which services there are (extra: reflection)."
 )
 def command(
@@ -75,16 +82,25 @@ def command(
     poll: float,
     cors_origins: tuple[str, ...],
     json_nan: str,
+    page: Path | None,
+    page_model: Path | None,
+    page_hosts: tuple[str, ...],
     grpc_reflection: bool,
 ) -> None:
     """Serve exported models with TensorFlow Serving's own REST and gRPC API, without TensorFlow Serving.
 
     Each folder holds the versions of a model; the largest is served, and a larger one as soon as it appears.
     Ctrl-C or SIGTERM answers what has arrived, then stops. The log goes to stderr, one JSON object a line.
+
+    With --page the same port shows radiographs in the browser, as keras-cwp read does; the first model is asked, or
+    --page-model. Readers' tables go to FILMS. With --token-file the page asks for the token too.
     """
     if (tls_cert is None) != (tls_key is None):
         raise click.UsageError("--tls-cert and --tls-key belong together")
+    if page is None and (page_model or page_hosts):
+        raise click.UsageError("--page-model and --page-host are for --page")
     os.environ["TF_CPP_MIN_LOG_LEVEL"] = "3"  # TensorFlow's own log quotes inputs that an operation refuses
+    from keras_cwp.cli.served_page import served_page
     from keras_cwp.runtime import import_tensorflow
 
     import_tensorflow(keep_memory=False)
@@ -110,14 +126,17 @@ def command(
     )
     if not settings.is_loopback() and not (settings.token and settings.tls):
         click.echo(f"keras-cwp: warning: {host} is open to the network without --token-file and TLS", err=True)
-    with logging_to_stderr(), told_to_stop() as stop:
-        server = Server(list(folders), settings, batching_parameters)
+    shown = served_page(page, page_model or folders[0], host, settings.token, page_hosts)
+    with logging_to_stderr(), told_to_stop() as stop, shown as app:
+        server = Server(list(folders), settings, batching_parameters, app)
         try:
             server.start()
             if not server.ready():
                 raise ServingError("; ".join(server.faults()))
             rest = f"http{'s' if settings.tls else ''}://{host}:{server.rest_port}/v1/models"
             click.echo(f"REST {rest} gRPC {host}:{server.grpc_port}")
+            if page is not None:
+                click.echo(f"page {rest.removesuffix('v1/models')}")
             stop.wait()
         finally:
             server.stop()

@@ -40,6 +40,7 @@ def prepare(
     config: DataConfig | None = None,
     *,
     workers: int = 1,
+    cluster: str | None = None,
     note: Callable[[str], None] = _ignore,
     progress: Callable[[int, int], None] = _ignore,
     **table: Unpack[TableOptions],
@@ -56,6 +57,7 @@ def prepare(
             is taken over from it.
         workers: processes that decode and crop. With more than one, a script of yours that calls this must do so
             under `if __name__ == "__main__":`.
+        cluster: address of a Ray cluster that decodes and crops instead; see `cluster.connected`. "": on this machine.
         note: gets one line for each thing worth knowing (boxes clipped, spacing missing).
         progress: gets radiographs done and in all.
         table: patients, patient_per_image, labels, trust, names_as_written, skip_bad, label_attribute and image_by,
@@ -73,6 +75,7 @@ def prepare(
         config or DataConfig(),
         source=", ".join(map(str, paths_of(rois))),
         workers=workers,
+        cluster=cluster,
         note=left_out,
         progress=progress,
         **table,
@@ -87,6 +90,7 @@ def prepare_rois(
     *,
     source: str,
     workers: int = 1,
+    cluster: str | None = None,
     note: Callable[[str], None] = _ignore,
     progress: Callable[[int, int], None] = _ignore,
     **table: Unpack[TableOptions],
@@ -101,7 +105,7 @@ def prepare_rois(
         CwpError: another process prepares into `out`, or the disk refuses.
     """
     with locked_folder(out):
-        return _prepare(found, out, config, _Way(source, workers, note, progress, table))
+        return _prepare(found, out, config, _Way(source, workers, note, progress, table, cluster))
 
 
 def prepare_cached(
@@ -146,6 +150,7 @@ class _Way(NamedTuple):
     note: Callable[[str], None]
     progress: Callable[[int, int], None]
     table: TableOptions
+    cluster: str | None = None
 
 
 def _prepare(found: list[Roi], out: Path, config: DataConfig, way: _Way) -> PreparedData:
@@ -164,7 +169,7 @@ def _prepare(found: list[Roi], out: Path, config: DataConfig, way: _Way) -> Prep
     said: dict[str, tuple[str, ...]] = {}
 
     def cut(plan: Plan) -> Iterator[tuple[Picture, Crops | DataError]]:
-        return _noted(cut_all(plan, config, way.workers, _whole(out), way.progress), said)
+        return _noted(cut_all(plan, config, way.workers, _whole(out), way.progress, way.cluster), said)
 
     with replaced_folder(out) as folder:
         written = write_crops(folder, plan, cut(plan), config, faults)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Callable
 from pathlib import Path
 
 import keras
@@ -66,6 +67,7 @@ def train_network(
     title: str,
     stop_after: int | None = None,
     keep: bool = False,
+    watch: Callable[[int, float], None] | None = None,
 ) -> keras.Model:
     """Train, or continue, or only load when this folder's training had ended.
 
@@ -76,6 +78,7 @@ def train_network(
         folder: receives model.keras, model.json, history.csv and the TensorBoard log.
         stop_after: epochs to train of a schedule made for `train.epochs`; None: all.
         keep: leave each epoch's validation probabilities there; see `epochs.kept_validation`.
+        watch: see `EpochEnd`; not for a probe.
 
     Returns:
         The network with the weights to keep: images [batch, image_size, image_size, 1] → logits, float32.
@@ -91,7 +94,7 @@ def train_network(
     progress = load_state(folder / STATE_FILE, trainee) if (folder / STATE_FILE).is_file() else Progress()
     done, last = len(progress.history), stop_after or config.train.epochs
     keep_views = config.evaluate.tta if keep else None
-    epoch_end = EpochEnd(network, data, validation, config.train, folder, progress, keep_views)
+    epoch_end = EpochEnd(network, data, validation, config.train, folder, progress, keep_views, watch)
     if done < last and not epoch_end.patience_is_over:
         trainee.fit(
             _batches(data, train, config, seed, done, trainee.augment),
