@@ -23,6 +23,14 @@ class DataConfig(Section):
     ordinal: tuple[str, ...] | None = Field(
         None, description="all classes from least to most disease, where they have such an order; none: they have none"
     )
+    ties: str | None = Field(
+        None,
+        description="several readers without a majority: leave_out, worse (by data.ordinal), or the name of the reader "
+        "who decides; none: ask",
+    )
+    reference: str | None = Field(
+        None, description="reader, such as CT, whose label is the truth; none: the label that most readers gave"
+    )
     image_size: Annotated[int, Field(ge=32, le=1024)] | Literal["auto"] = Field(
         224, description="side of the network's input, pixels; auto: so that an opacity of 1.5 mm keeps 4 pixels"
     )
@@ -120,10 +128,15 @@ class TrainConfig(Section):
     layer_decay: float = Field(
         1.0, gt=0, le=1, description="learning rate of a stage, as a share of that of the stage after it; 1: all alike"
     )
-    loss: Literal["cross_entropy", "focal"] = Field(
-        "cross_entropy", description="focal: ROIs that are classified well already count less"
+    loss: Literal["cross_entropy", "focal", "cumulative"] = Field(
+        "cross_entropy",
+        description="focal: ROIs that are classified well already count less; cumulative: the farther off in "
+        "data.ordinal, the more an answer costs",
     )
     focal_gamma: float = Field(2.0, ge=0, description="exponent of the focal loss; 0: cross-entropy")
+    labels: Literal["consensus", "soft"] = Field(
+        "consensus", description="soft: with several readers, the share of them who gave each class; for training only"
+    )
     label_smoothing: float = Field(
         0.1, ge=0, lt=1, description="share of each label that is spread evenly over all classes"
     )
@@ -187,6 +200,15 @@ class EvaluateConfig(Section):
     examples: int = Field(4, ge=0, le=24, description="ROIs shown per kind of example in the report")
 
 
+class SearchConfig(Section):
+    """What a search tries in the inner folds of nested cross-validation."""
+
+    space: dict[str, Any] = Field(
+        {}, description="section.key → a list of choices, {range: [low, high]} or {log: [low, high]}; none: no search"
+    )
+    trials: int = Field(20, ge=1, description="configurations that a search tries in each outer fold")
+
+
 class Config(Section):
     """Everything that a run is decided by."""
 
@@ -197,6 +219,7 @@ class Config(Section):
     augment: AugmentConfig = AugmentConfig()
     train: TrainConfig = TrainConfig()
     evaluate: EvaluateConfig = EvaluateConfig()
+    search: SearchConfig = SearchConfig()
     candidates: dict[str, dict[str, dict[str, Any]]] = Field(
         {}, description="nested cv chooses among these: name → what differs in the sections model, augment, train"
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from functools import cached_property
 from pathlib import Path
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
     import pandas as pd
     from rich.console import Console
 
+    from keras_cwp.prediction.predict import RunBlocks
     from keras_cwp.prediction.predictor import Predictor
     from keras_cwp.prediction.region_maps import RegionMaps
     from keras_cwp.training.run import ModelContract
@@ -43,12 +45,7 @@ class Model:
     def _predictor(self) -> Predictor:
         from keras_cwp.prediction.open_model import open_predictor
 
-        if self.fold is None:
-            return open_predictor(self.path)
-        import_tensorflow()
-        from keras_cwp.training.saved import named_model
-
-        return open_predictor(named_model(self.path, self.fold))
+        return open_predictor(self.path, self.fold)
 
     @property
     def contract(self) -> ModelContract:
@@ -102,14 +99,58 @@ class Model:
         Raises:
             CwpError: none of the regions could be scored; or as `predict`.
         """
+        from keras_cwp.prediction.predict import in_this_process
+
+        return self._score(inputs, views, asking, in_this_process)
+
+    def score_on_cluster(
+        self, cluster: str, inputs: Inputs, out: PathLike, *, views: int | None = None, **asking: Unpack[Asking]
+    ) -> Predictions:
+        """`score` on a Ray cluster (extra `cluster`), and write the table to `out`.
+
+        Blocks of regions that are done are kept in OUT.blocks until the table is written: the same call goes on after
+        an interruption.
+
+        Args:
+            cluster: `ray` for a cluster on this machine, or `ray:ADDRESS`. Nodes need this package, and model and
+                radiographs at the same paths.
+            out: the table, see `Predictions.write`.
+
+        Raises:
+            CwpError: Ray is not installed, or another process works on `out`; or as `score`.
+            RunError: no such cluster, or nodes on which no actor can begin.
+        """
+        from keras_cwp.cluster import cluster_address, import_ray_data
+        from keras_cwp.files import locked_folder
+        from keras_cwp.prediction.kept_blocks import remove_blocks
+        from keras_cwp.prediction.on_cluster import OnCluster
+
+        address = cluster_address(cluster)
+        import_ray_data()
+        keep = Path(f"{out}.blocks").absolute()
+        gpus = os.environ.get("CUDA_VISIBLE_DEVICES") != "-1"
+        with locked_folder(keep):
+            on_cluster = OnCluster(self.path.absolute(), self.fold, address, keep, gpus)
+            found = self._score(inputs, views, asking, on_cluster)
+            found.write(out)
+            remove_blocks(keep)
+        return found
+
+    def _score(self, inputs: Inputs, views: int | None, asking: Asking, run_blocks: RunBlocks) -> Predictions:
         regions, lost, note = regions_of(inputs, asking)
         predictor = self._predictor
         from keras_cwp.prediction.predict import predict
 
-        whole_image = asking.get("whole_image", False)
         with progress_bar(asking.get("console"), "regions") as progress:
             scores, distance = predict(
-                predictor, regions, views=views, whole_image=whole_image, note=note, refuse=lost, progress=progress
+                predictor,
+                regions,
+                views=views,
+                whole_image=asking.get("whole_image", False),
+                note=note,
+                refuse=lost,
+                progress=progress,
+                run_blocks=run_blocks,
             )
         if not len(scores):
             raise CwpError(f"none of {plural(len(regions), 'region')} could be scored; nothing was written")

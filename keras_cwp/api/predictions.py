@@ -11,6 +11,7 @@ import numpy as np
 
 from keras_cwp.api.tables import scores_table
 from keras_cwp.data.annotations.roi import Roi
+from keras_cwp.prediction.parquet import is_parquet
 from keras_cwp.scores import Scores
 
 if TYPE_CHECKING:
@@ -44,6 +45,20 @@ class Predictions:
     thresholds: Mapping[str, float] = field(default_factory=dict)
     sets: Sets = field(default_factory=dict)
     distance: np.ndarray | None = None
+
+    def write(self, path: PathLike) -> None:
+        """Write the table as Parquet where the name ends in .parquet, else as CSV."""
+        self.to_parquet(path) if is_parquet(path) else self.to_csv(path)
+
+    def to_parquet(self, path: PathLike) -> None:
+        """Write the table of `to_csv` as Parquet, with numbers as numbers; it appears whole or not at all.
+
+        Raises:
+            CwpError: PyArrow is not installed, or the disk refuses.
+        """
+        from keras_cwp.prediction.parquet import write_parquet
+
+        write_parquet(path, self.scores, self.thresholds, self.sets, self.distance)
 
     def to_csv(self, path: PathLike) -> None:
         """Write the table of `prediction.decided`; the file appears whole or not at all."""

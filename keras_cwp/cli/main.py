@@ -27,6 +27,7 @@ COMMANDS = {
     "audit": ("keras_cwp.cli.audit", "Look in a data set for what would spoil a result."),
     "fit": ("keras_cwp.cli.fit", "Train on one patient-grouped split."),
     "cv": ("keras_cwp.cli.cv", "Train by patient-grouped cross-validation."),
+    "search": ("keras_cwp.cli.search", "Search configurations in inner folds, judge them by outer ones."),
     "refit": ("keras_cwp.cli.refit", "Train one network on all patients of a cross-validation."),
     "evaluate": ("keras_cwp.cli.evaluate", "ROC evaluation and report of a run."),
     "compare": ("keras_cwp.cli.compare", "Compare runs on the same folds, with paired tests."),

@@ -10,6 +10,8 @@ import click
 
 from keras_cwp.cli.options import PATH, Output, output_options, reading_options, whole_image_option
 from keras_cwp.cli.reports import check_report_options, report_options, write_and_tell
+from keras_cwp.cluster import cluster_address
+from keras_cwp.prediction.parquet import PARQUET, check_parquet, is_parquet
 from keras_cwp.wording import plural
 
 if TYPE_CHECKING:
@@ -20,7 +22,9 @@ if TYPE_CHECKING:
 @click.command("predict")
 @click.argument("model")
 @click.argument("inputs", type=PATH, nargs=-1, metavar="INPUT...")
-@click.option("--out", type=PATH, required=True, help="CSV to write.")
+@click.option("--out", type=PATH, required=True, help="Table to write: CSV, or Parquet if the name ends in .parquet.")
+@click.option("--parquet", is_flag=True, help="Write OUT with the ending .parquet too (extra: cluster).")
+@click.option("--cluster", metavar="ray[:ADDRESS]", help="Score on a Ray cluster (extra: cluster).")
 @click.option("--rois", type=PATH, help="ROI table, when it is not an INPUT.")
 @click.option("--images", type=PATH, help="Folder of the ROI table's images (default: where the table lies).")
 @click.option(
@@ -43,6 +47,8 @@ def command(
     model: str,
     inputs: tuple[Path, ...],
     out: Path,
+    parquet: bool,
+    cluster: str | None,
     rois: Path | None,
     images: Path | None,
     views: int | None,
@@ -66,6 +72,10 @@ def command(
     refuses it unless --whole-image is given. The CSV has the names that you gave. An image that cannot be read is
     named on stderr and left out, as are wrong lines of a table with --skip-bad; the exit code is 1 then.
 
+    With --cluster, Ray scores blocks of regions on an actor a core, or a GPU where the cluster has GPUs; MODEL and the
+    radiographs are at the same paths on each node. What is scored is kept in OUT.blocks until all is, so the same
+    command goes on after an interruption.
+
     A structured report (TID 1500) has a measurement group for every region: its box in pixels, the likeliest class
     as finding, every class's probability, and that it is not for clinical use. Beside it stand a presentation state
     for each radiograph, with boxes and labels, and, where MODEL is a RUN or a .keras file, an image of its heat maps.
@@ -76,25 +86,46 @@ def command(
     if not inputs and rois is None:
         raise click.UsageError("name at least one INPUT, or --rois")
     settings = check_report_options(reports, sr_settings)
+    _check_tables(out, parquet, is_address(model), cluster)
     asking: Asking = {"rois": rois, "images": images, "whole_image": whole_image, "table": table}
     asking |= {"refuse": output.left_out, "console": output.console}
+    maps_of = None
     if is_address(model):
         if views is not None:
             raise click.UsageError("--tta is for models that run here, not on a server")
         from keras_cwp.api.remote import RemoteModel
 
         remote = RemoteModel(model, token_file=token_file, tls_ca=tls_ca, requests=requests)
-        found, maps_of = remote.score(inputs, out, **asking), None
+        found = remote.score(inputs, out, **asking)
     else:
         from keras_cwp.api.model import Model
 
         opened = Model(model)
-        found, maps_of = opened.score(inputs, views=views, **asking), opened.region_maps
-        found.to_csv(out)
+        maps_of = opened.region_maps
+        if cluster is not None:
+            found = opened.score_on_cluster(cluster, inputs, out, views=views, **asking)
+        else:
+            found = opened.score(inputs, views=views, **asking)
+            found.write(out)
+    if parquet:
+        found.to_parquet(out.with_suffix(PARQUET))
     _show(found, out, output)
     if reports:
         write_and_tell(reports, found, settings, maps_of(found) if maps_of and settings.evidence else None)
     sys.exit(1 if found.lost else 0)
+
+
+def _check_tables(out: Path, parquet: bool, served: bool, cluster: str | None) -> None:
+    """Refuse before anything is scored what could not be written or done."""
+    if cluster is not None:
+        cluster_address(cluster, "--cluster")
+        if served:
+            raise click.UsageError("--cluster is for models that run here, not on a server")
+    if is_parquet(out) and (served or parquet):
+        beside = "leave --parquet out" if parquet else "a server's answers are written as CSV; add --parquet"
+        raise click.UsageError(f"--out {out} ends in {PARQUET}: {beside}")
+    if parquet or is_parquet(out):
+        check_parquet("--parquet" if parquet else f"--out {out}")
 
 
 def _show(found: Predictions, out: Path, output: Output) -> None:

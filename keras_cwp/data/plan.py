@@ -190,16 +190,23 @@ def _classes(rois: Sequence[Roi], config: DataConfig, source: str) -> tuple[tupl
     if not rois:
         raise DataError(f"{source}: no region is left")
     found = sorted({roi.label for roi in rois})
-    classes = config.classes or tuple(found)
+    read = {label: roi for roi in rois for _, label in roi.readings}
+    classes = config.classes or tuple(sorted({*found, *read}))
     if len(set(classes)) != len(classes):
         raise DataError(f"data.classes: {list(classes)} names a class more than once")
     for roi in rois:
         if roi.label not in classes:
             raise DataError(f"{roi.where}: label {roi.label!r} is not of data.classes {list(classes)}")
+    for label in read.keys() - set(classes):
+        raise DataError(
+            f"{read[label].where}: a reader's label {label!r} is not of data.classes {list(classes)}; map it to a "
+            "class or to null with --labels FILE.yaml"
+        )
     if len(classes) < 2:
         raise DataError(f"{source}: only the class {found[0]!r}; at least two classes are needed")
     absent = ", ".join(repr(name) for name in classes if name not in found)
-    return classes, [f"{source}: no ROI of the class {absent}, which data.classes names"] if absent else []
+    by = "data.classes names" if config.classes else "single readers gave"
+    return classes, [f"{source}: no ROI of the class {absent}, which {by}"] if absent else []
 
 
 def _films(rois: Sequence[Roi], config: DataConfig, faults: Faults) -> dict[str, _Film]:

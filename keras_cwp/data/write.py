@@ -132,6 +132,7 @@ def _meta(plan: Plan, config: DataConfig) -> dict[str, object]:
         "classes": list(plan.classes),
         **geometry(config, plan.crop_size, plan.dtype),
         "link_duplicates": config.link_duplicates,
+        **({"reference": config.reference} if config.reference else {}),
     }
 
 

@@ -15,8 +15,8 @@ from keras_cwp.config import DataConfig
 from keras_cwp.data.annotations.roi import Box, Roi
 from keras_cwp.data.crops import margin_px, roi_window
 from keras_cwp.errors import CwpError
+from keras_cwp.prediction.asking import of_crops
 from keras_cwp.prediction.open_model import open_predictor
-from keras_cwp.prediction.predict import of_crops
 from keras_cwp.prediction.regions import cut
 from keras_cwp.reader.decisions import decisions_of
 from keras_cwp.reader.map_scale import held_out_end, on_scale

@@ -21,6 +21,7 @@ from keras_cwp.models.weight_notes import looks_of
 from keras_cwp.report.beside import beside_probe
 from keras_cwp.report.flow import participant_flow
 from keras_cwp.report.held_out import how_held_out, scored
+from keras_cwp.report.readings_of import readings_of
 from keras_cwp.report.run_examples import run_examples
 from keras_cwp.report.run_facts import architectures, kept_epochs, run_facts, run_history
 from keras_cwp.report.run_input import ReportInput
@@ -148,6 +149,7 @@ def _evaluated(
         subgroup_columns(scores, source) if source else {},
         order=config.data.ordinal,
         locked=lock(run.validation_scores, config.evaluate) if elsewhere else None,
+        readings=readings_of(scores, source) if source else None,
     )
 
 

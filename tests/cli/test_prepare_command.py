@@ -87,3 +87,18 @@ def test_polygons_patients_and_labels(tmp_path, capsys):
     assert [(row.x, row.y, row.width, row.height) for row in rows] == [(2, 3, 7, 9.5)] * 2
     assert {row.extra["polygon"] for row in rows} == {"2,3 9,3 5,12.5"}
     assert [row.scale_x for row in rows] == [32 / 9.5] * 2
+
+
+def test_a_table_a_reader(table, tmp_path, capsys):
+    """Two readers disagree on one of two ROIs: the command asks, and takes the answer."""
+    other = tmp_path / "rois_R2.csv"
+    other.write_text(table.read_text().replace("P2,y", "P2,x"))
+    words = ["prepare", "--rois", table, "--rois", other, "--images", tmp_path / "images", "--out", tmp_path / "data"]
+    words += ["--set", "data.image_size=32"]
+    assert run(*words) == 1
+    assert "1 of 2 ROIs has no label that most readers gave" in capsys.readouterr().err
+    assert run(*words, "--set", "data.ties=rois", "--set", "data.classes=[x, y]") == 0
+    assert "2 findings were labelled: 2 by 2 readers" in capsys.readouterr().err
+    data = PreparedData.open(tmp_path / "data")
+    assert data.readers == ("R2", "rois")
+    assert data.label_names.tolist() == ["x", "y"]

@@ -8,12 +8,12 @@ from pathlib import Path
 from keras_cwp.data.annotations.reading import Reading
 from keras_cwp.data.annotations.roi import Box, Roi
 
-_SAME_FINDING_IOU = 0.5  # the usual bound at which two boxes count as one object
+SAME_FINDING_IOU = 0.5  # the usual bound at which two boxes count as one object
 _MOST_BOXES = 500  # on one radiograph; more are not compared, for that takes their square
 
 
-def note_overlaps(rois: Sequence[Roi], source: Path, reading: Reading) -> None:
-    """Say how many pairs of regions overlap by more than half."""
+def note_overlaps(rois: Sequence[Roi], source: Path | str, reading: Reading) -> None:
+    """Say how many pairs of regions of one reader, or of nobody in particular, overlap by more than half."""
     of_image: dict[str, list[Roi]] = {}
     for roi in rois:
         of_image.setdefault(roi.image, []).append(roi)
@@ -24,18 +24,18 @@ def note_overlaps(rois: Sequence[Roi], source: Path, reading: Reading) -> None:
         reading.note(
             f"{source}: {len(pairs)} {'pair' if len(pairs) == 1 else 'pairs'} of regions on one radiograph overlap by "
             f"more than half, {same} of one label (first: {one.where}; {other.where}); if two readers marked the same "
-            "finding, it counts twice: keep one of each pair"
+            "finding, it counts twice: name the readers in a column reader, or keep one of each pair"
         )
 
 
 def _pairs(rois: list[Roi]) -> Iterator[tuple[Roi, Roi]]:
     for place, one in enumerate(rois):
         for other in rois[place + 1 :]:
-            if _iou(one.box, other.box) > _SAME_FINDING_IOU:
+            if one.reader == other.reader and iou(one.box, other.box) > SAME_FINDING_IOU:
                 yield one, other
 
 
-def _iou(one: Box | None, other: Box | None) -> float:
+def iou(one: Box | None, other: Box | None) -> float:
     """Intersection over union; whole radiographs meet whole radiographs only."""
     if one is None or other is None:
         return float(one is other)
