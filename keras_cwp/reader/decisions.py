@@ -114,7 +114,8 @@ def decisions_of(model: Path) -> Decisions:
 def _harms(calibration: Mapping[str, Any]) -> bool:
     """Whether the run's temperatures made the log loss of held-out ROIs larger."""
     losses = [((calibration.get(name) or {}).get("log_loss") or {}).get("value") for name in ("as_is", "temperature")]
-    return None not in losses and losses[1] > losses[0]
+    as_is, scaled = losses
+    return as_is is not None and scaled is not None and scaled > as_is
 
 
 def _metrics(model: Path) -> Mapping[str, Any]:
