@@ -19,7 +19,9 @@ from keras_cwp.data.patients import settle_patients
 from keras_cwp.data.radiographs.radiograph import Header, read_header
 from keras_cwp.data.radiographs.spacing import spacing_from
 from keras_cwp.errors import DataError
+from keras_cwp.wording import plural
 
+_MOSTLY = 0.5  # of a box: less inside its radiograph is asked about
 _EDGE_PX = 1e-6  # an overhang of less is rounding, not clipping
 
 
@@ -130,7 +132,7 @@ def _plan(
         config = config.model_copy(update={"image_size": _side_of(rois, placed, films, config)})
     pictures = _pictures(rois, films, config)
     margin = margin_px(config.side_px, config.context) if any(roi.box for roi in rois) else 0
-    clipped = sum(was_clipped for _, was_clipped in placed)
+    clipped = [(roi, box) for roi, (box, was_clipped) in zip(rois, placed, strict=True) if was_clipped]
     return Plan(
         rois=rois,
         boxes=[box for box, _ in placed],
@@ -247,7 +249,9 @@ def _stated_spacing(rois: Sequence[Roi]) -> float | None:
     return found[0] if found else None
 
 
-def _notes(clipped: int, pictures: list[Picture], margin: int, config: DataConfig, source: str) -> list[str]:
+def _notes(
+    clipped: list[tuple[Roi, Box]], pictures: list[Picture], margin: int, config: DataConfig, source: str
+) -> list[str]:
     notes = []
     turned = [picture for picture in pictures if picture.header.orientation != 1]
     if turned and margin:
@@ -256,8 +260,7 @@ def _notes(clipped: int, pictures: list[Picture], margin: int, config: DataConfi
             f"{turned[0].image!r}); boxes are taken as drawn on the turned picture, as most tools show it"
         )
     if clipped:
-        said = "1 box reaches beyond its" if clipped == 1 else f"{clipped} boxes reach beyond their"
-        notes.append(f"{source}: {said} radiograph and {'was' if clipped == 1 else 'were'} clipped to it")
+        notes.append(f"{source}: {_clipped(clipped)}")
     notes += _odd_headers(pictures, source)
     unknown = sum(picture.spacing_mm is None for picture in pictures)
     if config.spacing_mm and unknown:
@@ -266,6 +269,25 @@ def _notes(clipped: int, pictures: list[Picture], margin: int, config: DataConfi
             f"scaled to the crop instead of to {config.spacing_mm} mm"
         )
     return notes
+
+
+def _clipped(clipped: Sequence[tuple[Roi, Box]]) -> str:
+    """Which boxes reach beyond their radiograph, and whether most of one lies there."""
+    one = len(clipped) == 1
+    said = "1 box reaches beyond its" if one else f"{len(clipped)} boxes reach beyond their"
+    first = f"(first: {clipped[0][0].where})" if not one else f"({clipped[0][0].where})"
+    text = f"{said} radiograph and {'was' if one else 'were'} clipped to it {first}"
+    outside = [roi for roi, (_, _, width, height) in clipped if roi.box and width * height < _MOSTLY * _area(roi.box)]
+    if not outside:
+        return text
+    return (
+        f"{text}; more than half of {plural(len(outside), 'box', 'boxes')} was outside (first: {outside[0].where}): "
+        + ("is the box of another radiograph, or of a picture of another size?")
+    )
+
+
+def _area(box: Box) -> float:
+    return box[2] * box[3]
 
 
 def _odd_headers(pictures: Sequence[Picture], source: str) -> list[str]:

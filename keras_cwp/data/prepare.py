@@ -156,11 +156,13 @@ class _Way(NamedTuple):
 def _prepare(found: list[Roi], out: Path, config: DataConfig, way: _Way) -> PreparedData:
     """`prepare_rois` while the caller holds the lock."""
     _check_target(out)
+    before = _standing(out)
     found = with_consensus(found, config, way.source, way.note)
     faults = Faults(way.table.get("skip_bad", False), way.note)
     plan = _plan(found, config, way, faults)
     if config.image_size == "auto":
-        way.note(f"{way.source}: data.image_size auto is {plan.image_size} px")
+        room = f"; crops are stored at {plan.crop_size} px, with a margin for augmentation" if plan.margin else ""
+        way.note(f"{way.source}: data.image_size auto is {plan.image_size} px{room}")
     config = config.model_copy(update={"image_size": plan.image_size})
     for line in plan.notes:
         way.note(line)
@@ -185,6 +187,9 @@ def _prepare(found: list[Roi], out: Path, config: DataConfig, way: _Way) -> Prep
     patients = counts_of(plan)["patients"]
     del found, plan  # before as many rows of the manifest take their place
     data = PreparedData.open(out, verify=False)
+    if before is not None and before.content_hash != data.content_hash:
+        rois, people = (plural(before.meta["counts"][name], word) for name, word in _COUNTED)
+        way.note(f"{out}: the data set that stood here ({rois} of {people}) was replaced by this one")
     if narrow := narrow_range_note(data):
         way.note(f"{way.source}: {narrow}")
     if linked := patients - data.meta["counts"]["patients"]:
@@ -217,6 +222,17 @@ def _plan(found: list[Roi], config: DataConfig, way: _Way, faults: Faults) -> Pl
 def _check_target(out: Path) -> None:
     if out.exists() and not is_prepared(out) and (not out.is_dir() or any(out.iterdir())):
         raise DataError(f"{out}: exists and is not a prepared data set; name another folder or remove it")
+
+
+_COUNTED = (("rois", "ROI"), ("patients", "patient"))
+
+
+def _standing(out: Path) -> PreparedData | None:
+    """What is about to be replaced, its crops unread; None where nothing is, or nothing that can be read."""
+    try:
+        return PreparedData.open(out, verify=False) if is_prepared(out) else None
+    except DataError:
+        return None
 
 
 def _whole(out: Path) -> PreparedData | None:

@@ -37,8 +37,27 @@ def test_prepare(table, tmp_path, capsys):
     said = "2 ROIs on 2 radiographs of 2 patients; x (1 ROI of 1 patient), y (1 ROI of 1 patient); 48 px crops"
     assert said in text.out
     assert "note: " in text.err
-    assert "1 box reaches beyond its radiograph and was clipped" in text.err
+    assert "1 box reaches beyond its radiograph and was clipped to it (" in text.err
     assert PreparedData.open(out).image_size == 32
+
+
+def test_a_data_set_that_is_replaced_is_named(table, tmp_path, capsys):
+    words = ("prepare", "--images", tmp_path / "images", "--out", tmp_path / "data", "--set", "data.image_size=32")
+    for _ in range(2):  # the same again changes nothing and says nothing
+        run(*words, "--rois", table)
+        assert "replaced" not in capsys.readouterr().err
+    other = tmp_path / "other.csv"
+    other.write_text(table.read_text().replace("P1,x", "P3,x"))
+    run(*words, "--rois", other)
+    assert "the data set that stood here (2 ROIs of 2 patients) was replaced" in capsys.readouterr().err
+
+
+def test_a_box_that_is_mostly_outside_is_asked_about(table, tmp_path, capsys):
+    table.write_text(table.read_text().replace("35,5,9,9", "38,5,9,9"))
+    run("prepare", "--rois", table, "--images", tmp_path / "images", "--out", tmp_path / "data")
+    said = capsys.readouterr().err
+    assert "rois.csv, line 3)" in said
+    assert "more than half of 1 box was outside (first: " in said
 
 
 def test_a_set_without_a_class_is_to_be_judged_on(table, tmp_path, capsys):

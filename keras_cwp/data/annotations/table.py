@@ -81,9 +81,12 @@ def _names_patients(path: Path) -> bool:
 
 def _roi(row: dict[str, str], where: str, line: int, file: AnnotationFile, reading: Reading) -> Roi:
     if not row.get("label", "?") and not reading.to_predict:
-        raise DataError(f"{where}: label is empty")
+        raise DataError(f"{where}: label is empty; fill it in, or leave such rows out with --skip-bad")
     if not row.get("patient_id", "?") and not (reading.to_predict or reading.patient_elsewhere):
-        raise DataError(f"{where}: patient_id is empty")
+        raise DataError(
+            f"{where}: patient_id is empty; fill it in, give --patients FILE.csv, or leave such rows out with "
+            "--skip-bad"
+        )
     image, path = reading.images.find(row["image"], where)
     patient = row.get("patient_id") or None
     extra = {sys.intern(name): value for name, value in row.items() if value and name not in _NOT_EXTRA}
