@@ -36,7 +36,7 @@ METRICS = {
     "kappa": Metric("Cohen's kappa", "agreement", "labels and decisions are all of one class"),
     "mcc": Metric("Matthews' correlation", "agreement", "labels or decisions are all of one class"),
     # 2 raises the share of intervals of 20 patients that hold the truth from .930 to .940; the Brier score, which no
-    # ROI can raise beyond 2, has .954 without it (12 cells of bench_inference.py and bench_inference_skewed.py).
+    # ROI can raise beyond 2, has .954 without it (11 cells of bench_inference.py and bench_inference_skewed.py).
     "log_loss": Metric("log loss (nats)", "loss", unseen=2.0),
     "brier": Metric("Brier score (0 to 2)", "loss"),
     "ece": Metric("calibration error"),
