@@ -14,7 +14,7 @@ from pathlib import Path
 
 import numpy as np
 
-from keras_cwp.data.annotations.columns import RATING_COLUMN
+from keras_cwp.data.annotations.columns import RATING_COLUMN, READER_COLUMN
 from keras_cwp.data.annotations.delimited import decimal
 from keras_cwp.data.annotations.overlapping import SAME_FINDING_IOU, iou
 from keras_cwp.data.annotations.roi import Box, Roi
@@ -51,7 +51,7 @@ def _prefixed(roi_id: str, path: Path) -> str:
 
 
 def one_per_finding(rois: Sequence[Roi], source: str, note: Callable[[str], None]) -> list[Roi]:
-    """One ROI a finding, in the order of the first marks; the same ROIs where fewer than two readers are named.
+    """One ROI a finding, in the order of the first marks; the same ROIs where one reader or none is named.
 
     Args:
         source: names the tables in messages.
@@ -65,7 +65,7 @@ def one_per_finding(rois: Sequence[Roi], source: str, note: Callable[[str], None
     """
     readers = {roi.reader for roi in rois}
     if len(readers) < 2:
-        return list(rois)
+        return [replace(roi, extra={**roi.extra, READER_COLUMN: roi.reader}) if roi.reader else roi for roi in rois]
     if "" in readers:
         nameless = next(roi for roi in rois if not roi.reader)
         raise DataError(f"{nameless.where}: reader is empty; where other rows name a reader, each row has to")
