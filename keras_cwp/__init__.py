@@ -1,4 +1,4 @@
-"""Classify regions of interest of chest radiographs with ShuffleNet V2 and ECA, and measure it honestly.
+"""Classify regions of interest of chest radiographs with ShuffleNet V2 and ECA, and judge it on other patients.
 
 The names below are the public API. Each is imported when it is first used, so `import keras_cwp` is quick and does not
 start TensorFlow.

@@ -281,8 +281,9 @@ def _confounds(data: PreparedData, seed: int) -> list[Finding]:
         return [
             Finding("note", "confounds", "not checked: acquisition does not vary, or a class has fewer than 5 patients")
         ]
+    best = f"; strongest: {result.strongest}" if len(result.features) > 1 else ""
     text = (
         f"acquisition alone ({', '.join(result.features)}) predicts the label with macro AUC {result.auc:.3f} "
-        f"(95 % interval {result.low:.3f} to {result.high:.3f}); strongest: {result.strongest}"
+        f"(95 % interval {result.low:.3f} to {result.high:.3f}){best}"
     )
     return [Finding("warning" if result.low > _CHANCE_BOUND else "note", "confounds", text)]

@@ -64,17 +64,17 @@ def command(
     """Score radiographs with MODEL: a RUN, a .keras file, an exported version, or a server of one.
 
     A server is http://HOST:8501/v1/models/NAME or grpc://HOST:8500/NAME (https, grpcs), with /versions/N or /labels/L
-    to choose a version. What it scored is kept in OUT.part until all is, so the same command goes on after an
-    interruption.
+    to choose a version. Scores are kept in OUT.part until all regions are scored, so the same command goes on
+    after an interruption.
 
     INPUT is an image (a PNG, JPEG, TIFF or DICOM file), a folder of them, or a ROI table; its labels and patients may
     be missing. An image without a box is one region from edge to edge. A model that was trained on smaller regions
-    refuses it unless --whole-image is given. The CSV has the names that you gave. An image that cannot be read is
+    refuses it unless --whole-image is given. The CSV has your names of images, regions and patients. An image that cannot be read is
     named on stderr and left out, as are wrong lines of a table with --skip-bad; the exit code is 1 then.
 
     With --cluster, Ray scores blocks of regions on an actor a core, or a GPU where the cluster has GPUs; MODEL and the
-    radiographs are at the same paths on each node. What is scored is kept in OUT.blocks until all is, so the same
-    command goes on after an interruption.
+    radiographs are at the same paths on each node. Scores are kept in OUT.blocks until all regions are scored, so
+    the same command goes on after an interruption.
 
     A structured report (TID 1500) has a measurement group for every region: its box in pixels, the likeliest class
     as finding, every class's probability, and that it is not for clinical use. Beside it stand a presentation state
