@@ -69,8 +69,9 @@ def command(
 
     INPUT is an image (a PNG, JPEG, TIFF or DICOM file), a folder of them, or a ROI table; its labels and patients may
     be missing. An image without a box is one region from edge to edge. A model that was trained on smaller regions
-    refuses it unless --whole-image is given. The CSV has your names of images, regions and patients. An image that cannot be read is
-    named on stderr and left out, as are wrong lines of a table with --skip-bad; the exit code is 1 then.
+    refuses it unless --whole-image is given. The CSV has your names of images, regions and patients. An image that
+    cannot be read is named on stderr and left out, as are wrong lines of a table with --skip-bad; the exit code is 1
+    then.
 
     With --cluster, Ray scores blocks of regions on an actor a core, or a GPU where the cluster has GPUs; MODEL and the
     radiographs are at the same paths on each node. Scores are kept in OUT.blocks until all regions are scored, so
