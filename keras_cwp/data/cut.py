@@ -21,7 +21,8 @@ from keras_cwp.data.cut_on_cluster import cut_on_cluster
 from keras_cwp.data.films import film_of
 from keras_cwp.data.fingerprints import look_of
 from keras_cwp.data.manifest import ManifestRow
-from keras_cwp.data.plan import Picture, Plan
+from keras_cwp.data.picture import Picture
+from keras_cwp.data.plan import Plan
 from keras_cwp.data.prepared import PreparedData
 from keras_cwp.data.radiographs.radiograph import decode, read_bytes
 from keras_cwp.errors import DataError

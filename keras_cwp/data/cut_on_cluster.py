@@ -8,7 +8,7 @@ from typing import Any
 from keras_cwp.cluster import on_actors
 from keras_cwp.config import DataConfig
 from keras_cwp.data.annotations.roi import Box
-from keras_cwp.data.plan import Picture
+from keras_cwp.data.picture import Picture
 from keras_cwp.runtime import keep_freed_memory
 
 Task = list[tuple[Picture, list[Box]]]

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import NamedTuple
 
 from keras_cwp.config import DataConfig
@@ -16,31 +14,13 @@ from keras_cwp.data.annotations.roi import Box, Roi
 from keras_cwp.data.crop_side import Region, crop_side
 from keras_cwp.data.crops import margin_px
 from keras_cwp.data.patients import settle_patients
+from keras_cwp.data.picture import Picture
+from keras_cwp.data.plan_notes import plan_notes
 from keras_cwp.data.radiographs.radiograph import Header, read_header
 from keras_cwp.data.radiographs.spacing import spacing_from
 from keras_cwp.errors import DataError
-from keras_cwp.wording import plural
 
-_MOSTLY = 0.5  # of a box: less inside its radiograph is asked about
 _EDGE_PX = 1e-6  # an overhang of less is rounding, not clipping
-
-
-@dataclass(frozen=True)
-class Picture:
-    """One radiograph to be read.
-
-    Args:
-        rows: of the plan's ROIs that lie on it.
-        spacing_mm: from the ROI table, else from the file, None when unknown.
-        field_px: side of the region in its pixels when data.spacing_mm fixes the scale, else None.
-    """
-
-    image: str
-    path: Path
-    header: Header
-    rows: tuple[int, ...]
-    spacing_mm: float | None
-    field_px: float | None
 
 
 @dataclass(frozen=True)
@@ -143,7 +123,7 @@ def _plan(
         margin=margin,
         crop_size=config.side_px + 2 * margin,
         dtype="uint16" if any(picture.header.bits > 8 for picture in pictures) else "uint8",
-        notes=[*notes, *absent, *_notes(clipped, pictures, margin, config, source)],
+        notes=[*notes, *absent, *plan_notes(clipped, pictures, margin, config, source)],
     )
 
 
@@ -247,58 +227,3 @@ def _stated_spacing(rois: Sequence[Roi]) -> float | None:
         text, roi = next(iter(stated.items()))
         raise DataError(f"{roi.where}: spacing_mm {text!r}; another row of this radiograph states another")
     return found[0] if found else None
-
-
-def _notes(
-    clipped: list[tuple[Roi, Box]], pictures: list[Picture], margin: int, config: DataConfig, source: str
-) -> list[str]:
-    notes = []
-    turned = [picture for picture in pictures if picture.header.orientation != 1]
-    if turned and margin:
-        notes.append(
-            f"{source}: {len(turned)} of {len(pictures)} radiographs ask by EXIF to be turned (first: "
-            f"{turned[0].image!r}); boxes are taken as drawn on the turned picture, as most tools show it"
-        )
-    if clipped:
-        notes.append(f"{source}: {_clipped(clipped)}")
-    notes += _odd_headers(pictures, source)
-    unknown = sum(picture.spacing_mm is None for picture in pictures)
-    if config.spacing_mm and unknown:
-        notes.append(
-            f"{source}: {unknown} of {len(pictures)} radiographs do not say their pixel spacing; their boxes are "
-            f"scaled to the crop instead of to {config.spacing_mm} mm"
-        )
-    return notes
-
-
-def _clipped(clipped: Sequence[tuple[Roi, Box]]) -> str:
-    """Which boxes reach beyond their radiograph, and whether most of one lies there."""
-    one = len(clipped) == 1
-    said = "1 box reaches beyond its" if one else f"{len(clipped)} boxes reach beyond their"
-    first = f"(first: {clipped[0][0].where})" if not one else f"({clipped[0][0].where})"
-    text = f"{said} radiograph and {'was' if one else 'were'} clipped to it {first}"
-    outside = [roi for roi, (_, _, width, height) in clipped if roi.box and width * height < _MOSTLY * _area(roi.box)]
-    if not outside:
-        return text
-    return (
-        f"{text}; more than half of {plural(len(outside), 'box', 'boxes')} was outside (first: {outside[0].where}): "
-        + ("is the box of another radiograph, or of a picture of another size?")
-    )
-
-
-def _area(box: Box) -> float:
-    return box[2] * box[3]
-
-
-def _odd_headers(pictures: Sequence[Picture], source: str) -> list[str]:
-    """What files say in an odd way: one line for each, with the number of radiographs."""
-    first: dict[str, str] = {}
-    counts: Counter[str] = Counter()
-    for picture in pictures:
-        for said in picture.header.notes:
-            first.setdefault(said, picture.image)
-            counts[said] += 1
-    return [
-        f"{source}: {count} of {len(pictures)} radiographs (first: {first[said]!r}): {said}"
-        for said, count in counts.items()
-    ]

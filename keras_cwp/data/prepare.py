@@ -19,7 +19,8 @@ from keras_cwp.data.consensus import with_consensus
 from keras_cwp.data.cut import Crops, cut_all
 from keras_cwp.data.grey_range import narrow_range_note
 from keras_cwp.data.left_out import LeftOut
-from keras_cwp.data.plan import Picture, Plan
+from keras_cwp.data.picture import Picture
+from keras_cwp.data.plan import Plan
 from keras_cwp.data.prepared import FORMAT_VERSION, PreparedData, is_prepared
 from keras_cwp.data.radiographs.notes import lines_of
 from keras_cwp.data.radiographs.radiograph import read_bytes

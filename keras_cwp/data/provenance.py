@@ -11,7 +11,8 @@ from keras_cwp.data.annotations.roi import Roi
 from keras_cwp.data.crops import roi_window
 from keras_cwp.data.cut import Source
 from keras_cwp.data.manifest import READING, ManifestRow, key_of
-from keras_cwp.data.plan import Picture, Plan
+from keras_cwp.data.picture import Picture
+from keras_cwp.data.plan import Plan
 
 
 def salt_of(plan: Plan, sources: Mapping[str, Source]) -> str:

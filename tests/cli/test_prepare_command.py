@@ -57,7 +57,7 @@ def test_a_box_that_is_mostly_outside_is_asked_about(table, tmp_path, capsys):
     run("prepare", "--rois", table, "--images", tmp_path / "images", "--out", tmp_path / "data")
     said = capsys.readouterr().err
     assert "rois.csv, line 3)" in said
-    assert "more than half of 1 box was outside (first: " in said
+    assert "1 box lies mostly outside (first: " in said
 
 
 def test_a_set_without_a_class_is_to_be_judged_on(table, tmp_path, capsys):

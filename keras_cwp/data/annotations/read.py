@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -76,12 +76,10 @@ def read_rois(
             the picture that was marked.
     """
     _check_choices(trust, image_by)
-    paths, found = paths_of(path), ImageFolder(images)
-    source = ", ".join(map(str, paths))
-    rois: list[Roi] = []
-    for own in paths:
-        reading = Reading(
-            found,
+    folder = ImageFolder(images)
+    readings = {
+        own: Reading(
+            folder,
             patient_elsewhere=patient_per_image or patients is not None,
             to_predict=to_predict,
             label_attribute=label_attribute,
@@ -91,15 +89,31 @@ def read_rois(
             faults=Faults(skip_bad, note, left_out),
             note=note,
         )
-        marked = _marked(own, reading, labels, "" if len(paths) == 1 else prefix_of(own))
-        rois += marked if len(paths) == 1 else of_reader(marked, own, paths)
-    if not (to_predict or names_as_written):
+        for own in paths_of(path)
+    }
+    return _read_all(readings, labels, patients, patient_per_image, trust)
+
+
+def _read_all(
+    readings: Mapping[Path, Reading],
+    labels: Path | str | None,
+    patients: Path | str | None,
+    per_image: bool,
+    trust: Trust | None,
+) -> list[Roi]:
+    """The ROIs of one table, or of one a reader; what concerns them together is checked after all are read."""
+    source, several = ", ".join(map(str, readings)), len(readings) > 1
+    rois: list[Roi] = []
+    for path, reading in readings.items():
+        marked = _marked(path, reading, labels, prefix_of(path) if several else "")
+        rois += of_reader(marked, path, list(readings)) if several else marked
+    if not (reading.to_predict or reading.names_as_written):
         check_labels(rois, source, mapped=labels is not None)
-    rois = _of_patients(rois, patients, patient_per_image, reading, trust)
+    rois = _of_patients(rois, patients, per_image, reading, trust)
     _check_ids(rois)
     _check_patients(rois)
     note_overlaps(rois, source, reading)
-    return one_per_finding(rois, source, note)
+    return one_per_finding(rois, source, reading.note)
 
 
 def _of_patients(
