@@ -158,7 +158,7 @@ def _batches(
 ) -> tf.data.Dataset:
     """((crops, patients), labels [batch, classes], sample weights) for the epochs from `first` on."""
     aims = targets(data, config)
-    weights = tf.constant(weights_of_counts(aims[rows].sum(axis=0), config.train.class_weights), tf.float32)
+    weights = tf.constant(class_weights(aims[rows].sum(axis=0), config.train.class_weights), tf.float32)
     patients = tf.constant(np.unique(data.patients, return_inverse=True)[1], tf.int32)
     batch_size = config.train.batch_size
     stream = batches(
@@ -186,16 +186,14 @@ def _batches(
     ).prefetch(2)
 
 
-def class_weights(labels: np.ndarray, classes: int, rule: str) -> np.ndarray:
+def class_weights(counts: np.ndarray, rule: str) -> np.ndarray:
     """Weight float64 [classes] of a sample by its class; the mean over the samples is 1.
 
     `balanced` weighs each class by the inverse of its count, `none` gives 1. A class without samples gets 0.
+
+    Args:
+        counts: samples of each class [classes], or the sum of their shares.
     """
-    return weights_of_counts(np.bincount(labels, minlength=classes), rule)
-
-
-def weights_of_counts(counts: np.ndarray, rule: str) -> np.ndarray:
-    """`class_weights` from the number of samples of each class [classes], or the sum of their shares."""
     if rule == "none":
         return np.ones(len(counts))
     own = np.asarray(counts, dtype=np.float64)

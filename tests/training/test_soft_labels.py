@@ -22,7 +22,7 @@ from keras_cwp.models.own_weights import write_weights
 from keras_cwp.report.run_report import evaluate_run
 from keras_cwp.training.admit import admit
 from keras_cwp.training.fit import fit
-from keras_cwp.training.network import _batches, _build, class_weights, weights_of_counts
+from keras_cwp.training.network import _batches, _build, class_weights
 from keras_cwp.training.probe import Head
 from keras_cwp.training.targets import ranks
 
@@ -83,11 +83,10 @@ def test_the_network_is_given_the_share_of_readers(data: PreparedData) -> None:
 
 
 def test_class_weights_of_shares_are_those_of_labels_where_all_agree() -> None:
-    labels = np.array([0, 0, 0, 1])
-    np.testing.assert_allclose(
-        weights_of_counts(np.array([3.0, 1, 0]), "balanced"), class_weights(labels, 3, "balanced")
-    )
-    np.testing.assert_allclose(weights_of_counts(np.array([2.5, 1.5]), "balanced"), [0.8, 4 / 3])
+    counts = np.bincount([0, 0, 0, 1], minlength=3)
+    np.testing.assert_allclose(class_weights(counts, "balanced"), [2 / 3, 2, 0])
+    np.testing.assert_array_equal(class_weights(counts.astype(float), "balanced"), class_weights(counts, "balanced"))
+    np.testing.assert_allclose(class_weights(np.array([2.5, 1.5]), "balanced"), [0.8, 4 / 3])
 
 
 def test_a_soft_head_is_logistic_regression_on_rows_split_between_classes(rng: np.random.Generator) -> None:
