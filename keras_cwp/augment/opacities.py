@@ -5,7 +5,7 @@ The shapes and contrasts are those of `data.phantom.lay`. Runs in tf.data on the
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -33,7 +33,6 @@ class Laying:
         chance: an image's chance to receive opacities, if it shows none.
         normal: number of the class without opacities.
         kinds: what can be laid and the number of its class.
-        classes: how many there are.
         box: x, y, width, height of the ROI in a crop, pixels.
         mm_per_px: float64 [rois], of each crop.
         seed: of everything random.
@@ -42,7 +41,6 @@ class Laying:
     chance: float
     normal: int
     kinds: tuple[tuple[str, int], ...]
-    classes: int
     box: tuple[int, int, int, int]
     mm_per_px: np.ndarray
     seed: int
@@ -96,11 +94,15 @@ def laying(opacities: Opacities, data: PreparedData, seed: int) -> Laying:
             f"augment.policy: opacities are laid into regions of the lung; the regions of {data.path} are whole "
             "images; use a policy without opacities"
         )
-    number = _numbers(data.classes, str(data.path))
-    kinds = tuple((kind, number(name)) for kind, name in opacities.laid)
+    kinds = tuple((kind, _class_number(name, data)) for kind, name in opacities.laid)
     inside = (data.margin, data.margin, data.image_size, data.image_size)
     return Laying(
-        opacities.probability, number(opacities.normal), kinds, len(data.classes), inside, _mm_per_px(data), seed
+        chance=opacities.probability,
+        normal=_class_number(opacities.normal, data),
+        kinds=kinds,
+        box=inside,
+        mm_per_px=_mm_per_px(data),
+        seed=seed,
     )
 
 
@@ -125,16 +127,13 @@ def shown_opacities(
     return of_draw
 
 
-def _numbers(classes: Sequence[str], where: str) -> Callable[[str], int]:
-    def number(name: str) -> int:
-        if name not in classes:
-            raise ConfigError(
-                f"augment.policy: opacities name the class {name!r}; {where} has {', '.join(classes)}; write the "
-                "names of your classes into a policy file"
-            )
-        return list(classes).index(name)
-
-    return number
+def _class_number(name: str, data: PreparedData) -> int:
+    if name not in data.classes:
+        raise ConfigError(
+            f"augment.policy: opacities name the class {name!r}; {data.path} has {', '.join(data.classes)}; write the "
+            "names of your classes into a policy file"
+        )
+    return data.classes.index(name)
 
 
 def _mm_per_px(data: PreparedData) -> np.ndarray:
