@@ -9,13 +9,11 @@ from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import yaml
-from pydantic import Field, field_validator
+from pydantic import AfterValidator, Field
 
 from keras_cwp.errors import ConfigError
 from keras_cwp.schema import RETIRED, Section, is_section, validated
-from keras_cwp.settings_file import find_settings, lay_over, parse_overrides, read_yaml
-
-_WORDS = {"none": None, "null": None, "~": None, "true": True, "false": False}  # of YAML, as text
+from keras_cwp.settings_file import as_values, find_settings, lay_over, parse_overrides, read_yaml
 
 
 class DataConfig(Section):
@@ -132,8 +130,7 @@ class TrainConfig(Section):
     )
     loss: Literal["cross_entropy", "focal", "cumulative"] = Field(
         "cross_entropy",
-        description="focal: ROIs that are classified well already count less; cumulative: the farther off in "
-        "data.ordinal, the more an answer costs",
+        description="focal: ROIs classified well count less; cumulative: answers far off in data.ordinal cost more",
     )
     focal_gamma: float = Field(2.0, ge=0, description="exponent of the focal loss; 0: cross-entropy")
     labels: Literal["consensus", "soft"] = Field(
@@ -205,34 +202,11 @@ class EvaluateConfig(Section):
 class SearchConfig(Section):
     """What a search tries in the inner folds of nested cross-validation."""
 
-    space: dict[str, Any] = Field(
+    # a file's values are text, and a mapping's are not; a RUN is to hold the same for both
+    space: Annotated[dict[str, Any], AfterValidator(as_values)] = Field(
         {}, description="section.key → a list of choices, {range: [low, high]} or {log: [low, high]}; none: no search"
     )
     trials: int = Field(20, ge=1, description="configurations that a search tries in each outer fold")
-
-    @field_validator("space")
-    @classmethod
-    def _values_as_such(cls, space: dict[str, Any]) -> dict[str, Any]:
-        """A file's values are text, and a mapping's are not; a RUN is to hold the same for both."""
-        return _as_values(space)
-
-
-def _as_values(stated: Any) -> Any:
-    """Numbers, none, true and false that are text, as such."""
-    if isinstance(stated, dict):
-        return {key: _as_values(value) for key, value in stated.items()}
-    if isinstance(stated, list | tuple):
-        return [_as_values(value) for value in stated]
-    if not isinstance(stated, str):
-        return stated
-    if stated.strip().lower() in _WORDS:
-        return _WORDS[stated.strip().lower()]
-    for kind in (int, float):
-        try:
-            return kind(stated)
-        except ValueError:
-            continue
-    return stated
 
 
 class Config(Section):

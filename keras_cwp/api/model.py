@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable
 from functools import cached_property
 from pathlib import Path
@@ -15,13 +14,11 @@ from keras_cwp.api.progress import notes_to, progress_bar
 from keras_cwp.api.regions import Asking, Inputs, regions_of
 from keras_cwp.errors import CwpError, RunError
 from keras_cwp.runtime import import_tensorflow
-from keras_cwp.wording import plural
 
 if TYPE_CHECKING:
     import pandas as pd
     from rich.console import Console
 
-    from keras_cwp.prediction.predict import RunBlocks
     from keras_cwp.prediction.predictor import Predictor
     from keras_cwp.prediction.region_maps import RegionMaps
     from keras_cwp.training.run import ModelContract
@@ -99,9 +96,9 @@ class Model:
         Raises:
             CwpError: none of the regions could be scored; or as `predict`.
         """
-        from keras_cwp.prediction.predict import in_this_process
+        from keras_cwp.api.scoring import score
 
-        return self._score(inputs, views, asking, in_this_process)
+        return score(lambda: self._predictor, inputs, views, asking)
 
     def score_on_cluster(
         self, cluster: str, inputs: Inputs, out: PathLike, *, views: int | None = None, **asking: Unpack[Asking]
@@ -120,44 +117,10 @@ class Model:
             CwpError: Ray is not installed, or another process works on `out`; or as `score`.
             RunError: no such cluster, or nodes on which no actor can begin.
         """
-        from keras_cwp.cluster import cluster_address, import_ray_data
-        from keras_cwp.files import locked_folder
-        from keras_cwp.prediction.kept_blocks import remove_blocks
-        from keras_cwp.prediction.on_cluster import OnCluster
+        from keras_cwp.api.scoring import score_on_cluster
 
-        address = cluster_address(cluster)
-        import_ray_data()
-        keep = Path(f"{out}.blocks").absolute()
-        gpus = os.environ.get("CUDA_VISIBLE_DEVICES") != "-1"
-        with locked_folder(keep):
-            on_cluster = OnCluster(self.path.absolute(), self.fold, address, keep, gpus)
-            found = self._score(inputs, views, asking, on_cluster)
-            found.write(out)
-            remove_blocks(keep)
-        return found
-
-    def _score(self, inputs: Inputs, views: int | None, asking: Asking, run_blocks: RunBlocks) -> Predictions:
-        regions, lost, note = regions_of(inputs, asking)
-        predictor = self._predictor
-        from keras_cwp.prediction.predict import predict
-
-        with progress_bar(asking.get("console"), "regions") as progress:
-            scores, distance = predict(
-                predictor,
-                regions,
-                views=views,
-                whole_image=asking.get("whole_image", False),
-                note=note,
-                refuse=lost,
-                progress=progress,
-                run_blocks=run_blocks,
-            )
-        if not len(scores):
-            raise CwpError(f"none of {plural(len(regions), 'region')} could be scored; nothing was written")
-        identity = f"training data {self.contract.data_hash[:16]}"
-        judging = predictor.judging
-        return Predictions(
-            regions, scores, lost.count, identity, self.engine, predictor.thresholds, judging.sets, distance
+        return score_on_cluster(
+            lambda: self._predictor, self.path, self.fold, cluster, inputs, Path(out), views, asking
         )
 
     def region_maps(self, found: Predictions) -> RegionMaps | None:

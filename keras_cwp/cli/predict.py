@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -12,11 +13,15 @@ from keras_cwp.cli.options import PATH, Output, output_options, reading_options,
 from keras_cwp.cli.reports import check_report_options, report_options, write_and_tell
 from keras_cwp.cluster import cluster_address
 from keras_cwp.prediction.parquet import PARQUET, check_parquet, is_parquet
+from keras_cwp.serving.client.address import is_address
 from keras_cwp.wording import plural
 
 if TYPE_CHECKING:
     from keras_cwp.api.predictions import Predictions
     from keras_cwp.api.regions import Asking
+    from keras_cwp.prediction.region_maps import RegionMaps
+
+    MapsOf = Callable[[Predictions], RegionMaps | None]
 
 
 @click.command("predict")
@@ -82,46 +87,58 @@ def command(
     for each radiograph, with boxes and labels, and, where MODEL is a RUN or a .keras file, an image of its heat maps.
     All of them belong to the radiograph's study and so name the patient, as the radiograph does.
     """
-    from keras_cwp.serving.client.address import is_address
-
     if not inputs and rois is None:
         raise click.UsageError("name at least one INPUT, or --rois")
     settings = check_report_options(reports, sr_settings)
-    _check_tables(out, parquet, is_address(model), cluster)
+    served = is_address(model)
+    _check_tables(out, parquet, served)
     asking: Asking = {"rois": rois, "images": images, "whole_image": whole_image, "table": table}
     asking |= {"refuse": output.left_out, "console": output.console}
-    maps_of = None
-    if is_address(model):
-        if views is not None:
-            raise click.UsageError("--tta is for models that run here, not on a server")
-        from keras_cwp.api.remote import RemoteModel
-
-        remote = RemoteModel(model, token_file=token_file, tls_ca=tls_ca, requests=requests)
-        found = remote.score(inputs, out, **asking)
+    if served:
+        _only_here({"--tta": views, "--cluster": cluster})
+        found, maps_of = _asked(model, inputs, out, asking, token_file=token_file, tls_ca=tls_ca, requests=requests)
     else:
-        from keras_cwp.api.model import Model
-
-        opened = Model(model)
-        maps_of = opened.region_maps
-        if cluster is not None:
-            found = opened.score_on_cluster(cluster, inputs, out, views=views, **asking)
-        else:
-            found = opened.score(inputs, views=views, **asking)
-            found.write(out)
+        found, maps_of = _scored(model, inputs, out, asking, views, cluster)
     if parquet:
         found.to_parquet(out.with_suffix(PARQUET))
     _show(found, out, output)
     if reports:
-        write_and_tell(reports, found, settings, maps_of(found) if maps_of and settings.evidence else None)
+        write_and_tell(reports, found, settings, maps_of(found) if settings.evidence else None)
     sys.exit(1 if found.lost else 0)
 
 
-def _check_tables(out: Path, parquet: bool, served: bool, cluster: str | None) -> None:
-    """Refuse before anything is scored what could not be written or done."""
+def _only_here(options: Mapping[str, Any]) -> None:
+    """Refuse options that a server does not have."""
+    for name, value in options.items():
+        if value is not None:
+            raise click.UsageError(f"{name} is for models that run here, not on a server")
+
+
+def _asked(model: str, inputs: Sequence[Path], out: Path, asking: Asking, **how: Any) -> tuple[Predictions, MapsOf]:
+    """What a server answers; it gives no heat maps."""
+    from keras_cwp.api.remote import RemoteModel
+
+    return RemoteModel(model, **how).score(inputs, out, **asking), lambda _: None
+
+
+def _scored(
+    model: str, inputs: Sequence[Path], out: Path, asking: Asking, views: int | None, cluster: str | None
+) -> tuple[Predictions, MapsOf]:
+    """What a model on this machine, or on a cluster, answers; its table is written."""
     if cluster is not None:
         cluster_address(cluster, "--cluster")
-        if served:
-            raise click.UsageError("--cluster is for models that run here, not on a server")
+    from keras_cwp.api.model import Model
+
+    opened = Model(model)
+    if cluster is not None:
+        return opened.score_on_cluster(cluster, inputs, out, views=views, **asking), opened.region_maps
+    found = opened.score(inputs, views=views, **asking)
+    found.write(out)
+    return found, opened.region_maps
+
+
+def _check_tables(out: Path, parquet: bool, served: bool) -> None:
+    """Refuse before anything is scored what could not be written."""
     if is_parquet(out) and (served or parquet):
         beside = "leave --parquet out" if parquet else "a server's answers are written as CSV; add --parquet"
         raise click.UsageError(f"--out {out} ends in {PARQUET}: {beside}")

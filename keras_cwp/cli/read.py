@@ -13,6 +13,7 @@ from keras_cwp.errors import DataError, ServingError
 from keras_cwp.wording import plural
 
 if TYPE_CHECKING:
+    from keras_cwp.prediction.archive import Archive
     from keras_cwp.reader.films import Film
 
 _PORT = click.IntRange(0, 65535)
@@ -70,13 +71,10 @@ def command(
 
     if not is_loopback(host) and token_file is None:
         raise ServingError(f"--host {host} is open to the network; give --token-file FILE (`openssl rand -hex 32`)")
-    from keras_cwp.prediction.archive import parse_archive
     from keras_cwp.runtime import give_large_blocks_back
     from keras_cwp.serving.token import read_token
 
-    if archive_token_file and not archive:
-        raise click.UsageError("--archive-token-file is for --archive")
-    sent_to = parse_archive(archive, read_token(archive_token_file) if archive_token_file else "") if archive else None
+    sent_to = _archive(archive, archive_token_file)
     give_large_blocks_back()
     root, films = _films(folder, images, out, output)
     from keras_cwp.reader.answers import Answers
@@ -105,6 +103,18 @@ def command(
 
                 webbrowser.open(address)
             stop.wait()
+
+
+def _archive(address: str | None, token_file: Path | None) -> Archive | None:
+    """Where reports are sent too; None for nowhere."""
+    if address is None:
+        if token_file:
+            raise click.UsageError("--archive-token-file is for --archive")
+        return None
+    from keras_cwp.prediction.archive import parse_archive
+    from keras_cwp.serving.token import read_token
+
+    return parse_archive(address, read_token(token_file) if token_file else "")
 
 
 def _films(folder: Path, images: Path | None, out: Path | None, output: Output) -> tuple[Path, list[Film]]:

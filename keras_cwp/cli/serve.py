@@ -8,11 +8,16 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from keras_cwp.cli.options import PATH
 from keras_cwp.errors import ServingError
+
+if TYPE_CHECKING:
+    from keras_cwp.serving.server.server import Server
+    from keras_cwp.serving.server.settings import Settings
 
 _PORT = click.IntRange(0, 65535)
 _POSITIVE = click.FloatRange(min=0, min_open=True)
@@ -128,18 +133,22 @@ def command(
         click.echo(f"keras-cwp: warning: {host} is open to the network without --token-file and TLS", err=True)
     shown = served_page(page, page_model or folders[0], host, settings.token, page_hosts)
     with logging_to_stderr(), told_to_stop() as stop, shown as app:
-        server = Server(list(folders), settings, batching_parameters, app)
-        try:
-            server.start()
-            if not server.ready():
-                raise ServingError("; ".join(server.faults()))
-            rest = f"http{'s' if settings.tls else ''}://{host}:{server.rest_port}/v1/models"
-            click.echo(f"REST {rest} gRPC {host}:{server.grpc_port}")
-            if page is not None:
-                click.echo(f"page {rest.removesuffix('v1/models')}")
-            stop.wait()
-        finally:
-            server.stop()
+        _run(Server(list(folders), settings, batching_parameters, app), settings, app is not None, stop)
+
+
+def _run(server: Server, settings: Settings, has_page: bool, stop: threading.Event) -> None:
+    """Start a server, say where it is, and stop it when told to."""
+    try:
+        server.start()
+        if not server.ready():
+            raise ServingError("; ".join(server.faults()))
+        root = f"http{'s' if settings.tls else ''}://{settings.host}:{server.rest_port}/"
+        click.echo(f"REST {root}v1/models gRPC {settings.host}:{server.grpc_port}")
+        if has_page:
+            click.echo(f"page {root}")
+        stop.wait()
+    finally:
+        server.stop()
 
 
 @contextmanager

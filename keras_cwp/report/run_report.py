@@ -73,9 +73,7 @@ def evaluate_run(
         **_evaluated(run, scores, validation, source, prevalence, elsewhere=data is not None),
         "views": views,
         **({"shared_with_training": shared} if shared else {}),
-        **({"look_alikes": _look_alikes(run, source)} if source and data is None else {}),
-        **({"seen_by_weights": seen} if source and (seen := _seen_by_weights(run, source)) else {}),
-        **({"baseline": sentence} if data is None and own_views and (sentence := beside_probe(run)) else {}),
+        **_beside_the_figures(run, source, own=data is None, own_views=own_views),
     }
     examples, cases, trust = (
         run_examples(run, scores, source, config.evaluate.examples, config.seed) if source else ([], None, None)
@@ -100,6 +98,22 @@ def evaluate_run(
     )
     _write(report, out, with_scores=data is not None or not own_views)
     return summary(report), out / "report.html"
+
+
+def _beside_the_figures(run: RunFolder, source: PreparedData | None, own: bool, own_views: bool) -> dict[str, Any]:
+    """What the page says besides the figures: look-alikes, radiographs that the weights saw, and the probe.
+
+    Args:
+        own: the ROIs are those that the run held out.
+    """
+    found: dict[str, Any] = {}
+    if source and own:
+        found["look_alikes"] = _look_alikes(run, source)
+    if source and (seen := _seen_by_weights(run, source)):
+        found["seen_by_weights"] = seen
+    if own and own_views and (sentence := beside_probe(run)):
+        found["baseline"] = sentence
+    return found
 
 
 def _judgeable(run: RunFolder, data: PreparedData | None) -> PreparedData | None:
