@@ -25,8 +25,7 @@ class Decisions:
 
     Args:
         temperature: that calibrates them; None: not known, or `harm`.
-        harm: on held-out ROIs the run's temperature made the log loss larger, as it does where the validation ROIs are
-            few and all are named rightly; so probabilities stay as they are.
+        harm: on held-out ROIs the run's temperature made the log loss larger; so probabilities stay as they are.
         thresholds: class → probability, before calibration, from which it counts as found.
         rule: how the thresholds were chosen, in words.
         lowest: class → probability, before calibration, from which it belongs to the conformal set.
