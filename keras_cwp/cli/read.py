@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import webbrowser
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -15,6 +16,7 @@ from keras_cwp.wording import plural
 if TYPE_CHECKING:
     from keras_cwp.prediction.archive import Archive
     from keras_cwp.reader.films import Film
+    from keras_cwp.reader.guard import Access
 
 _PORT = click.IntRange(0, 65535)
 _HERE = Path(".")
@@ -62,17 +64,13 @@ def command(
     MODEL is a RUN, a .keras file or an exported version. FOLDER holds radiographs (DICOM, PNG, JPEG, TIFF), or is one
     of them, or a ROI table whose boxes are to be read; it is the current folder if left out.
 
-    Each reader's boxes go to OUT/rois_NAME.csv, which `keras-cwp prepare --rois` takes as it is. Everything stays on
-    this machine. Add --open to show the page at once; Ctrl-C ends it.
+    Each reader's boxes go to OUT/rois_NAME.csv, which `keras-cwp prepare --rois` takes as it is. Nothing leaves this
+    machine unless --archive is given. Add --open to show the page at once; Ctrl-C ends it.
     """
     if (tls_cert is None) != (tls_key is None):
         raise click.UsageError("--tls-cert and --tls-key belong together")
-    from keras_cwp.reader.guard import is_loopback
-
-    if not is_loopback(host) and token_file is None:
-        raise ServingError(f"--host {host} is open to the network; give --token-file FILE (`openssl rand -hex 32`)")
+    access = _access(host, token_file, names)
     from keras_cwp.runtime import give_large_blocks_back
-    from keras_cwp.serving.token import read_token
 
     sent_to = _archive(archive, archive_token_file)
     give_large_blocks_back()
@@ -81,14 +79,13 @@ def command(
     from keras_cwp.reader.app import reader_app
     from keras_cwp.reader.desk import Desk
     from keras_cwp.reader.films import Films
-    from keras_cwp.reader.guard import Access
     from keras_cwp.reader.marks import reader_name
     from keras_cwp.reader.server import listening, logging_to_stderr
 
-    name = reader_name(reader) if reader else ""
-    access = Access(host, read_token(token_file) if token_file else "", names)
     answers = Answers(model)
-    desk = Desk(answers, Films(films, answers.rules), out or root, name, blind, sent_to)
+    desk = Desk(
+        answers, Films(films, answers.rules), out or root, reader_name(reader) if reader else "", blind, sent_to
+    )
     from keras_cwp.cli.serve import told_to_stop
 
     with contextlib.closing(desk), logging_to_stderr(), told_to_stop() as stop:
@@ -99,10 +96,18 @@ def command(
             found = {"address": address, "films": len(films), "out": str(out or root)}
             output.result(f"{address}  {plural(len(films), 'film')}; Ctrl-C ends", found)
             if output.open_page:
-                import webbrowser
-
                 webbrowser.open(address)
             stop.wait()
+
+
+def _access(host: str, token_file: Path | None, names: tuple[str, ...]) -> Access:
+    """Who may ask: on an open address, those who have the token."""
+    from keras_cwp.reader.guard import Access, is_loopback
+    from keras_cwp.serving.token import read_token
+
+    if not is_loopback(host) and token_file is None:
+        raise ServingError(f"--host {host} is open to the network; give --token-file FILE (`openssl rand -hex 32`)")
+    return Access(host, read_token(token_file) if token_file else "", names)
 
 
 def _archive(address: str | None, token_file: Path | None) -> Archive | None:

@@ -100,10 +100,7 @@ def command(
     With --page the same port shows radiographs in the browser, as keras-cwp read does; the first model is asked, or
     --page-model. Readers' tables go to FILMS. With --token-file the page asks for the token too.
     """
-    if (tls_cert is None) != (tls_key is None):
-        raise click.UsageError("--tls-cert and --tls-key belong together")
-    if page is None and (page_model or page_hosts):
-        raise click.UsageError("--page-model and --page-host are for --page")
+    _check_pairs(tls_cert, tls_key, page, bool(page_model or page_hosts))
     os.environ["TF_CPP_MIN_LOG_LEVEL"] = "3"  # TensorFlow's own log quotes inputs that an operation refuses
     from keras_cwp.cli.served_page import served_page
     from keras_cwp.runtime import import_tensorflow
@@ -134,6 +131,14 @@ def command(
     shown = served_page(page, page_model or folders[0], host, settings.token, page_hosts)
     with logging_to_stderr(), told_to_stop() as stop, shown as app:
         _run(Server(list(folders), settings, batching_parameters, app), settings, app is not None, stop)
+
+
+def _check_pairs(tls_cert: Path | None, tls_key: Path | None, page: Path | None, of_page: bool) -> None:
+    """Refuse options that lack the one that they belong to."""
+    if (tls_cert is None) != (tls_key is None):
+        raise click.UsageError("--tls-cert and --tls-key belong together")
+    if page is None and of_page:
+        raise click.UsageError("--page-model and --page-host are for --page")
 
 
 def _run(server: Server, settings: Settings, has_page: bool, stop: threading.Event) -> None:

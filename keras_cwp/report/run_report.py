@@ -72,14 +72,12 @@ def evaluate_run(
     metrics: dict[str, Any] = {
         **_evaluated(run, scores, validation, source, prevalence, elsewhere=data is not None),
         "views": views,
-        **({"shared_with_training": shared} if shared else {}),
-        **_beside_the_figures(run, source, own=data is None, own_views=own_views),
+        **_beside_the_figures(run, source, shared, own=data is None, own_views=own_views),
     }
     examples, cases, trust = (
         run_examples(run, scores, source, config.evaluate.examples, config.seed) if source else ([], None, None)
     )
-    if trust:
-        metrics["heat_maps"] = trust
+    metrics |= {"heat_maps": trust} if trust else {}
     report = ReportInput(
         title=_title(run, data),
         scores=scores,
@@ -100,13 +98,16 @@ def evaluate_run(
     return summary(report), out / "report.html"
 
 
-def _beside_the_figures(run: RunFolder, source: PreparedData | None, own: bool, own_views: bool) -> dict[str, Any]:
-    """What the page says besides the figures: look-alikes, radiographs that the weights saw, and the probe.
+def _beside_the_figures(
+    run: RunFolder, source: PreparedData | None, shared: Any, own: bool, own_views: bool
+) -> dict[str, Any]:
+    """What the page says besides the figures: shared patients, look-alikes, what the weights saw, and the probe.
 
     Args:
+        shared: see `check_shared`.
         own: the ROIs are those that the run held out.
     """
-    found: dict[str, Any] = {}
+    found: dict[str, Any] = {"shared_with_training": shared} if shared else {}
     if source and own:
         found["look_alikes"] = _look_alikes(run, source)
     if source and (seen := _seen_by_weights(run, source)):

@@ -49,8 +49,7 @@ def read_rois(
     """Read a file of one of `formats.FORMATS`, a folder of such files, or a tree with a folder for each class.
 
     Args:
-        path: the annotation file or folder; several: one a reader, who is called as the file is unless a column
-            `reader` says otherwise.
+        path: the annotation file or folder; several: one a reader, named by the file or by a column `reader`.
         images: folder that the image names are relative to.
         patients: CSV of image and patient_id, for formats that know no patient; further columns are kept.
         patient_per_image: an image without a stated patient is a patient of its own.
@@ -60,8 +59,7 @@ def read_rois(
         names_as_written: labels and folders that look alike, like an empty cell or unlike classes are meant.
         skip_bad: leave out entries that cannot be used, with a note, instead of refusing.
         label_attribute: the attribute of VIA's regions that holds the class; None: label, class, or the only one.
-        image_by: what counts where a file states another picture than that of its own name: "stated" or "name";
-            None: refuse.
+        image_by: what counts where a file states another picture than its own name's: stated or name; None: refuse.
         left_out: gets what skip_bad leaves out, each with the number 1, instead of `note`.
         note: gets one line for each thing worth knowing.
 
