@@ -189,9 +189,7 @@ class EvaluateConfig(Section):
     prevalence: dict[str, float] = Field(
         {}, description="class → its share where the model is to be used; predictive values are given for it too"
     )
-    coverage: float = Field(
-        0.9, ge=0.5, lt=1, description="share of a class's ROIs whose conformal set holds the class"
-    )
+    coverage: float = Field(0.9, ge=0.5, lt=1, description="share of a class's ROIs whose conformal set is to hold it")
     margin: float | None = Field(
         None, gt=0, lt=0.5, description="compare: loss of AUC that still counts as not inferior; none: not asked"
     )

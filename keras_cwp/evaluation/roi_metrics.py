@@ -9,6 +9,7 @@ import numpy as np
 from keras_cwp.config import EvaluateConfig
 from keras_cwp.errors import ScoresError
 from keras_cwp.evaluation.agreement import agreement_statistic, right_estimates, right_statistic
+from keras_cwp.evaluation.agreement_interval import chance_of
 from keras_cwp.evaluation.calibration_error import calibration_error
 from keras_cwp.evaluation.estimates import Estimate, mean_estimate, proportion_of
 from keras_cwp.evaluation.intervals import Figure, Limits, Measured, with_intervals
@@ -111,6 +112,7 @@ def roi_measured(scores: Scores, order: Order = None) -> Measured:
         perfect_of_classes(positive, patient, scores.classes, ("average_precision", "f1"))
         | dict.fromkeys(_AGREEMENTS, perfect_kappa(scores.label, scores.patient_id)),
         why_undefined,
+        dict.fromkeys(_AGREEMENTS, chance_of(scores.label, scores.probabilities.argmax(axis=1))),
     )
 
 

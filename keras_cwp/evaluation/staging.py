@@ -12,6 +12,7 @@ from keras_cwp.config import EvaluateConfig
 from keras_cwp.data.zones import NO_ZONE, ZONES, seem_lobes, zones_of
 from keras_cwp.errors import CwpError, ScoresError
 from keras_cwp.evaluation.agreement import confusion_matrix, kappa, right_estimates, right_statistic
+from keras_cwp.evaluation.agreement_interval import chance_of
 from keras_cwp.evaluation.estimates import proportion_of
 from keras_cwp.evaluation.intervals import Figure, Measured, estimated, with_intervals
 from keras_cwp.evaluation.profusion import UNREAD, Profusions, profusions_of
@@ -145,6 +146,7 @@ def _agreement(staged: Staged, rule: str, config: EvaluateConfig, seed: int) -> 
         right_statistic(labelled, predicted),
         right_estimates(labelled, predicted, patient, len(names)),
         perfect={_QUADRATIC: perfect_kappa(labelled, staged.patient_id)},
+        chance={_QUADRATIC: chance_of(labelled, predicted)},
         why_undefined=lambda _: "all patients are in one stage, by labels and by predictions",
     )
     found = with_intervals(table, config, seed)
