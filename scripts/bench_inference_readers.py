@@ -6,7 +6,7 @@ what the ROI shows to every reader, plus what it shows to this one. Part of what
 model rates without an effect of its own and is as good as the readers are on average, so that every difference that a
 test sees is a false one.
 
-python scripts/bench_inference_readers.py             # the tables of docs/benchmarks.md, about ten minutes
+python scripts/bench_inference_readers.py             # the tables of docs/benchmarks.md, about an hour
 python scripts/bench_inference_readers.py --quick     # a small form with wide bounds, which a test runs
 
 Reference: Roe and Metz, Academic Radiology 4 (1997) 298-303.
@@ -46,6 +46,7 @@ class Study:
         reader_variance: of what a reader adds to a ROI of each class.
         shared: share of the ROI's variance that every reader sees.
         alike: share of that which ROIs of a patient have in common; None: one ROI a patient.
+        rois: fewest and most ROIs of a patient, where there are several.
     """
 
     readers: int
@@ -54,6 +55,7 @@ class Study:
     reader_variance: float = 0.01
     shared: float = 0.4
     alike: float | None = None
+    rois: tuple[int, int] = (1, MOST_ROIS)
 
     def separation(self) -> float:
         """Distance of the classes for readers; a reader's own shift makes the mean AUC lower."""
@@ -74,9 +76,21 @@ class Drawn:
     model: np.ndarray
 
 
+CLUSTERED = [Study(r, n, 0.85, 0.02, alike=0.5) for n in (30, 60, 120) for r in (3, 5)]
+CLUSTERED += [Study(r, 50, 0.85, 0.02, alike=0.7, rois=(2, 3)) for r in (3, 5)]
+UNCLUSTERED = [
+    Study(readers, patients, auc, variance)
+    for readers in (3, 5, 10)
+    for patients in (50, 100)
+    for auc in (0.75, 0.9)
+    for variance in (0.005, 0.05)
+]
+
+
 def draw(study: Study, rng: np.random.Generator) -> Drawn:
     """One study, with two modalities that are equally good."""
-    rois = np.ones(study.patients, int) if study.alike is None else rng.integers(1, MOST_ROIS + 1, study.patients)
+    fewest, most = (1, 1) if study.alike is None else study.rois
+    rois = rng.integers(fewest, most + 1, study.patients)
     patient = np.repeat(np.arange(study.patients), rois)
     positive = (np.arange(study.patients) < study.patients // 2)[patient]
     many, alike = len(patient), study.alike or 0.0
@@ -127,15 +141,12 @@ def _beside(figures: list) -> float | None:
 def level_lines(replicates: int, quick: bool) -> Iterator[str]:
     """Share of p values below .05, row by row, as Markdown."""
     names = ("two modalities", "model, AUC", "model, sensitivity")
-    yield "| readers | patients | AUC | readers vary by | ROIs of a patient alike | " + " | ".join(names) + " |"
+    yield "| readers | patients | AUC | readers vary by | ROIs of a patient, alike | " + " | ".join(names) + " |"
     yield "|---" * (5 + len(names)) + "|"
-    cells = [Study(5, 50, 0.9, 0.005), Study(3, 50, 0.75, 0.05), Study(3, 30, 0.85, 0.02, alike=0.5)]
-    cells += [Study(5, 60, 0.85, 0.02, alike=0.5), Study(10, 50, 0.9, 0.05), Study(5, 100, 0.75, 0.005)]
-    cells += [Study(3, 100, 0.9, 0.05), Study(10, 100, 0.75, 0.05), Study(3, 120, 0.85, 0.02, alike=0.5)]
-    for study in cells[2:3] if quick else cells:
+    for study in CLUSTERED[:1] if quick else (*CLUSTERED, *UNCLUSTERED):
         drawn = [p_values(study, np.random.default_rng([23, number])) for number in range(replicates)]
         shares = [np.mean([own[name] < 0.05 for own in drawn]) for name in names]
-        alike = "one ROI" if study.alike is None else f"{study.alike}"
+        alike = "1" if study.alike is None else f"{study.rois[0]} to {study.rois[1]}, {study.alike}"
         yield (
             f"| {study.readers} | {study.patients} | {study.auc} | {study.reader_variance} | {alike} | "
             + " | ".join(f"{share:.3f}" for share in shares)

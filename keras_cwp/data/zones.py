@@ -24,25 +24,29 @@ ZONES = ("right upper", "right middle", "right lower", "left upper", "left middl
 NO_ZONE = -1
 _COLUMNS = ("zone", "lung_zone", "lung_field", "肺区", "肺區", "肺野")
 _SIDES, _LEVELS = ("right", "left"), ("upper", "middle", "lower")
-# Words without accents and case. Languages: English, German, French, Spanish, Portuguese, Italian, Polish, Russian.
+# Words without accents and case. English, German, French, Spanish, Portuguese, Italian,
+# Polish, Russian, Turkish.
 _WORDS = {
     "right": "right rt rechts rechte rechter rechtes re droit droite derecho derecha dcho dcha direito direita destro "
-    "destra prawe prawy prawa правое правыи правая справа",
+    "destra prawe prawy prawa правое правыи правая справа sag",
     "left": "left lt links linke linker linkes li gauche izquierdo izquierda izq izdo izda esquerdo esquerda sinistro "
-    "sinistra lewe lewy lewa левое левыи левая слева",
+    "sinistra lewe lewy lewa левое левыи левая слева sol",
     "upper": "upper up top superior sup high oben obere oberes oberer oberfeld superieur superieure haut supero "
-    "superiore gorne gorny gorna верхнее верхнии верхняя",
+    "superiore gorne gorny gorna верхнее верхнии верхняя ust",
     "middle": "middle mid med medium mitte mittel mittlere mittleres mittlerer mittelfeld moyen moyenne medio media "
-    "mediano mediana srodkowe srodkowy srodkowa среднее среднии средняя",
+    "mediano mediana srodkowe srodkowy srodkowa среднее среднии средняя orta",
     "lower": "lower low bottom inferior inf base basal unten untere unteres unterer unterfeld inferieur inferieure "
-    "bas baixo infero inferiore dolne dolny dolna нижнее нижнии нижняя",
+    "bas baixo infero inferiore dolne dolny dolna нижнее нижнии нижняя alt",
     "": "lung lungs zone zones field region area of the in lunge feld zona zonas campo poumon champ pulmon pulmonar "
     "pulmonary pulmonaire pulmao polmone polmonare pole pluca поле зона легкое легкого de del do da du la le il",
 }
 _MEANING = {word: part for part, words in _WORDS.items() for word in words.split()}
-_CHARACTERS = {"右": "right", "左": "left", "上": "upper", "中": "middle", "下": "lower"}
-_FILL = "肺野区區域带帶部位侧側的"
-_LOBE = re.compile(r"lobe|lappen|lobo|lobul|[叶葉]|доля")
+_CHARACTERS = {
+    **{"右": "right", "左": "left", "上": "upper", "中": "middle", "下": "lower"},
+    **{"우": "right", "좌": "left", "상": "upper", "중": "middle", "하": "lower"},
+}
+_FILL = "肺野区區域带帶部位侧側的폐야부"
+_LOBE = re.compile(r"lobe|lappen|lobo|lobul|[叶葉엽]|доля")
 _SHORT = {
     f"{first}{second}{rest}": (side, level)
     for side, level in ((side, level) for side in _SIDES for level in _LEVELS)
@@ -105,7 +109,8 @@ def _plain(text: str) -> str:
     """Without case and accents; words parted by one blank, also where RightUpper has none."""
     parted = re.sub(r"(?<=[a-z])(?=[A-Z])", " ", unicodedata.normalize("NFKC", text))
     letters = "".join(c for c in unicodedata.normalize("NFKD", parted) if not unicodedata.combining(c))
-    return re.sub(r"[\W_]+", " ", letters.translate(_POLISH).casefold()).strip()
+    whole = unicodedata.normalize("NFC", letters)  # Korean syllables, which NFKD takes apart
+    return re.sub(r"[\W_]+", " ", whole.translate(_POLISH).casefold()).strip()
 
 
 _POLISH = str.maketrans({"ł": "l", "Ł": "l"})  # the one letter here that NFKD does not take apart
@@ -124,14 +129,17 @@ def _parts(plain: str) -> tuple[str, str] | None:
     known = [part for part in known if part]
     if not known:
         return _SHORT.get(rest) or _SHORT.get(rest.removesuffix("z")) or _run_together(rest)
-    sides, levels = [p for p in known if p in _SIDES], [p for p in known if p in _LEVELS]
+    sides, levels = ([part for part in dict.fromkeys(known) if part in kind] for kind in (_SIDES, _LEVELS))
     if rest and not sides:
         sides = {"r": ["right"], "l": ["left"]}.get(rest[:1], []) if rest in ("r", "l", "rz", "lz") else []
         rest = "" if sides else rest
     elif rest and not levels:
         levels = {"u": ["upper"], "m": ["middle"], "l": ["lower"]}.get(rest.removesuffix("z"), [])
         rest = "" if levels else rest
-    return (sides[0], levels[0]) if (len(sides), len(levels), rest) == (1, 1, "") else None
+    if (len(sides), len(levels)) != (1, 1):
+        return None
+    parts = sides[0], levels[0]
+    return parts if not rest or _SHORT.get(rest) == parts else None  # right upper (RU)
 
 
 def _run_together(word: str) -> tuple[str, str] | None:

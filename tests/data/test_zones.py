@@ -15,7 +15,8 @@ SPELLINGS = {
     "right upper": ["RU", "ru", "R-U", "R.U.", "RUZ", "UR", "RUL", "right upper", "Right_Upper_Zone", "RightUpper",
                     "rightupper", "R-upper", "upper right", "UPPER ZONE OF THE RIGHT LUNG", "右上", "右上肺野",
                     "右肺上区", "rechtes Oberfeld", "droit supérieur", "pulmón derecho superior", "Prawe górne",
-                    "правое верхнее поле"],
+                    "правое верхнее поле", "Right upper zone (RUZ)", "右上肺区（RU）", "右上 / right upper", "sağ üst",
+                    "우상", "우상폐야"],
     "right middle": ["RM", "MR", "RMZ", "right mid-zone", "R mid", "右中", "rechts Mitte"],
     "right lower": ["RL", "LR", "RLZ", "right L", "rLower", "lower right", "右下肺区"],
     "left upper": ["LU", "UL", "upper L", "L U", "Lt. upper", "左上"],
@@ -31,7 +32,22 @@ def test_a_zone_by_any_name(zone, name):
 
 @pytest.mark.parametrize(
     "name",
-    ["hilum", "right", "upper", "both upper", "RU LU", "right upper left", "zone 1", "R1", "1", "RX", "中", "右"],
+    [
+        "hilum",
+        "right",
+        "upper",
+        "both upper",
+        "RU LU",
+        "right upper left",
+        "zone 1",
+        "R1",
+        "1",
+        "RX",
+        "中",
+        "右",
+        "双上",
+        "RU left",
+    ],
 )
 def test_what_is_no_zone_is_named_with_what_was_expected(name):
     with pytest.raises(
@@ -40,7 +56,9 @@ def test_what_is_no_zone_is_named_with_what_was_expected(name):
         zone_of(name)
 
 
-@pytest.mark.parametrize("name", ["right upper lobe", "右上叶", "lóbulo superior derecho", "rechter Oberlappen"])
+@pytest.mark.parametrize(
+    "name", ["right upper lobe", "右上叶", "lóbulo superior derecho", "rechter Oberlappen", "우상엽"]
+)
 def test_a_lobe_is_no_zone(name):
     with pytest.raises(DataError, match=r"is a lobe; a radiograph is staged by zones"):
         zone_of(name)
