@@ -178,7 +178,7 @@ def _lungs(unit: np.ndarray, zone: np.ndarray, answers: np.ndarray, known: Profu
 def _of_zones(
     scores: Scores, own: Scores, place: np.ndarray, seen: np.ndarray, first: np.ndarray, zones: np.ndarray
 ) -> Iterator[str]:
-    """Sentences on zones that lack, that no ROI names, or that stand on several radiographs."""
+    """Sentences on missing zones, on ROIs without one, and on zones that stand on several radiographs."""
     patients = own.patient_id[first]
     total, lacking = len(np.unique(patients)), len(np.unique(patients[~seen.all(axis=1)]))
     if lacking:
