@@ -84,7 +84,7 @@ class Left:
 @pytest.mark.parametrize("moment", ["stop", "start", "another watch"])
 def test_a_watcher_that_leaves_while_a_status_is_sent_does_not_stop_the_server(moment: str) -> None:
     servicer, leaver, went_on = health.Health(), Left(), list[bool]()
-    servicer.Watch(asked(""), leaver, lambda response: None)  # type: ignore[arg-type]
+    servicer.Watch(asked(""), leaver, lambda _: None)  # type: ignore[arg-type]
 
     def send(response: Any) -> None:
         if sending and response is not None:
@@ -98,7 +98,8 @@ def test_a_watcher_that_leaves_while_a_status_is_sent_does_not_stop_the_server(m
         servicer.stop()
     elif moment == "start":
         servicer.start()
-    assert went_on and all(went_on)
+    assert went_on
+    assert all(went_on)
 
 
 def test_watchers_that_come_and_go_leave_an_answering_server(stub: Path) -> None:
