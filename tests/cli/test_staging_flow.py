@@ -127,6 +127,7 @@ def again(run: Path, out: Path, staging: dict[str, object]) -> dict[str, object]
     return json.loads((out / "metrics.json").read_text())["staging"]
 
 
+@pytest.mark.slow
 def test_without_stated_profusions_the_page_says_why_there_are_no_stages(run, tmp_path):
     found = again(run, tmp_path / "plain", {})
     assert "class 'small_opacities' names no profusion" in found["reason"]
@@ -135,6 +136,7 @@ def test_without_stated_profusions_the_page_says_why_there_are_no_stages(run, tm
     assert "Stages of patients: GBZ 70" not in page
 
 
+@pytest.mark.slow
 def test_switched_off_there_are_no_stages(run, tmp_path):
     assert again(run, tmp_path / "off", {"rule": "none"}) is None
     assert "Patients are not staged" not in (tmp_path / "off" / "report.html").read_text()
