@@ -13,6 +13,7 @@ import click
 
 from keras_cwp.cli.options import PATH
 from keras_cwp.errors import ServingError
+from keras_cwp.serving.server.settings import ENGINES, Engine, Polling, Settings, Tls
 
 _PORT = click.IntRange(0, 65535)
 _POSITIVE = click.FloatRange(min=0, min_open=True)
@@ -59,6 +60,14 @@ _POSITIVE = click.FloatRange(min=0, min_open=True)
 @click.option(
     "--grpc-reflection", is_flag=True, help="Answer gRPC reflection: which services there are (extra: reflection)."
 )
+@click.option(
+    "--engine",
+    type=click.Choice(ENGINES),
+    default="auto",
+    show_default=True,
+    help="What computes the networks. auto: ONNX Runtime (extra: onnx) where the version carries model.onnx and it "
+    "answers the warm-up requests as the SavedModel does, else TensorFlow; onnx: refuse the version instead.",
+)
 def command(
     folders: tuple[Path, ...],
     rest_port: int,
@@ -76,6 +85,7 @@ def command(
     cors_origins: tuple[str, ...],
     json_nan: str,
     grpc_reflection: bool,
+    engine: Engine,
 ) -> None:
     """Serve exported models with TensorFlow Serving's own REST and gRPC API, without TensorFlow Serving.
 
@@ -90,7 +100,6 @@ def command(
     import_tensorflow(keep_memory=False)
     from keras_cwp.serving.server.log import logging_to_stderr
     from keras_cwp.serving.server.server import Server
-    from keras_cwp.serving.server.settings import Polling, Settings, Tls
     from keras_cwp.serving.token import read_token
 
     settings = Settings(
@@ -107,6 +116,7 @@ def command(
         cors_origins=cors_origins,
         nan_as_null=json_nan == "null",
         reflection=grpc_reflection,
+        engine=engine,
     )
     if not settings.is_loopback() and not (settings.token and settings.tls):
         click.echo(f"keras-cwp: warning: {host} is open to the network without --token-file and TLS", err=True)
@@ -118,6 +128,8 @@ def command(
                 raise ServingError("; ".join(server.faults()))
             rest = f"http{'s' if settings.tls else ''}://{host}:{server.rest_port}/v1/models"
             click.echo(f"REST {rest} gRPC {host}:{server.grpc_port}")
+            for line in server.engines():
+                click.echo(line)
             stop.wait()
         finally:
             server.stop()

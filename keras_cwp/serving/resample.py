@@ -67,12 +67,30 @@ def crop_box(grey: Any, box: Any, geometry: Geometry, side: Any = None) -> tuple
 def _crop(grey: Any, box: Any, geometry: Geometry, side: Any) -> Any:
     """The crop itself; positions in float64, for a thousandth of a pixel shows in a probability."""
     starts, lengths = _square(box, geometry.square, side)
+    # On the grid of the image's own pixels the filter's weights are 0 and 1: the same crop in a tenth of the time.
+    on_grid = tf.reduce_all(tf.equal(lengths, geometry.image_size) & tf.equal(starts, tf.floor(starts)))
+    crop = tf.cond(
+        on_grid,
+        lambda: _cut(grey, starts, geometry),
+        lambda: _resampled(grey, starts, lengths, geometry),
+    )
+    return tf.ensure_shape(crop[..., None], [geometry.side, geometry.side, 1])
+
+
+def _cut(grey: Any, starts: Any, geometry: Geometry) -> Any:
+    """Pixels as they are, mirrored beyond the image: float32 [side, side]."""
+    corner = tf.cast(starts, tf.int32) - geometry.kept
+    rows, columns = (_mirrored(corner[axis] + tf.range(geometry.side), tf.shape(grey)[axis]) for axis in range(2))
+    return tf.gather(tf.gather(grey, rows, axis=0), columns, axis=1)
+
+
+def _resampled(grey: Any, starts: Any, lengths: Any, geometry: Geometry) -> Any:
+    """Pixels through the filter: float32 [side, side]."""
     rows, down = _axis(starts[0], lengths[0], geometry, tf.shape(grey)[0])
     columns, across = _axis(starts[1], lengths[1], geometry, tf.shape(grey)[1])
     patch = tf.gather(tf.gather(grey, rows, axis=0), columns, axis=1)
     half = tf.sparse.sparse_dense_matmul(down, patch)
-    crop = tf.sparse.sparse_dense_matmul(across, tf.transpose(half))
-    return tf.ensure_shape(tf.transpose(crop)[..., None], [geometry.side, geometry.side, 1])
+    return tf.transpose(tf.sparse.sparse_dense_matmul(across, tf.transpose(half)))
 
 
 def _axis(start: Any, length: Any, geometry: Geometry, pixels: Any) -> tuple[Any, Any]:

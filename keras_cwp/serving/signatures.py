@@ -27,6 +27,9 @@ _NAN = float("nan")
 _NUMBERS = (tf.float32, tf.int64)  # types of tf.Example that numbers come in
 _MISSING = tf.int64.min  # stands for no number among whole ones
 
+# How the function that is the network starts its name in the SavedModel; a server may compute it otherwise.
+NETWORK_FUNCTION = "network_probabilities"
+
 Answer = dict[str, Any]
 
 
@@ -54,7 +57,11 @@ class Signatures:
         numbers = tf.TensorSpec([None], tf.float32)
         crops = tf.TensorSpec([None, self.geometry.side, self.geometry.side, 1], tf.float32)
         images = tf.TensorSpec([None, size, size, 1], tf.float32)
-        self._score = _traced(lambda pixels: _softmax(network, pixels), images)
+
+        def network_probabilities(pixels: Any) -> Any:  # named as NETWORK_FUNCTION says
+            return _softmax(network, pixels)
+
+        self._score = _traced(network_probabilities, images)
         self._answer = _traced(self._of_views, crops, texts)
         self._read = _traced(self._crop_rows, texts, tf.TensorSpec([None, 4], tf.float32), numbers)
 

@@ -56,6 +56,35 @@ def test_the_context_is_the_same_where_it_is_kept(box: tuple[float, ...]) -> Non
     np.testing.assert_allclose(in_graph(image, box, geometry), in_training(image, box, geometry), atol=1e-6)
 
 
+ON_GRID = {  # boxes whose crop of 48 pixels has the image's own pixels
+    "within": (40.0, 30.0, 48.0, 48.0),
+    "upper left corner": (0.0, 0.0, 48.0, 48.0),
+    "lower right corner": (122.0, 72.0, 48.0, 48.0),
+    "padded by a whole number": (50.0, 40.0, 48.0, 30.0),
+    "padded beyond the edge": (0.0, 50.0, 20.0, 48.0),
+    "half a pixel off": (50.0, 40.0, 48.0, 31.0),
+    "a fraction off": (50.25, 40.0, 48.0, 48.0),
+    "one pixel larger": (50.0, 40.0, 49.0, 49.0),
+}
+
+
+@pytest.mark.parametrize("kept", [0, 5, 12])
+@pytest.mark.parametrize("box", ON_GRID.values(), ids=ON_GRID.keys())
+def test_pixels_on_the_image_s_own_grid_are_the_filter_s(box: tuple[float, ...], kept: int) -> None:
+    image = np.random.default_rng(3).uniform(size=(120, 170)).astype(np.float32)
+    for given in (image, image[:60, :55]):
+        placed = (min(box[0], 7.0), min(box[1], 11.0), *box[2:]) if given is not image else box
+        geometry = Geometry(48, 12, "pad", kept=kept)
+        np.testing.assert_allclose(in_graph(given, placed, geometry), in_training(given, placed, geometry), atol=1e-6)
+
+
+def test_a_crop_of_the_network_s_own_size_is_not_changed() -> None:
+    image = np.random.default_rng(4).uniform(size=(48, 48)).astype(np.float32)
+    np.testing.assert_array_equal(in_graph(image, (0.0, 0.0, 48.0, 48.0), Geometry(48, 12, "pad")), image)
+    mirrored = np.pad(image, 12, mode="reflect")
+    np.testing.assert_array_equal(in_graph(image, (0.0, 0.0, 48.0, 48.0), Geometry(48, 12, "pad", kept=12)), mirrored)
+
+
 @pytest.mark.parametrize("side", [20.0, 300.0])
 def test_a_given_field_of_view_replaces_the_size_of_the_box(side: float) -> None:
     image = np.random.default_rng(1).uniform(size=(120, 170)).astype(np.float32)

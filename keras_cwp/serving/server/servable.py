@@ -6,6 +6,7 @@ import gc
 import time
 from collections.abc import Callable
 from concurrent.futures import Future
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,7 @@ from keras_cwp.errors import ServingError
 from keras_cwp.runtime import errors_of_tensorflow_only, give_back_freed_memory
 from keras_cwp.serving.server.batching import Arrays, Batcher, result_within
 from keras_cwp.serving.server.parameters import BatchingParameters
+from keras_cwp.serving.server.spliced import Network, with_network
 from keras_cwp.serving.server.status import Code, Refused, invalid
 from keras_cwp.serving.server.tensors import check_inputs, from_protos
 from keras_cwp.serving.warmup import WARMUP_FILE
@@ -33,16 +35,28 @@ class Servable:
     Args:
         path: the version's folder.
         parameters: how its requests are batched.
+        network: computes the network in TensorFlow's place; see `spliced.with_network`.
+        engine: name and version of what computes the network.
+
+    Attributes:
+        why_not_onnx: why TensorFlow computes the network though ONNX Runtime was wanted; "" where that is not so.
 
     Raises:
         ServingError: it cannot be loaded.
     """
 
-    def __init__(self, path: Path, parameters: BatchingParameters) -> None:
-        self.path = path
+    def __init__(
+        self,
+        path: Path,
+        parameters: BatchingParameters,
+        network: Network | None = None,
+        engine: str = f"TensorFlow {tf.__version__}",
+    ) -> None:
+        self.path, self.engine, self.why_not_onnx = path, engine, ""
+        self._warmed_up: int | None = None  # records
         try:
             self.signatures = signature_defs(path)
-            self._session = _load(path)
+            self._session = _load(path, network)
             self._functions = {name: self._callable(signature) for name, signature in self.signatures.items()}
         except (OSError, ValueError, KeyError, tf.errors.OpError) as error:
             raise ServingError(f"{path}: cannot be loaded: {' '.join(str(error).split())[:300]}") from None
@@ -69,30 +83,47 @@ class Servable:
             future.set_exception(error)
         return future
 
+    def ask(self, signature: str, inputs: Arrays) -> Arrays:
+        """Answer a request that is none of a client's.
+
+        Raises:
+            Refused: as `submit`, or the model refuses it.
+        """
+        return result_within(self.submit(signature, inputs, _WARMUP_S), _WARMUP_S)
+
     def warm_up(self) -> int:
-        """Replay the records of the version's warm-up file, if it has one.
+        """Replay the records of the version's warm-up file, if it has one and that was not done yet.
 
         Returns:
             Their number.
 
         Raises:
+            ServingError: as `warm_up_answers`.
+        """
+        if self._warmed_up is None:
+            self.warm_up_answers()
+        return self._warmed_up or 0
+
+    def warm_up_answers(self) -> list[Arrays]:
+        """Replay the records of the version's warm-up file; outputs by name of each.
+
+        Raises:
             ServingError: a record that cannot be read or answered; TensorFlow Serving would not serve it either.
         """
-        path = self.path / WARMUP_FILE
-        if not path.is_file():
-            return 0
-        number = 0
+        path, number, answers = self.path / WARMUP_FILE, 0, list[Arrays]()
         try:
-            for number, record in enumerate(tf.data.TFRecordDataset(str(path)), start=1):
+            records = tf.data.TFRecordDataset(str(path)) if path.is_file() else ()
+            for number, record in enumerate(records, start=1):
                 if number > _MAX_WARMUP_RECORDS:
                     raise ServingError(f"{path}: more than {_MAX_WARMUP_RECORDS} records")
-                self._replay(prediction_log_pb2.PredictionLog.FromString(record.numpy()))
+                answers.append(self._replay(prediction_log_pb2.PredictionLog.FromString(record.numpy())))
         except ServingError:
             raise
         except Exception as error:  # whatever is wrong in a file, the version is not served
             reason = " ".join(str(error).split())[:300]
             raise ServingError(f"{path}: warm-up record {number} cannot be replayed: {reason}") from None
-        return number
+        self._warmed_up = number
+        return answers
 
     def close(self) -> None:
         """Answer what waits, then unload the model."""
@@ -109,7 +140,7 @@ class Servable:
         ask = self._session.make_callable(outputs, [signature.inputs[name].name for name in names])
         return lambda inputs: ask(*(inputs[name] for name in names))
 
-    def _replay(self, log: Any) -> None:
+    def _replay(self, log: Any) -> Arrays:
         kind = log.WhichOneof("log_type")
         if kind not in ("predict_log", "classify_log", "regress_log"):
             raise ServingError(f"a record of the kind {kind}")
@@ -120,7 +151,7 @@ class Servable:
         else:
             inputs = {"inputs": examples_of(request.input)}
         check_inputs(inputs, self.signatures[name].inputs)
-        result_within(self.submit(name, inputs, _WARMUP_S), _WARMUP_S)
+        return self.ask(name, inputs)
 
 
 def signature_defs(path: Path) -> dict[str, Any]:
@@ -163,14 +194,18 @@ def examples_of(given: Any) -> np.ndarray:
     return rows
 
 
-def _load(path: Path) -> Any:
-    """A session with the version in it, as TensorFlow Serving has it.
+def _load(path: Path, network: Network | None) -> Any:
+    """A session with the version in it, as TensorFlow Serving has it; `network` computes the network if there is one.
 
     Not tf.saved_model.load: what that leaves behind in TensorFlow grew by megabytes with every version.
     """
     session = tf.compat.v1.Session(graph=tf.Graph())
-    with session.graph.as_default(), errors_of_tensorflow_only():
-        tf.compat.v1.saved_model.loader.load(session, [_TAG], str(path))
+    with (
+        session.graph.as_default(),
+        errors_of_tensorflow_only(),
+        nullcontext(path) if network is None else with_network(path, network) as folder,
+    ):
+        tf.compat.v1.saved_model.loader.load(session, [_TAG], str(folder))
     return session
 
 
