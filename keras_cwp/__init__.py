@@ -1,4 +1,4 @@
-"""Classify regions of interest of chest radiographs with ShuffleNet V2 and ECA, and measure it honestly.
+"""Classify regions of interest of chest radiographs with ShuffleNet V2 and ECA, and judge it on other patients.
 
 The names below are the public API. Each is imported when it is first used, so `import keras_cwp` is quick and does not
 start TensorFlow.
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from keras_cwp.api.pretraining import Pretraining, pretrain
     from keras_cwp.api.remote import RemoteModel
     from keras_cwp.api.run import Evaluation, Report, Run
-    from keras_cwp.api.training import Comparison, Folds, compare, cross_validate, fit
+    from keras_cwp.api.training import Comparison, Folds, compare, cross_validate, fit, search
     from keras_cwp.config import Config, load_config
     from keras_cwp.errors import CwpError
 
@@ -34,7 +34,7 @@ _HOMES = {
     "keras_cwp.api.networks": ("architectures", "import_weights", "preview_augmentation"),
     "keras_cwp.api.pretraining": ("Pretraining", "pretrain"),
     "keras_cwp.api.run": ("Evaluation", "Report", "Run"),
-    "keras_cwp.api.training": ("Comparison", "Folds", "compare", "cross_validate", "fit"),
+    "keras_cwp.api.training": ("Comparison", "Folds", "compare", "cross_validate", "fit", "search"),
     "keras_cwp.config": ("Config", "load_config"),
     "keras_cwp.errors": ("CwpError",),
 }
@@ -69,6 +69,7 @@ __all__ = [
     "prepare",
     "pretrain",
     "preview_augmentation",
+    "search",
 ]
 
 

@@ -9,11 +9,11 @@ from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import yaml
-from pydantic import Field
+from pydantic import AfterValidator, Field
 
 from keras_cwp.errors import ConfigError
 from keras_cwp.schema import RETIRED, Section, is_section, validated
-from keras_cwp.settings_file import find_settings, lay_over, parse_overrides, read_yaml
+from keras_cwp.settings_file import as_values, find_settings, lay_over, parse_overrides, read_yaml
 
 
 class DataConfig(Section):
@@ -22,6 +22,14 @@ class DataConfig(Section):
     classes: tuple[str, ...] | None = Field(None, description="order of the classes; none: the labels found, sorted")
     ordinal: tuple[str, ...] | None = Field(
         None, description="all classes from least to most disease, where they have such an order; none: they have none"
+    )
+    ties: str | None = Field(
+        None,
+        description="several readers without a majority: leave_out, worse (by data.ordinal), or the name of the reader "
+        "who decides; none: ask",
+    )
+    reference: str | None = Field(
+        None, description="reader, such as CT, whose label is the truth; none: the label that most readers gave"
     )
     image_size: Annotated[int, Field(ge=32, le=1024)] | Literal["auto"] = Field(
         224, description="side of the network's input, pixels; auto: so that an opacity of 1.5 mm keeps 4 pixels"
@@ -89,7 +97,8 @@ class AugmentConfig(Section):
 
     policy: str = Field(
         "paper",
-        description="none, light, paper, paper_mix, strong, strong_mix, randaugment, or a path to a YAML policy",
+        description="none, light, paper, paper_mix, paper_mix_opacities, strong, strong_mix, randaugment, or a path to "
+        "a YAML policy",
     )
     where: Literal["device", "pipeline"] = Field("device", description="in the training step, or in tf.data")
     ramp_epochs: int = Field(0, ge=0, description="epochs over which the magnitude grows to its full value")
@@ -119,10 +128,14 @@ class TrainConfig(Section):
     layer_decay: float = Field(
         1.0, gt=0, le=1, description="learning rate of a stage, as a share of that of the stage after it; 1: all alike"
     )
-    loss: Literal["cross_entropy", "focal"] = Field(
-        "cross_entropy", description="focal: ROIs that are classified well already count less"
+    loss: Literal["cross_entropy", "focal", "cumulative"] = Field(
+        "cross_entropy",
+        description="focal: ROIs classified well count less; cumulative: answers far off in data.ordinal cost more",
     )
     focal_gamma: float = Field(2.0, ge=0, description="exponent of the focal loss; 0: cross-entropy")
+    labels: Literal["consensus", "soft"] = Field(
+        "consensus", description="soft: with several readers, the share of them who gave each class; for training only"
+    )
     label_smoothing: float = Field(
         0.1, ge=0, lt=1, description="share of each label that is spread evenly over all classes"
     )
@@ -186,6 +199,16 @@ class EvaluateConfig(Section):
     examples: int = Field(4, ge=0, le=24, description="ROIs shown per kind of example in the report")
 
 
+class SearchConfig(Section):
+    """What a search tries in the inner folds of nested cross-validation."""
+
+    # a file's values are text, and a mapping's are not; a RUN is to hold the same for both
+    space: Annotated[dict[str, Any], AfterValidator(as_values)] = Field(
+        {}, description="section.key → a list of choices, {range: [low, high]} or {log: [low, high]}; none: no search"
+    )
+    trials: int = Field(20, ge=1, description="configurations that a search tries in each outer fold")
+
+
 class Config(Section):
     """Everything that a run is decided by."""
 
@@ -196,6 +219,7 @@ class Config(Section):
     augment: AugmentConfig = AugmentConfig()
     train: TrainConfig = TrainConfig()
     evaluate: EvaluateConfig = EvaluateConfig()
+    search: SearchConfig = SearchConfig()
     candidates: dict[str, dict[str, dict[str, Any]]] = Field(
         {}, description="nested cv chooses among these: name → what differs in the sections model, augment, train"
     )

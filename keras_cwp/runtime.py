@@ -14,6 +14,7 @@ from keras_cwp.errors import RunError
 
 # What TensorFlow and Keras import if it is there, for parts of theirs that no command uses: 3 s of CPU of 7 in all.
 _OPTIONAL = ("IPython", "jax", "matplotlib", "pandas", "sklearn")
+_own_cores: int | None = None  # that `use_cores` stated
 _left_out: list[str] = []  # of _OPTIONAL, while this process imports TensorFlow
 
 
@@ -159,8 +160,21 @@ def use_threads(threads: int | None) -> None:
 
 
 def cores() -> int:
-    """Cores that this process may use, fewer than the machine has under taskset or in a container."""
+    """Cores that this process may use, fewer than the machine has under taskset, in a container or on a Ray actor."""
+    if _own_cores is not None:
+        return _own_cores
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def use_cores(count: int, threads: int) -> None:
+    """Have this process take so many cores, because others beside it use the rest.
+
+    Args:
+        threads: that TensorFlow is to divide operations among all the same; see `use_threads`.
+    """
+    global _own_cores
+    _own_cores = count
+    os.environ["TF_NUM_INTRAOP_THREADS"] = str(threads)  # read when TensorFlow is imported, which it may never be
 
 
 def leave_with_parent() -> None:

@@ -12,6 +12,7 @@ import yaml
 from keras_cwp.errors import ConfigError
 
 _PACKAGE = Path(__file__).parent
+_WORDS = {"none": None, "null": None, "~": None, "true": True, "false": False}
 
 
 class TextLoader(yaml.SafeLoader):
@@ -33,6 +34,24 @@ def parse_yaml(text: str) -> Any:
         yaml.YAMLError: not YAML.
     """
     return yaml.load(text, TextLoader)
+
+
+def as_values(stated: Any) -> Any:
+    """A tree of text with its numbers, none, true and false as such, for keys that have no schema."""
+    if isinstance(stated, dict):
+        return {key: as_values(value) for key, value in stated.items()}
+    if isinstance(stated, list | tuple):
+        return [as_values(value) for value in stated]
+    if not isinstance(stated, str):
+        return stated
+    if stated.strip().lower() in _WORDS:
+        return _WORDS[stated.strip().lower()]
+    for kind in (int, float):
+        try:
+            return kind(stated)
+        except ValueError:
+            continue
+    return stated
 
 
 def packaged_settings() -> dict[str, Path]:

@@ -2,7 +2,8 @@
 
     PYTHONPATH=. python scripts/bench_accuracy.py SHARED OUT [--set cwp_sim] [--weights FILE] [--seeds 3] [--only probe]
 
-Methods: a network from random weights (config scratch), a probe of ImageNet features (probe), a probe of the shipped
+Methods: a network from random weights (config scratch), the same with simulated opacities in normal training ROIs
+(scratch_opacities, not for whole images), a probe of ImageNet features (probe), a probe of the shipped
 weights (probe_cxr), and these fine-tuned (config default).
 
 Makes OUT/SET_SEED/METHOD runs and prints a table of macro AUCs; what is finished is kept. The pediatric set is a draw
@@ -25,6 +26,7 @@ PEDIATRIC_PATIENTS = 360
 # Settings by method.
 METHODS: dict[str, dict[str, Any]] = {
     "scratch": {"config": "scratch"},
+    "scratch_opacities": {"config": "scratch", "augment.policy": "paper_mix_opacities"},
     "probe": {"config": "probe"},
     "probe_cxr": {"config": "default", "mode": "probe", "tta": 1},
     "fine_tuned": {"config": "default"},
@@ -41,6 +43,8 @@ def main() -> None:
         for seed in range(given.seeds):
             split = None
             for method in given.only or METHODS:
+                if method == "scratch_opacities" and name != "cwp_sim":
+                    continue  # they are laid into regions
                 run = _run(data, method, seed, given, given.out / f"{name}_{seed}" / method, split)
                 split = run.path / "split.csv"  # the first method draws the folds of all
                 _print(name, seed, method, run)

@@ -1,4 +1,4 @@
-"""Macro AUC against the number of training patients: from random weights, by probes, and fine-tuned.
+"""Macro AUC against the number of training patients: by probes of two kinds of weights, fine-tuned, and from scratch.
 
     PYTHONPATH=. python scripts/bench_learning_curve.py DATA OUT [--patients 50 --patients 100 …] [--only fine_tuned]
 
@@ -13,6 +13,7 @@ import csv
 import sys
 import time
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from rich.console import Console
@@ -26,7 +27,13 @@ from keras_cwp.training.inference import as_scores, forward, predict_probabiliti
 from keras_cwp.training.network import train_network
 
 PATIENTS = (50, 100, 200, 400, 800, 1600)
-METHODS = {"probe": "probe", "fine_tuned": "default", "scratch": "scratch"}  # name → packaged settings
+# Name → packaged settings and what is changed in them.
+METHODS: dict[str, tuple[str, dict[str, Any]]] = {
+    "probe": ("probe", {}),
+    "probe_cxr": ("default", {"train.mode": "probe"}),
+    "fine_tuned": ("default", {}),
+    "scratch": ("scratch", {}),
+}
 _JUDGED = 0.2
 
 
@@ -73,7 +80,7 @@ def _scores(data: PreparedData, training: np.ndarray, judged: np.ndarray, method
 
 
 def _config(method: str, rois: int) -> Config:
-    config = load_config(METHODS[method])
+    config = load_config(*METHODS[method])
     if config.train.steps is None:
         return config
     return config.model_copy(update={"train": by_steps(config.train, rois)})

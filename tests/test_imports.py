@@ -13,10 +13,10 @@ import pytest
 import keras_cwp
 
 ROOT = Path(keras_cwp.__file__).parent
-# A part may import those before it in this list and itself. The first eleven are files.
+# A part may import those before it in this list and itself. The first twelve are files.
 ORDER = [
     "version", "wording", "registration", "errors", "settings_file", "schema", "config", "candidates", "files",
-    "runtime", "scores", "data", "layers", "augment", "models", "evaluation", "audit", "explain", "training",
+    "runtime", "cluster", "scores", "data", "layers", "augment", "models", "evaluation", "audit", "explain", "training",
     "report", "prediction",
     "serving", "reader", "api", "cli", "__main__",
 ]  # fmt: skip

@@ -90,9 +90,9 @@ def test_every_key_has_a_description_that_keys_prints(key, field):
 def test_keys_of_one_section_print_defaults_and_bounds():
     text = config_command("keys", "train")
     assert "train.batch_size = 32   (whole number, ≥ 1, ≤ 1024)" in text
-    assert "train.loss = cross_entropy   (cross_entropy | focal)" in text
+    assert "train.loss = cross_entropy   (cross_entropy | focal | cumulative)" in text
     assert "train.threads = none   (whole number | none, ≥ 1)" in text
-    assert "data." not in text
+    assert "data.image_size = " not in text
 
 
 @pytest.mark.parametrize(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -43,20 +43,23 @@ def draw_phantoms(out: PathLike, patients: int = 60, seed: int = 0, **options: A
 
 
 def prepare(
-    rois: PathLike,
+    rois: PathLike | Sequence[PathLike],
     images: PathLike,
     out: PathLike,
     *,
     config: Settings = None,
     table: Mapping[str, Any] | None = None,
     workers: int = 1,
+    cluster: str | None = None,
     console: Console | None = None,
     **settings: Any,
 ) -> PreparedData:
     """Read radiographs and a ROI table, check everything, crop, and write a data set.
 
     Args:
-        rois: CSV, COCO, LabelMe, VOC, YOLO, VIA or Label Studio; a file or a folder.
+        rois: CSV, COCO, LabelMe, VOC, YOLO, VIA or Label Studio; a file or a folder. Several: one a reader. What
+            several readers marked is one ROI, whose label is the majority's unless the settings `ties` and `reference`
+            say otherwise.
         images: folder that the image names are relative to.
         out: a new folder, or an earlier data set, which is replaced as a whole.
         config: a preset's name, a YAML file, a mapping or a Config; its section `data` counts.
@@ -66,6 +69,8 @@ def prepare(
             label_attribute, image_by.
         workers: processes that decode and crop. With more than one, a script calls this below
             `if __name__ == "__main__":`.
+        cluster: `ray` or `ray:ADDRESS` (extra `cluster`): decode and crop on a Ray cluster instead, whose nodes have
+            this package, and the radiographs at the same paths.
         console: prints notes and a progress bar; None prints nothing.
         settings: single keys of the configuration, such as image_size=160.
 
@@ -76,8 +81,12 @@ def prepare(
         DataError: whatever is wrong with table, images, boxes or labels, with file and line.
         ConfigError: an unknown key, or a value out of range.
     """
+    from keras_cwp.cluster import cluster_address, import_ray_data
     from keras_cwp.data.prepare import prepare as write
 
+    address = None if cluster is None else cluster_address(cluster)
+    if address is not None:
+        import_ray_data()
     chosen = load_config(config, dotted_keys(settings)).data
     with progress_bar(console, "radiographs") as progress:
         return write(
@@ -87,6 +96,7 @@ def prepare(
             chosen,
             **(table or {}),
             workers=workers,
+            cluster=address,
             note=notes_to(console),
             progress=progress,
         )

@@ -14,7 +14,6 @@ from keras_cwp.api.progress import notes_to, progress_bar
 from keras_cwp.api.regions import Asking, Inputs, regions_of
 from keras_cwp.errors import CwpError, RunError
 from keras_cwp.runtime import import_tensorflow
-from keras_cwp.wording import plural
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -43,12 +42,7 @@ class Model:
     def _predictor(self) -> Predictor:
         from keras_cwp.prediction.open_model import open_predictor
 
-        if self.fold is None:
-            return open_predictor(self.path)
-        import_tensorflow()
-        from keras_cwp.training.saved import named_model
-
-        return open_predictor(named_model(self.path, self.fold))
+        return open_predictor(self.path, self.fold)
 
     @property
     def contract(self) -> ModelContract:
@@ -102,21 +96,31 @@ class Model:
         Raises:
             CwpError: none of the regions could be scored; or as `predict`.
         """
-        regions, lost, note = regions_of(inputs, asking)
-        predictor = self._predictor
-        from keras_cwp.prediction.predict import predict
+        from keras_cwp.api.scoring import score
 
-        whole_image = asking.get("whole_image", False)
-        with progress_bar(asking.get("console"), "regions") as progress:
-            scores, distance = predict(
-                predictor, regions, views=views, whole_image=whole_image, note=note, refuse=lost, progress=progress
-            )
-        if not len(scores):
-            raise CwpError(f"none of {plural(len(regions), 'region')} could be scored; nothing was written")
-        identity = f"training data {self.contract.data_hash[:16]}"
-        judging = predictor.judging
-        return Predictions(
-            regions, scores, lost.count, identity, self.engine, predictor.thresholds, judging.sets, distance
+        return score(lambda: self._predictor, inputs, views, asking)
+
+    def score_on_cluster(
+        self, cluster: str, inputs: Inputs, out: PathLike, *, views: int | None = None, **asking: Unpack[Asking]
+    ) -> Predictions:
+        """`score` on a Ray cluster (extra `cluster`), and write the table to `out`.
+
+        Blocks of regions that are done are kept in OUT.blocks until the table is written: the same call goes on after
+        an interruption.
+
+        Args:
+            cluster: `ray` for a cluster on this machine, or `ray:ADDRESS`. Nodes need this package, and model and
+                radiographs at the same paths.
+            out: the table, see `Predictions.write`.
+
+        Raises:
+            CwpError: Ray is not installed, or another process works on `out`; or as `score`.
+            RunError: no such cluster, or nodes on which no actor can begin.
+        """
+        from keras_cwp.api.scoring import score_on_cluster
+
+        return score_on_cluster(
+            lambda: self._predictor, self.path, self.fold, cluster, inputs, Path(out), views, asking
         )
 
     def region_maps(self, found: Predictions) -> RegionMaps | None:

@@ -118,11 +118,12 @@ def preview_augmentation(
         The number of ROIs drawn.
 
     Raises:
-        ConfigError: an unknown policy.
+        ConfigError: an unknown policy, or one that names classes which the data set lacks.
         DataError: not a prepared data set.
     """
     import_tensorflow()
     from keras_cwp.augment.layer import Augment
+    from keras_cwp.augment.opacities import shown_opacities
     from keras_cwp.augment.policy import load_policy
     from keras_cwp.augment.preview import animation, choose_rows, contact_sheet, drawn_views
     from keras_cwp.data.pipeline import batches
@@ -131,10 +132,11 @@ def preview_augmentation(
     layer_policy = load_policy(policy)
     opened = open_data(data)
     rows = choose_rows(opened.labels, rois, seed)
-    crops, labels, _ = next(iter(batches(opened, rows, batch_size=len(rows))))
+    crops, labels, rows = (part.numpy() for part in next(iter(batches(opened, rows, batch_size=len(rows)))))
     layer = Augment(layer_policy, opened.image_size, opened.margin, seed=seed, jit_compile=False)
-    views, captions = drawn_views(layer, crops.numpy(), draws, seed)
-    names = [opened.classes[label] for label in labels.numpy()]
+    lay = shown_opacities(layer_policy.opacities, opened, crops, rows, seed) if layer_policy.opacities else None
+    views, captions = drawn_views(layer, crops, draws, seed, lay)
+    names = [opened.classes[label] for label in labels]
     write_bytes(Path(out), contact_sheet(views, captions, names, f"policy {policy}, {opened.image_size} px"))
     if gif is not None:
         write_bytes(Path(gif), animation(views))

@@ -11,10 +11,13 @@ import numpy as np
 
 from keras_cwp.api.tables import scores_table
 from keras_cwp.data.annotations.roi import Roi
+from keras_cwp.prediction.parquet import is_parquet
 from keras_cwp.scores import Scores
 
 if TYPE_CHECKING:
     import pandas as pd
+
+    from keras_cwp.prediction.decided import Sets
 
 PathLike = Path | str
 
@@ -30,7 +33,7 @@ class Predictions:
         identity: names the model, for reports.
         engine: what computed them.
         thresholds: by class, of the run's validation part; empty where they are not known.
-        sets: by class, the lowest probability with which it belongs to the set of a region; empty where not known.
+        sets: which classes belong to the set of a region, see `prediction.decided.Sets`; empty where not known.
         distance: float64 [regions], of each from the training data, above 1 where it is unlike them; None: not known.
     """
 
@@ -40,8 +43,22 @@ class Predictions:
     identity: str
     engine: str
     thresholds: Mapping[str, float] = field(default_factory=dict)
-    sets: Mapping[str, float] = field(default_factory=dict)
+    sets: Sets = field(default_factory=dict)
     distance: np.ndarray | None = None
+
+    def write(self, path: PathLike) -> None:
+        """Write the table as Parquet where the name ends in .parquet, else as CSV."""
+        self.to_parquet(path) if is_parquet(path) else self.to_csv(path)
+
+    def to_parquet(self, path: PathLike) -> None:
+        """Write the table of `to_csv` as Parquet, with numbers as numbers; it appears whole or not at all.
+
+        Raises:
+            CwpError: PyArrow is not installed, or the disk refuses.
+        """
+        from keras_cwp.prediction.parquet import write_parquet
+
+        write_parquet(path, self.scores, self.thresholds, self.sets, self.distance)
 
     def to_csv(self, path: PathLike) -> None:
         """Write the table of `prediction.decided`; the file appears whole or not at all."""

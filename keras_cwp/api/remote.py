@@ -56,7 +56,7 @@ class RemoteModel:
         try:
             served = pace.retries.call(transport.describe)
             with progress_bar(asking.get("console"), "regions") as progress:
-                scores = score(
+                table = score(
                     transport,
                     self.address,
                     served,
@@ -70,8 +70,15 @@ class RemoteModel:
                 )
         finally:
             transport.close()
-        identity = f"model {self.address.model}, version {served.version}"
-        return Predictions(regions, scores, lost.count, identity, f"{self.address}, version {served.version}")
+        return Predictions(
+            regions,
+            table.scores,
+            lost.count,
+            f"model {self.address.model}, version {served.version}",
+            f"{self.address}, version {served.version}",
+            sets={} if table.members is None else table.members,
+            distance=table.distance,
+        )
 
     def __repr__(self) -> str:
         return f"RemoteModel({str(self.address)!r})"

@@ -12,6 +12,7 @@ from keras_cwp.api.data import PathLike, Settings, Source, open_data
 from keras_cwp.api.progress import or_silent
 from keras_cwp.api.run import Report, Run
 from keras_cwp.candidates import read_candidate
+from keras_cwp.cluster import cluster_address
 from keras_cwp.config import Config, dotted_keys, load_config
 from keras_cwp.data.prepared import PreparedData
 from keras_cwp.errors import CwpError
@@ -21,6 +22,8 @@ if TYPE_CHECKING:
     from rich.console import Console
 
     from keras_cwp.training.crossval import RunFolds
+
+INNER_FOLDS = 4  # of a search, where the configuration does not say
 
 
 @dataclass(frozen=True)
@@ -51,7 +54,7 @@ class Folds:
         self.check()
         if self.cluster is None:
             return one_by_one if self.jobs == 1 else functools.partial(in_processes, processes=self.jobs)
-        address = self.cluster.partition(":")[2]
+        address = cluster_address(self.cluster)
         return functools.partial(on_ray, address=address, cpus=self.cpus_per_fold, gpus=self.gpus_per_fold)
 
     def check(self, prefix: str = "") -> None:
@@ -62,8 +65,7 @@ class Folds:
         """
         if self.cluster is None:
             return
-        if self.cluster.partition(":")[0] != "ray":
-            raise CwpError(f"{prefix}cluster {self.cluster}: expected ray, or ray:ADDRESS")
+        cluster_address(self.cluster, f"{prefix}cluster")
         if self.jobs > 1:
             raise CwpError(
                 f"{prefix}jobs {self.jobs} is for this machine; on a cluster the cluster decides how many folds run"
@@ -149,6 +151,57 @@ def cross_validate(
     opened = _open(data, images, table, chosen, console)
     run = train(opened, chosen, Path(out), or_silent(console), _path(split), where.runner(), stated, baseline)
     return Run.evaluated(run, console)
+
+
+def search(
+    data: Source,
+    out: PathLike,
+    space: PathLike | Mapping[str, Any],
+    *,
+    trials: int | None = None,
+    images: PathLike | None = None,
+    table: Mapping[str, Any] | None = None,
+    config: Settings = None,
+    split: PathLike | None = None,
+    where: Folds = Folds(),
+    console: Console | None = None,
+    **settings: Any,
+) -> Run:
+    """Search a space of configurations by inner folds; the run's figures are of patients that no trial saw (Optuna).
+
+    It is a nested cross-validation: each outer fold has a search of its own within its training patients. Trials that
+    do worse than most are pruned, epoch by epoch. An unfinished run of the same call is continued, trial by trial.
+
+    Args:
+        data, images, table, out, config, split, console: see `cross_validate`.
+        space: YAML file or mapping: section.key → a list of choices, {"range": [low, high]} or {"log": [low, high]}.
+            Sections: model, augment, train.
+        trials: in each outer fold; None: as configured.
+        where: processes or cluster; the searches of several outer folds run beside each other.
+        settings: single keys of the configuration; inner=4 unless it is given.
+
+    Raises:
+        CwpError: Optuna is not installed (extra `search`); or see `cross_validate`.
+        ConfigError: an empty space, an unknown key, one that cannot be searched, or a value out of the schema.
+    """
+    from keras_cwp.training.search import import_optuna
+    from keras_cwp.training.search_space import read_space, space_of
+
+    tree = dict(space) if isinstance(space, Mapping) else read_space(space)
+    stated = dotted_keys(settings)
+    chosen = load_config(config, stated)
+    inner = chosen.split.inner or INNER_FOLDS
+    more = {"space": tree} | ({} if trials is None else {"trials": trials})
+    chosen = load_config(chosen, {"split.inner": inner, **{f"search.{key}": value for key, value in more.items()}})
+    space_of(chosen, "space" if isinstance(space, Mapping) else f"space {space}")
+    import_optuna()
+    run = cross_validate(
+        data, out, images=images, table=table, config=chosen, split=split, where=where, console=console, **settings
+    )
+    from keras_cwp.report.search_page import write_search
+
+    write_search(run.folder)
+    return run
 
 
 @dataclass(frozen=True)

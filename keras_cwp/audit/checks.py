@@ -13,6 +13,7 @@ from keras_cwp.audit.identities import OVERRULED, SPELT_ALIKE, overruled, spelt_
 from keras_cwp.audit.lookalike_patients import ALL_ALIKE, indistinct, look_alikes
 from keras_cwp.audit.lookalikes import alike, near_duplicates, thumbnails
 from keras_cwp.audit.overlap import shared_ids
+from keras_cwp.audit.readers import reader_findings
 from keras_cwp.data.fingerprints import FLAT, crop_digests
 from keras_cwp.data.identity import near_key
 from keras_cwp.data.prepared import PreparedData
@@ -75,6 +76,7 @@ def audit(data: PreparedData, against: PreparedData | None = None, folds: int = 
         *_seen_by_weights(data),
         *overruled(data),
         *_patients_and_classes(data, folds),
+        *reader_findings(data),
         *_confounds(data, seed),
         *crop_findings(images),
         *range_findings(data),
@@ -279,8 +281,9 @@ def _confounds(data: PreparedData, seed: int) -> list[Finding]:
         return [
             Finding("note", "confounds", "not checked: acquisition does not vary, or a class has fewer than 5 patients")
         ]
+    best = f"; strongest: {result.strongest}" if len(result.features) > 1 else ""
     text = (
         f"acquisition alone ({', '.join(result.features)}) predicts the label with macro AUC {result.auc:.3f} "
-        f"(95 % interval {result.low:.3f} to {result.high:.3f}); strongest: {result.strongest}"
+        f"(95 % interval {result.low:.3f} to {result.high:.3f}){best}"
     )
     return [Finding("warning" if result.low > _CHANCE_BOUND else "note", "confounds", text)]

@@ -41,6 +41,30 @@ class Mixing(_Part):
     same_patient: bool = Field(True, description="false: images of one patient are never mixed")
 
 
+class Opacities(_Part):
+    """Simulated opacities in ROIs that show none, which then count as their class; see opacities.py."""
+
+    probability: float = Field(0.3, gt=0, le=1, description="a normal ROI's chance to receive opacities")
+    normal: str = Field("normal", description="class of the ROIs without opacities")
+    small: str | None = Field(None, description="class of ROIs with small opacities; none: not laid")
+    large: str | None = Field(None, description="class of ROIs with a large opacity; none: not laid")
+    patch: str | None = Field(None, description="class of ROIs with an ill-defined patch; none: not laid")
+
+    @property
+    def laid(self) -> tuple[tuple[str, str], ...]:
+        """What is laid, and the class that a ROI has then."""
+        named = (("small", self.small), ("large", self.large), ("patch", self.patch))
+        return tuple((kind, name) for kind, name in named if name is not None)
+
+    @model_validator(mode="after")
+    def _something_is_laid(self) -> Opacities:
+        if not self.laid:
+            raise ValueError("opacities: name the class of at least one of small, large, patch")
+        if self.normal in dict(self.laid).values():
+            raise ValueError(f"opacities: {self.normal!r} is the class without opacities and one with them")
+        return self
+
+
 class Policy(_Part):
     """What training images go through."""
 
@@ -48,6 +72,7 @@ class Policy(_Part):
     magnitude: float = Field(1.0, ge=0, le=1, description="share of every range that is used; 0: neutral")
     subset: Subset | None = None
     mixing: Mixing = Mixing()
+    opacities: Opacities | None = Field(None, description="simulated opacities in normal ROIs; none: no such")
     fill: Literal["reflect", "constant"] = Field("reflect", description="beyond the crop: mirrored, or black")
     keep: float = Field(
         0.8, ge=0, le=1, description="shifts leave a centred disc of this share of the ROI's side in view"

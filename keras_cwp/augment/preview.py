@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 import numpy as np
 import tensorflow as tf
@@ -29,11 +29,18 @@ def choose_rows(labels: np.ndarray, rois: int, seed: int) -> np.ndarray:
     return np.lexsort((labels, turn))[:rois]
 
 
-def drawn_views(layer: Augment, crops: np.ndarray, draws: int, seed: int) -> tuple[np.ndarray, list[list[str]]]:
+def drawn_views(
+    layer: Augment,
+    crops: np.ndarray,
+    draws: int,
+    seed: int,
+    lay: Callable[[int], tuple[np.ndarray, list[str]]] | None = None,
+) -> tuple[np.ndarray, list[list[str]]]:
     """The untouched view and `draws` augmented ones of each crop, with what was drawn for each.
 
     Args:
         crops: float [rois, crop, crop, 1].
+        lay: the crops with opacities of a draw, and what was laid into each, "" for nothing; see opacities.py.
 
     Returns:
         views float32 [rois, 1 + draws, side, side] and captions [rois][1 + draws].
@@ -41,8 +48,10 @@ def drawn_views(layer: Augment, crops: np.ndarray, draws: int, seed: int) -> tup
     views, captions = [layer(crops).numpy()], [["as it is"] * len(crops)]
     for step in range(draws):
         draw = layer.draw(len(crops), tf.constant([seed, step], tf.int64))
-        views.append(layer.apply(crops, draw).numpy())
-        captions.append(describe({name: value.numpy() for name, value in draw.items()}, len(crops)))
+        changed, laid = lay(step) if lay else (crops, [""] * len(crops))
+        views.append(layer.apply(changed, draw).numpy())
+        described = describe({name: value.numpy() for name, value in draw.items()}, len(crops))
+        captions.append([", ".join(filter(None, both)) for both in zip(laid, described, strict=True)])
     return np.stack(views, axis=1)[..., 0], [list(row) for row in zip(*captions, strict=True)]
 
 

@@ -27,10 +27,11 @@ COMMANDS = {
     "audit": ("keras_cwp.cli.audit", "Look in a data set for what would spoil a result."),
     "fit": ("keras_cwp.cli.fit", "Train on one patient-grouped split."),
     "cv": ("keras_cwp.cli.cv", "Train by patient-grouped cross-validation."),
+    "search": ("keras_cwp.cli.search", "Search configurations in inner folds, judge them by outer ones."),
     "refit": ("keras_cwp.cli.refit", "Train one network on all patients of a cross-validation."),
     "evaluate": ("keras_cwp.cli.evaluate", "ROC evaluation and report of a run."),
     "compare": ("keras_cwp.cli.compare", "Compare runs on the same folds, with paired tests."),
-    "plan": ("keras_cwp.cli.plan", "Say what more patients would bring."),
+    "plan": ("keras_cwp.cli.plan", "Estimate what more patients would bring."),
     "predict": ("keras_cwp.cli.predict", "Score images, folders or a ROI table."),
     "explain": ("keras_cwp.cli.explain", "Draw heat maps of where the network looked."),
     "read": ("keras_cwp.cli.read", "Read films in the browser, with a model beside."),
@@ -71,7 +72,7 @@ class LazyGroup(click.Group):
 @click.group(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(VERSION, prog_name="keras-cwp")
 def cli() -> None:
-    """Classify regions of interest of chest radiographs, and measure it honestly."""
+    """Classify regions of interest of chest radiographs, and judge the network on other patients."""
 
 
 def main(args: list[str] | None = None) -> Any:

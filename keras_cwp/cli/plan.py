@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 @click.option("--repeats", type=click.IntRange(1), default=5, show_default=True, help="Draws of patients of each size.")
 @output_options
 def command(run: Path, half_width: float | None, repeats: int, output: Output) -> None:
-    """Say what more patients would bring to RUN, from probes of parts of its patients.
+    """Estimate what more patients would bring to RUN, from probes of parts of its patients.
 
     Probes take seconds. A network whose weights are all trained may gain more from further patients.
     """

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -10,17 +11,25 @@ import click
 
 from keras_cwp.cli.options import PATH, Output, output_options, reading_options, whole_image_option
 from keras_cwp.cli.reports import check_report_options, report_options, write_and_tell
+from keras_cwp.cluster import cluster_address
+from keras_cwp.prediction.parquet import PARQUET, check_parquet, is_parquet
+from keras_cwp.serving.client.address import is_address
 from keras_cwp.wording import plural
 
 if TYPE_CHECKING:
     from keras_cwp.api.predictions import Predictions
     from keras_cwp.api.regions import Asking
+    from keras_cwp.prediction.region_maps import RegionMaps
+
+    MapsOf = Callable[[Predictions], RegionMaps | None]
 
 
 @click.command("predict")
 @click.argument("model")
 @click.argument("inputs", type=PATH, nargs=-1, metavar="INPUT...")
-@click.option("--out", type=PATH, required=True, help="CSV to write.")
+@click.option("--out", type=PATH, required=True, help="Table to write: CSV, or Parquet if the name ends in .parquet.")
+@click.option("--parquet", is_flag=True, help="Write OUT with the ending .parquet too (extra: cluster).")
+@click.option("--cluster", metavar="ray[:ADDRESS]", help="Score on a Ray cluster (extra: cluster).")
 @click.option("--rois", type=PATH, help="ROI table, when it is not an INPUT.")
 @click.option("--images", type=PATH, help="Folder of the ROI table's images (default: where the table lies).")
 @click.option(
@@ -43,6 +52,8 @@ def command(
     model: str,
     inputs: tuple[Path, ...],
     out: Path,
+    parquet: bool,
+    cluster: str | None,
     rois: Path | None,
     images: Path | None,
     views: int | None,
@@ -58,43 +69,81 @@ def command(
     """Score radiographs with MODEL: a RUN, a .keras file, an exported version, or a server of one.
 
     A server is http://HOST:8501/v1/models/NAME or grpc://HOST:8500/NAME (https, grpcs), with /versions/N or /labels/L
-    to choose a version. What it scored is kept in OUT.part until all is, so the same command goes on after an
-    interruption.
+    to choose a version. Scores are kept in OUT.part until all regions are scored, so the same command goes on
+    after an interruption.
 
     INPUT is an image (a PNG, JPEG, TIFF or DICOM file), a folder of them, or a ROI table; its labels and patients may
     be missing. An image without a box is one region from edge to edge. A model that was trained on smaller regions
-    refuses it unless --whole-image is given. The CSV has the names that you gave. An image that cannot be read is
-    named on stderr and left out, as are wrong lines of a table with --skip-bad; the exit code is 1 then.
+    refuses it unless --whole-image is given. The CSV has your names of images, regions and patients. An image that
+    cannot be read is named on stderr and left out, as are wrong lines of a table with --skip-bad; the exit code is 1
+    then.
+
+    With --cluster, Ray scores blocks of regions on an actor a core, or a GPU where the cluster has GPUs; MODEL and the
+    radiographs are at the same paths on each node. Scores are kept in OUT.blocks until all regions are scored, so
+    the same command goes on after an interruption.
 
     A structured report (TID 1500) has a measurement group for every region: its box in pixels, the likeliest class
     as finding, every class's probability, and that it is not for clinical use. Beside it stand a presentation state
     for each radiograph, with boxes and labels, and, where MODEL is a RUN or a .keras file, an image of its heat maps.
     All of them belong to the radiograph's study and so name the patient, as the radiograph does.
     """
-    from keras_cwp.serving.client.address import is_address
-
     if not inputs and rois is None:
         raise click.UsageError("name at least one INPUT, or --rois")
     settings = check_report_options(reports, sr_settings)
+    served = is_address(model)
+    _check_tables(out, parquet, served)
     asking: Asking = {"rois": rois, "images": images, "whole_image": whole_image, "table": table}
     asking |= {"refuse": output.left_out, "console": output.console}
-    if is_address(model):
-        if views is not None:
-            raise click.UsageError("--tta is for models that run here, not on a server")
-        from keras_cwp.api.remote import RemoteModel
-
-        remote = RemoteModel(model, token_file=token_file, tls_ca=tls_ca, requests=requests)
-        found, maps_of = remote.score(inputs, out, **asking), None
+    if served:
+        _only_here({"--tta": views, "--cluster": cluster})
+        found, maps_of = _asked(model, inputs, out, asking, token_file=token_file, tls_ca=tls_ca, requests=requests)
     else:
-        from keras_cwp.api.model import Model
-
-        opened = Model(model)
-        found, maps_of = opened.score(inputs, views=views, **asking), opened.region_maps
-        found.to_csv(out)
+        found, maps_of = _scored(model, inputs, out, asking, views, cluster)
+    if parquet:
+        found.to_parquet(out.with_suffix(PARQUET))
     _show(found, out, output)
     if reports:
-        write_and_tell(reports, found, settings, maps_of(found) if maps_of and settings.evidence else None)
+        write_and_tell(reports, found, settings, maps_of(found) if settings.evidence else None)
     sys.exit(1 if found.lost else 0)
+
+
+def _only_here(options: Mapping[str, Any]) -> None:
+    """Refuse options that a server does not have."""
+    for name, value in options.items():
+        if value is not None:
+            raise click.UsageError(f"{name} is for models that run here, not on a server")
+
+
+def _asked(model: str, inputs: Sequence[Path], out: Path, asking: Asking, **how: Any) -> tuple[Predictions, MapsOf]:
+    """What a server answers; it gives no heat maps."""
+    from keras_cwp.api.remote import RemoteModel
+
+    return RemoteModel(model, **how).score(inputs, out, **asking), lambda _: None
+
+
+def _scored(
+    model: str, inputs: Sequence[Path], out: Path, asking: Asking, views: int | None, cluster: str | None
+) -> tuple[Predictions, MapsOf]:
+    """What a model on this machine, or on a cluster, answers; its table is written."""
+    if cluster is not None:
+        cluster_address(cluster, "--cluster")
+    from keras_cwp.api.model import Model
+
+    opened = Model(model)
+    if cluster is not None:
+        return opened.score_on_cluster(cluster, inputs, out, views=views, **asking), opened.region_maps
+    found = opened.score(inputs, views=views, **asking)
+    found.write(out)
+    return found, opened.region_maps
+
+
+def _check_tables(out: Path, parquet: bool, served: bool) -> None:
+    """Refuse before anything is scored what could not be written."""
+    if is_parquet(out) and (served or parquet):
+        beside = "leave --parquet out" if parquet else "a server's answers are written as CSV; add --parquet"
+        raise click.UsageError(f"--out {out} ends in {PARQUET}: {beside}")
+    if parquet or is_parquet(out):
+        check_parquet("--parquet" if parquet else f"--out {out}")
 
 
 def _show(found: Predictions, out: Path, output: Output) -> None:

@@ -13,8 +13,9 @@ from keras_cwp.cli.options import Output, config_option, output_options, set_opt
 @click.option(
     "--rois",
     required=True,
+    multiple=True,
     type=click.Path(),
-    help="CSV, COCO, LabelMe, VOC, YOLO, VIA or Label Studio; file or folder.",
+    help="CSV, COCO, LabelMe, VOC, YOLO, VIA or Label Studio; file or folder. Repeat it for several readers.",
 )
 @click.option("--images", required=True, type=click.Path(), help="Folder of the radiographs.")
 @click.option("--out", required=True, type=click.Path(), help="Folder to write the data set to.")
@@ -22,14 +23,16 @@ from keras_cwp.cli.options import Output, config_option, output_options, set_opt
 @set_option
 @table_options
 @click.option("--workers", type=click.IntRange(min=1), help="Processes that decode and crop (default: one a core).")
+@click.option("--cluster", metavar="ray[:ADDRESS]", help="Decode and crop on a Ray cluster (extra: cluster).")
 @output_options
 def command(
-    rois: str,
+    rois: tuple[str, ...],
     images: str,
     out: str,
     config: str | None,
     overrides: tuple[str, ...],
     workers: int | None,
+    cluster: str | None,
     table: dict[str, Any],
     output: Output,
 ) -> None:
@@ -39,14 +42,32 @@ def command(
     end-exclusive), roi_id and spacing_mm; any further column (sex, age, site) is kept for subgroups. COCO, LabelMe,
     Pascal VOC, YOLO, VIA and Label Studio exports, folders of them, and a folder of class folders are read too. Where
     they name no patient, DICOM headers do, or --patients, or --patient-per-image.
+
+    Several readers: a column reader, or one --rois a reader. What they marked alike is one ROI; its label is the
+    majority's (data.ties, data.reference), and each reader's own label is kept.
     """
     from keras_cwp.api.data import prepare
+    from keras_cwp.cluster import cluster_address
+    from keras_cwp.errors import CwpError
     from keras_cwp.runtime import cores, keep_freed_memory
     from keras_cwp.wording import plural
 
+    if cluster is not None:
+        cluster_address(cluster, "--cluster")
+        if workers is not None:
+            raise CwpError(f"--workers {workers} is for this machine; on a cluster an actor works on each core")
     settings = settings_of(config, overrides, {})
     keep_freed_memory()
-    data = prepare(rois, images, out, table=table, workers=workers or cores(), console=output.console, **settings)
+    data = prepare(
+        rois[0] if len(rois) == 1 else rois,
+        images,
+        out,
+        table=table,
+        workers=workers or cores(),
+        cluster=cluster,
+        console=output.console,
+        **settings,
+    )
     counts = data.meta["counts"]
     by_class = counts["classes"].items()
     rois_of = {name: f"{plural(n['rois'], 'ROI')} of {plural(n['patients'], 'patient')}" for name, n in by_class}

@@ -8,12 +8,16 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from keras_cwp.cli.options import PATH
 from keras_cwp.errors import ServingError
 from keras_cwp.serving.server.settings import ENGINES, Engine, Polling, Settings, Tls
+
+if TYPE_CHECKING:
+    from keras_cwp.serving.server.server import Server
 
 _PORT = click.IntRange(0, 65535)
 _POSITIVE = click.FloatRange(min=0, min_open=True)
@@ -58,6 +62,13 @@ _POSITIVE = click.FloatRange(min=0, min_open=True)
     help="How REST answers write NaN: as TensorFlow Serving does, which strict JSON readers refuse, or as null.",
 )
 @click.option(
+    "--page", type=PATH, metavar="FILMS", help="Folder of radiographs: keras-cwp read's page answers under /."
+)
+@click.option(
+    "--page-model", type=PATH, metavar="MODEL", help="What the page asks: a RUN, say, which has heat maps too."
+)
+@click.option("--page-host", "page_hosts", multiple=True, metavar="NAME", help="Further host name of the page.")
+@click.option(
     "--grpc-reflection", is_flag=True, help="Answer gRPC reflection: which services there are (extra: reflection)."
 )
 @click.option(
@@ -84,6 +95,9 @@ def command(
     poll: float,
     cors_origins: tuple[str, ...],
     json_nan: str,
+    page: Path | None,
+    page_model: Path | None,
+    page_hosts: tuple[str, ...],
     grpc_reflection: bool,
     engine: Engine,
 ) -> None:
@@ -91,10 +105,13 @@ def command(
 
     Each folder holds the versions of a model; the largest is served, and a larger one as soon as it appears.
     Ctrl-C or SIGTERM answers what has arrived, then stops. The log goes to stderr, one JSON object a line.
+
+    With --page the same port shows radiographs in the browser, as keras-cwp read does; the first model is asked, or
+    --page-model. Readers' tables go to FILMS. With --token-file the page asks for the token too.
     """
-    if (tls_cert is None) != (tls_key is None):
-        raise click.UsageError("--tls-cert and --tls-key belong together")
+    _check_pairs(tls_cert, tls_key, page, bool(page_model or page_hosts))
     os.environ["TF_CPP_MIN_LOG_LEVEL"] = "3"  # TensorFlow's own log quotes inputs that an operation refuses
+    from keras_cwp.cli.served_page import served_page
     from keras_cwp.runtime import import_tensorflow
 
     import_tensorflow(keep_memory=False)
@@ -120,19 +137,34 @@ def command(
     )
     if not settings.is_loopback() and not (settings.token and settings.tls):
         click.echo(f"keras-cwp: warning: {host} is open to the network without --token-file and TLS", err=True)
-    with logging_to_stderr(), told_to_stop() as stop:
-        server = Server(list(folders), settings, batching_parameters)
-        try:
-            server.start()
-            if not server.ready():
-                raise ServingError("; ".join(server.faults()))
-            rest = f"http{'s' if settings.tls else ''}://{host}:{server.rest_port}/v1/models"
-            click.echo(f"REST {rest} gRPC {host}:{server.grpc_port}")
-            for line in server.engines():
-                click.echo(line)
-            stop.wait()
-        finally:
-            server.stop()
+    shown = served_page(page, page_model or folders[0], host, settings.token, page_hosts)
+    with logging_to_stderr(), told_to_stop() as stop, shown as app:
+        _run(Server(list(folders), settings, batching_parameters, app), settings, app is not None, stop)
+
+
+def _check_pairs(tls_cert: Path | None, tls_key: Path | None, page: Path | None, of_page: bool) -> None:
+    """Refuse options that lack the one that they belong to."""
+    if (tls_cert is None) != (tls_key is None):
+        raise click.UsageError("--tls-cert and --tls-key belong together")
+    if page is None and of_page:
+        raise click.UsageError("--page-model and --page-host are for --page")
+
+
+def _run(server: Server, settings: Settings, has_page: bool, stop: threading.Event) -> None:
+    """Start a server, say where it is, and stop it when told to."""
+    try:
+        server.start()
+        if not server.ready():
+            raise ServingError("; ".join(server.faults()))
+        root = f"http{'s' if settings.tls else ''}://{settings.host}:{server.rest_port}/"
+        click.echo(f"REST {root}v1/models gRPC {settings.host}:{server.grpc_port}")
+        for line in server.engines():
+            click.echo(line)
+        if has_page:
+            click.echo(f"page {root}")
+        stop.wait()
+    finally:
+        server.stop()
 
 
 @contextmanager

@@ -17,10 +17,12 @@ import numpy as np
 from keras_cwp.config import DataConfig
 from keras_cwp.data.annotations.roi import Box
 from keras_cwp.data.crops import crop_roi
+from keras_cwp.data.cut_on_cluster import cut_on_cluster
 from keras_cwp.data.films import film_of
 from keras_cwp.data.fingerprints import look_of
 from keras_cwp.data.manifest import ManifestRow
-from keras_cwp.data.plan import Picture, Plan
+from keras_cwp.data.picture import Picture
+from keras_cwp.data.plan import Plan
 from keras_cwp.data.prepared import PreparedData
 from keras_cwp.data.radiographs.radiograph import decode, read_bytes
 from keras_cwp.errors import DataError
@@ -58,21 +60,30 @@ def geometry(config: DataConfig, crop_size: int, dtype: str) -> dict[str, object
 
 
 def cut_all(
-    plan: Plan, config: DataConfig, workers: int, old: PreparedData | None, progress: Callable[[int, int], None]
+    plan: Plan,
+    config: DataConfig,
+    workers: int,
+    old: PreparedData | None,
+    progress: Callable[[int, int], None],
+    cluster: str | None = None,
 ) -> Iterator[tuple[Picture, Crops | DataError]]:
     """Each radiograph of the plan with its crops, or with the reason why it has none, in the plan's order.
 
     Args:
         workers: processes; 1 works in this one.
         old: a data set whose crops are taken over where file, box and geometry are the same.
+        cluster: address of a Ray cluster that works instead; see `cluster.connected`.
 
     Raises:
         DataError: a process that was killed.
+        CwpError: see `cluster.on_actors`.
     """
     earlier = _Earlier(old, plan, config)
     total = len(plan.pictures)
     chunks = _chunks(plan.pictures)
-    if workers > 1 and total >= _LEAST_FOR_PROCESSES:
+    if cluster is not None:
+        results = _on_cluster(chunks, plan, config, cluster, earlier)
+    elif workers > 1 and total >= _LEAST_FOR_PROCESSES:
         results = _in_processes(chunks, plan, config, workers, earlier)
     else:
         results = ([_take_or_cut(picture, plan, config, earlier) for picture in chunk] for chunk in chunks)
@@ -140,14 +151,26 @@ class _Earlier:
 
     def take(self, picture: Picture, boxes: list[Box]) -> Crops | None:
         """The crops of a radiograph whose file and boxes are as they were, else None."""
+        known = self.rows_of(picture, boxes)
+        return None if known is None else self.crops_of(picture, known)
+
+    def rows_of(self, picture: Picture, boxes: list[Box]) -> list[int] | None:
+        """Rows of the earlier data set that hold such crops; its file is read for it."""
         rows = [self._rows.get((picture.image, *box, picture.spacing_mm)) for box in boxes]
         known = [row for row in rows if row is not None]
         if self._data is None or len(known) < len(rows):
             return None
         found = [self._data.manifest[row] for row in known]
-        source = Source(found[0].file_sha256, found[0].look)
-        if any(row.file_sha256 != source.sha256 for row in found) or _hash(picture.path) != source.sha256:
+        sha256 = found[0].file_sha256
+        if any(row.file_sha256 != sha256 for row in found) or _hash(picture.path) != sha256:
             return None
+        return known
+
+    def crops_of(self, picture: Picture, known: list[int]) -> Crops:
+        """The crops in the rows that `rows_of` found."""
+        assert self._data is not None
+        first = self._data.manifest[known[0]]
+        source = Source(first.file_sha256, first.look)
         crops = self._data.read(np.array(known)).astype(self._data.meta["dtype"])
         return Crops(source, crops, self._data.read_films(np.array(known[:1]))[0], picture.header.notes)
 
@@ -160,7 +183,7 @@ def _hash(path: Path) -> str:
 
 
 def _take_or_cut(picture: Picture, plan: Plan, config: DataConfig, earlier: _Earlier) -> Crops | DataError:
-    boxes = [plan.boxes[row] for row in picture.rows]
+    boxes = _boxes(picture, plan)
     return earlier.take(picture, boxes) or _tried(picture, boxes, plan.margin, plan.dtype, config)
 
 
@@ -181,7 +204,7 @@ def _in_processes(
     with ProcessPoolExecutor(workers, mp_context=context, initializer=_begin) as pool:
         try:
             for chunk in chunks:
-                tasks = [(picture, [plan.boxes[row] for row in picture.rows]) for picture in chunk]
+                tasks = [(picture, _boxes(picture, plan)) for picture in chunk]
                 taken = [earlier.take(picture, boxes) for picture, boxes in tasks]
                 left = [task for task, crops in zip(tasks, taken, strict=True) if crops is None]
                 waiting.append((taken, pool.submit(_cut_chunk, left, plan.margin, plan.dtype, config)))
@@ -195,6 +218,28 @@ def _in_processes(
             ) from None
         finally:
             pool.shutdown(cancel_futures=True)
+
+
+def _on_cluster(
+    chunks: list[list[Picture]], plan: Plan, config: DataConfig, address: str, earlier: _Earlier
+) -> Iterator[list[Crops | DataError]]:
+    """The same on a cluster; of an earlier data set only the numbers of rows are held until their turn comes."""
+    known = [[earlier.rows_of(picture, _boxes(picture, plan)) for picture in chunk] for chunk in chunks]
+    tasks = [
+        [(picture, _boxes(picture, plan)) for picture, rows in zip(chunk, found, strict=True) if rows is None]
+        for chunk, found in zip(chunks, known, strict=True)
+    ]
+    cut = cut_on_cluster([task for task in tasks if task], _cut_chunk, plan.margin, plan.dtype, config, address)
+    for chunk, found, task in zip(chunks, known, tasks, strict=True):
+        fresh = iter(next(cut) if task else [])
+        yield [
+            next(fresh) if rows is None else earlier.crops_of(picture, rows)
+            for picture, rows in zip(chunk, found, strict=True)
+        ]
+
+
+def _boxes(picture: Picture, plan: Plan) -> list[Box]:
+    return [plan.boxes[row] for row in picture.rows]
 
 
 def _begin() -> None:

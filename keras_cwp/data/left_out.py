@@ -15,6 +15,8 @@ from keras_cwp.files import write_text
 _REASONS = (
     (re.compile(r": ([\d,]+) (?:entry|entries) left out: "), "could not be used (--skip-bad)"),
     (re.compile(r": ([\d,]+) of [\d,]+ regions are left out by it$"), "label mapped to nothing (--labels)"),
+    (re.compile(r": ([\d,]+) of [\d,]+ ROIs? left out: a tie"), "no majority of the readers (data.ties)"),
+    (re.compile(r": ([\d,]+) of [\d,]+ ROIs? left out: without"), "no label of the reference (data.reference)"),
     (re.compile(r": ([\d,]+) pictures? without a region left out"), "picture without a region"),
 )
 

@@ -14,6 +14,8 @@ import numpy as np
 
 from keras_cwp.errors import DataError
 
+READING = "reader:"  # begins the column of a reader's labels; the reader's name follows
+RATING = "rating:"  # the same for how sure a reader is of disease
 _KEY_DIGITS = 12
 
 
@@ -29,7 +31,8 @@ class ManifestRow:
         file_sha256: of the radiograph's file.
         look: `fingerprints.look_of` the whole radiograph.
         roi_key, image_key, patient_key: salted hashes that stand for the names wherever a row leaves DATA.
-        extra: acquisition (file_type, bits, and what DICOM or the ROI table says), text by name.
+        extra: acquisition (file_type, bits, and what DICOM or the ROI table says), and the label of each reader under
+            READING and the reader's name; text by name.
     """
 
     roi_id: str

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import NamedTuple
 
 from keras_cwp.config import DataConfig
@@ -16,29 +14,13 @@ from keras_cwp.data.annotations.roi import Box, Roi
 from keras_cwp.data.crop_side import Region, crop_side
 from keras_cwp.data.crops import margin_px
 from keras_cwp.data.patients import settle_patients
+from keras_cwp.data.picture import Picture
+from keras_cwp.data.plan_notes import plan_notes
 from keras_cwp.data.radiographs.radiograph import Header, read_header
 from keras_cwp.data.radiographs.spacing import spacing_from
 from keras_cwp.errors import DataError
 
 _EDGE_PX = 1e-6  # an overhang of less is rounding, not clipping
-
-
-@dataclass(frozen=True)
-class Picture:
-    """One radiograph to be read.
-
-    Args:
-        rows: of the plan's ROIs that lie on it.
-        spacing_mm: from the ROI table, else from the file, None when unknown.
-        field_px: side of the region in its pixels when data.spacing_mm fixes the scale, else None.
-    """
-
-    image: str
-    path: Path
-    header: Header
-    rows: tuple[int, ...]
-    spacing_mm: float | None
-    field_px: float | None
 
 
 @dataclass(frozen=True)
@@ -130,7 +112,7 @@ def _plan(
         config = config.model_copy(update={"image_size": _side_of(rois, placed, films, config)})
     pictures = _pictures(rois, films, config)
     margin = margin_px(config.side_px, config.context) if any(roi.box for roi in rois) else 0
-    clipped = sum(was_clipped for _, was_clipped in placed)
+    clipped = [(roi, box) for roi, (box, was_clipped) in zip(rois, placed, strict=True) if was_clipped]
     return Plan(
         rois=rois,
         boxes=[box for box, _ in placed],
@@ -141,7 +123,7 @@ def _plan(
         margin=margin,
         crop_size=config.side_px + 2 * margin,
         dtype="uint16" if any(picture.header.bits > 8 for picture in pictures) else "uint8",
-        notes=[*notes, *absent, *_notes(clipped, pictures, margin, config, source)],
+        notes=[*notes, *absent, *plan_notes(clipped, pictures, margin, config, source)],
     )
 
 
@@ -190,16 +172,23 @@ def _classes(rois: Sequence[Roi], config: DataConfig, source: str) -> tuple[tupl
     if not rois:
         raise DataError(f"{source}: no region is left")
     found = sorted({roi.label for roi in rois})
-    classes = config.classes or tuple(found)
+    read = {label: roi for roi in rois for _, label in roi.readings}
+    classes = config.classes or tuple(sorted({*found, *read}))
     if len(set(classes)) != len(classes):
         raise DataError(f"data.classes: {list(classes)} names a class more than once")
     for roi in rois:
         if roi.label not in classes:
             raise DataError(f"{roi.where}: label {roi.label!r} is not of data.classes {list(classes)}")
+    for label in read.keys() - set(classes):
+        raise DataError(
+            f"{read[label].where}: a reader's label {label!r} is not of data.classes {list(classes)}; map it to a "
+            "class or to null with --labels FILE.yaml"
+        )
     if len(classes) < 2:
         raise DataError(f"{source}: only the class {found[0]!r}; at least two classes are needed")
     absent = ", ".join(repr(name) for name in classes if name not in found)
-    return classes, [f"{source}: no ROI of the class {absent}, which data.classes names"] if absent else []
+    by = "data.classes names" if config.classes else "single readers gave"
+    return classes, [f"{source}: no ROI of the class {absent}, which {by}"] if absent else []
 
 
 def _films(rois: Sequence[Roi], config: DataConfig, faults: Faults) -> dict[str, _Film]:
@@ -238,38 +227,3 @@ def _stated_spacing(rois: Sequence[Roi]) -> float | None:
         text, roi = next(iter(stated.items()))
         raise DataError(f"{roi.where}: spacing_mm {text!r}; another row of this radiograph states another")
     return found[0] if found else None
-
-
-def _notes(clipped: int, pictures: list[Picture], margin: int, config: DataConfig, source: str) -> list[str]:
-    notes = []
-    turned = [picture for picture in pictures if picture.header.orientation != 1]
-    if turned and margin:
-        notes.append(
-            f"{source}: {len(turned)} of {len(pictures)} radiographs ask by EXIF to be turned (first: "
-            f"{turned[0].image!r}); boxes are taken as drawn on the turned picture, as most tools show it"
-        )
-    if clipped:
-        said = "1 box reaches beyond its" if clipped == 1 else f"{clipped} boxes reach beyond their"
-        notes.append(f"{source}: {said} radiograph and {'was' if clipped == 1 else 'were'} clipped to it")
-    notes += _odd_headers(pictures, source)
-    unknown = sum(picture.spacing_mm is None for picture in pictures)
-    if config.spacing_mm and unknown:
-        notes.append(
-            f"{source}: {unknown} of {len(pictures)} radiographs do not say their pixel spacing; their boxes are "
-            f"scaled to the crop instead of to {config.spacing_mm} mm"
-        )
-    return notes
-
-
-def _odd_headers(pictures: Sequence[Picture], source: str) -> list[str]:
-    """What files say in an odd way: one line for each, with the number of radiographs."""
-    first: dict[str, str] = {}
-    counts: Counter[str] = Counter()
-    for picture in pictures:
-        for said in picture.header.notes:
-            first.setdefault(said, picture.image)
-            counts[said] += 1
-    return [
-        f"{source}: {count} of {len(pictures)} radiographs (first: {first[said]!r}): {said}"
-        for said, count in counts.items()
-    ]

@@ -13,12 +13,14 @@ from keras_cwp.config import DataConfig
 from keras_cwp.data import plan as planning
 from keras_cwp.data.annotations.faults import Faults
 from keras_cwp.data.annotations.options import TableOptions
-from keras_cwp.data.annotations.read import read_rois
+from keras_cwp.data.annotations.read import Tables, paths_of, read_rois
 from keras_cwp.data.annotations.roi import Roi
+from keras_cwp.data.consensus import with_consensus
 from keras_cwp.data.cut import Crops, cut_all
 from keras_cwp.data.grey_range import narrow_range_note
 from keras_cwp.data.left_out import LeftOut
-from keras_cwp.data.plan import Picture, Plan
+from keras_cwp.data.picture import Picture
+from keras_cwp.data.plan import Plan
 from keras_cwp.data.prepared import FORMAT_VERSION, PreparedData, is_prepared
 from keras_cwp.data.radiographs.notes import lines_of
 from keras_cwp.data.radiographs.radiograph import read_bytes
@@ -33,12 +35,13 @@ def _ignore(*_: object) -> None:
 
 
 def prepare(
-    rois: Path | str,
+    rois: Tables,
     images: Path | str,
     out: Path | str,
     config: DataConfig | None = None,
     *,
     workers: int = 1,
+    cluster: str | None = None,
     note: Callable[[str], None] = _ignore,
     progress: Callable[[int, int], None] = _ignore,
     **table: Unpack[TableOptions],
@@ -49,12 +52,13 @@ def prepare(
     appears whole, or is replaced whole.
 
     Args:
-        rois: annotation file or folder, see `annotations.read_rois`.
+        rois: annotation file or folder, or several, one a reader; see `annotations.read_rois`.
         images: folder that the image names are relative to.
         out: a new folder, an empty one, or an earlier prepared data set, which is replaced; what did not change
             is taken over from it.
         workers: processes that decode and crop. With more than one, a script of yours that calls this must do so
             under `if __name__ == "__main__":`.
+        cluster: address of a Ray cluster that decodes and crops instead; see `cluster.connected`. "": on this machine.
         note: gets one line for each thing worth knowing (boxes clipped, spacing missing).
         progress: gets radiographs done and in all.
         table: patients, patient_per_image, labels, trust, names_as_written, skip_bad, label_attribute and image_by,
@@ -70,8 +74,9 @@ def prepare(
         read_rois(rois, images, note=left_out, **table),
         Path(out),
         config or DataConfig(),
-        source=str(rois),
+        source=", ".join(map(str, paths_of(rois))),
         workers=workers,
+        cluster=cluster,
         note=left_out,
         progress=progress,
         **table,
@@ -86,6 +91,7 @@ def prepare_rois(
     *,
     source: str,
     workers: int = 1,
+    cluster: str | None = None,
     note: Callable[[str], None] = _ignore,
     progress: Callable[[int, int], None] = _ignore,
     **table: Unpack[TableOptions],
@@ -100,7 +106,7 @@ def prepare_rois(
         CwpError: another process prepares into `out`, or the disk refuses.
     """
     with locked_folder(out):
-        return _prepare(found, out, config, _Way(source, workers, note, progress, table))
+        return _prepare(found, out, config, _Way(source, workers, note, progress, table, cluster))
 
 
 def prepare_cached(
@@ -124,7 +130,8 @@ def prepare_cached(
     asked = {name: table.get(name) for name in ("trust", "names_as_written", "skip_bad")}
     digest = hashlib.sha256(f"{FORMAT_VERSION} {config.model_dump_json()} {asked}".encode())
     for roi in found:
-        digest.update(repr((roi.image, roi.patient_id, roi.label, roi.box, roi.roi_id, roi.extra)).encode())
+        said = (roi.image, roi.patient_id, roi.label, roi.box, roi.roi_id, roi.extra, roi.readings)
+        digest.update(repr(said).encode())
     for path in dict.fromkeys(roi.path for roi in found):
         digest.update(hashlib.sha256(read_bytes(path, config.max_pixels)).digest())
     out = cache_folder() / digest.hexdigest()[:32]
@@ -144,15 +151,19 @@ class _Way(NamedTuple):
     note: Callable[[str], None]
     progress: Callable[[int, int], None]
     table: TableOptions
+    cluster: str | None = None
 
 
 def _prepare(found: list[Roi], out: Path, config: DataConfig, way: _Way) -> PreparedData:
     """`prepare_rois` while the caller holds the lock."""
     _check_target(out)
+    before = _standing(out)
+    found = with_consensus(found, config, way.source, way.note)
     faults = Faults(way.table.get("skip_bad", False), way.note)
     plan = _plan(found, config, way, faults)
     if config.image_size == "auto":
-        way.note(f"{way.source}: data.image_size auto is {plan.image_size} px")
+        room = f"; crops are stored at {plan.crop_size} px, with a margin for augmentation" if plan.margin else ""
+        way.note(f"{way.source}: data.image_size auto is {plan.image_size} px{room}")
     config = config.model_copy(update={"image_size": plan.image_size})
     for line in plan.notes:
         way.note(line)
@@ -161,7 +172,7 @@ def _prepare(found: list[Roi], out: Path, config: DataConfig, way: _Way) -> Prep
     said: dict[str, tuple[str, ...]] = {}
 
     def cut(plan: Plan) -> Iterator[tuple[Picture, Crops | DataError]]:
-        return _noted(cut_all(plan, config, way.workers, _whole(out), way.progress), said)
+        return _noted(cut_all(plan, config, way.workers, _whole(out), way.progress, way.cluster), said)
 
     with replaced_folder(out) as folder:
         written = write_crops(folder, plan, cut(plan), config, faults)
@@ -177,6 +188,9 @@ def _prepare(found: list[Roi], out: Path, config: DataConfig, way: _Way) -> Prep
     patients = counts_of(plan)["patients"]
     del found, plan  # before as many rows of the manifest take their place
     data = PreparedData.open(out, verify=False)
+    if before is not None and before.content_hash != data.content_hash:
+        rois, people = (plural(before.meta["counts"][name], word) for name, word in _COUNTED)
+        way.note(f"{out}: the data set that stood here ({rois} of {people}) was replaced by this one")
     if narrow := narrow_range_note(data):
         way.note(f"{way.source}: {narrow}")
     if linked := patients - data.meta["counts"]["patients"]:
@@ -209,6 +223,17 @@ def _plan(found: list[Roi], config: DataConfig, way: _Way, faults: Faults) -> Pl
 def _check_target(out: Path) -> None:
     if out.exists() and not is_prepared(out) and (not out.is_dir() or any(out.iterdir())):
         raise DataError(f"{out}: exists and is not a prepared data set; name another folder or remove it")
+
+
+_COUNTED = (("rois", "ROI"), ("patients", "patient"))
+
+
+def _standing(out: Path) -> PreparedData | None:
+    """What is about to be replaced, its crops unread; None where nothing is, or nothing that can be read."""
+    try:
+        return PreparedData.open(out, verify=False) if is_prepared(out) else None
+    except DataError:
+        return None
 
 
 def _whole(out: Path) -> PreparedData | None:

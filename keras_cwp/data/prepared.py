@@ -14,9 +14,10 @@ import numpy as np
 
 from keras_cwp.data.crop_file import CROPS_FILE, CropReader
 from keras_cwp.data.films import FILM_DTYPE, FILM_PX, FILMS_FILE
-from keras_cwp.data.manifest import Manifest, read_manifest
+from keras_cwp.data.manifest import RATING, READING, Manifest, read_manifest
 from keras_cwp.errors import DataError
 from keras_cwp.files import file_sha256
+from keras_cwp.scores import UNKNOWN_LABEL
 
 FORMAT_VERSION = 3
 LEFT_OUT = "left_out"  # counts of what the data set was prepared without, see left_out.py
@@ -98,6 +99,32 @@ class PreparedData:
         return self.manifest.texts("label")
 
     @cached_property
+    def readers(self) -> tuple[str, ...]:
+        """Names of the readers whose labels were kept, sorted; () where the ROI table names fewer than two."""
+        return tuple(sorted(name.removeprefix(READING) for name in self.manifest.extra if name.startswith(READING)))
+
+    @cached_property
+    def readings(self) -> np.ndarray:
+        """int64 [rois, readers], index into `classes`; UNKNOWN_LABEL where a reader has not labelled the ROI."""
+        index = {name: number for number, name in enumerate(self.classes)} | {"": UNKNOWN_LABEL}
+        columns = [[index[name] for name in self.manifest.texts(READING + one).tolist()] for one in self.readers]
+        return np.array(columns, dtype=np.int64).reshape(len(self.readers), len(self)).T
+
+    @cached_property
+    def ratings(self) -> np.ndarray:
+        """float64 [rois, readers], how sure each reader is of disease; NaN where the ROI table does not say."""
+        texts = [self.manifest.texts(RATING + one) for one in self.readers]
+        return np.array([np.where(own == "", "nan", own).astype(float) for own in texts]).reshape(-1, len(self)).T
+
+    @property
+    def shares(self) -> np.ndarray:
+        """float32 [rois, classes]: the share of a ROI's readers who gave each class; without readers its label."""
+        own = np.eye(len(self.classes), dtype=np.float32)[self.labels]
+        counts = (self.readings[:, :, None] == np.arange(len(self.classes))).sum(axis=1).astype(np.float32)
+        read = counts.sum(axis=1, keepdims=True)
+        return np.where(read > 0, counts / np.maximum(read, 1), own)
+
+    @cached_property
     def patients(self) -> np.ndarray:
         """str [rois], the ids as the ROI table has them."""
         return self.manifest.texts("patient_id")
@@ -142,7 +169,7 @@ class PreparedData:
     def _check(self, verify: bool) -> None:
         if len(self) == 0:
             raise DataError(f"data set {self.path}: {MANIFEST_FILE} has no rows; prepare it again")
-        _ = self.labels  # a label that is not of the classes is a KeyError
+        _ = self.labels, self.readings  # a label that is not of the classes is a KeyError
         _ = self._crops  # missing or damaged is a DataError
         if verify and file_sha256(self.path / CROPS_FILE) != self.meta["crops_sha256"]:
             raise DataError(f"data set {self.path}: {CROPS_FILE} is damaged; prepare it again")

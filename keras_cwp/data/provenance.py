@@ -10,8 +10,9 @@ from keras_cwp.config import DataConfig
 from keras_cwp.data.annotations.roi import Roi
 from keras_cwp.data.crops import roi_window
 from keras_cwp.data.cut import Source
-from keras_cwp.data.manifest import ManifestRow, key_of
-from keras_cwp.data.plan import Picture, Plan
+from keras_cwp.data.manifest import READING, ManifestRow, key_of
+from keras_cwp.data.picture import Picture
+from keras_cwp.data.plan import Plan
 
 
 def salt_of(plan: Plan, sources: Mapping[str, Source]) -> str:
@@ -61,9 +62,9 @@ def manifest_rows(plan: Plan, sources: Mapping[str, Source], config: DataConfig,
 
 
 def _acquired(roi: Roi, picture: Picture) -> dict[str, str]:
-    """How the radiograph was taken, as file and ROI table say; and the outline that was drawn."""
+    """How the radiograph was taken, as file and ROI table say; the outline that was drawn; what each reader said."""
     acquired = {"bits": str(picture.header.bits), **picture.header.metadata, **roi.extra}
     acquired.pop("spacing_mm", None)
     if roi.polygon:
         acquired["polygon"] = " ".join(f"{x:g},{y:g}" for x, y in roi.polygon)
-    return acquired
+    return acquired | {READING + reader: label for reader, label in roi.readings}

@@ -19,7 +19,8 @@ from keras_cwp.data.fingerprints import crop_digest
 from keras_cwp.data.manifest import write_manifest
 from keras_cwp.data.overruled import OVERRULED_FILE, overruled_of, overruled_text
 from keras_cwp.data.patients import linked_patients
-from keras_cwp.data.plan import Picture, Plan
+from keras_cwp.data.picture import Picture
+from keras_cwp.data.plan import Plan
 from keras_cwp.data.prepared import DATASET_FILE, FORMAT_VERSION, MANIFEST_FILE, hash_of
 from keras_cwp.data.provenance import extra_names, manifest_rows, salt_of
 from keras_cwp.errors import DataError
@@ -132,6 +133,7 @@ def _meta(plan: Plan, config: DataConfig) -> dict[str, object]:
         "classes": list(plan.classes),
         **geometry(config, plan.crop_size, plan.dtype),
         "link_duplicates": config.link_duplicates,
+        **({"reference": config.reference} if config.reference else {}),
     }
 
 

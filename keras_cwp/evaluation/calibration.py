@@ -26,18 +26,24 @@ _LOG_TEMPERATURES = (-4.6, 4.6)  # a hundredth to a hundred: what lies beyond is
 def fit_temperature(labels: np.ndarray, probabilities: np.ndarray) -> float:
     """The temperature whose probabilities have the least log loss; above 1 where the model is overconfident.
 
+    A label of n rows and k classes counts (n + 1) / (n + k) for its class and 1 / (n + k) for each other one. Without
+    that, a model which names all of a few validation ROIs rightly would get the least temperature there is, and every
+    probability would become 0 or 1.
+
     Args:
         labels: int [rows], at least one.
         probabilities: float [rows, classes].
 
-    Reference: Guo et al., On Calibration of Modern Neural Networks, ICML 2017.
+    Reference: Guo et al., On Calibration of Modern Neural Networks, ICML 2017; Platt, Probabilistic outputs for support
+    vector machines, 1999 (the labels).
     """
 
     logits = log_probabilities(probabilities)
-    rows = np.arange(len(labels))
+    count, classes = logits.shape
+    targets = (np.eye(classes)[labels] * count + 1) / (count + classes)
 
     def loss(log_temperature: float) -> float:
-        return float(-special.log_softmax(logits / np.exp(log_temperature), axis=1)[rows, labels].mean())
+        return float(-(targets * special.log_softmax(logits / np.exp(log_temperature), axis=1)).sum(axis=1).mean())
 
     return float(np.exp(minimize_scalar(loss, bounds=_LOG_TEMPERATURES, method="bounded").x))
 

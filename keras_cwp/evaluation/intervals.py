@@ -201,6 +201,7 @@ def _of_left_out(table: Measured, left_out: LeftOut, key: Key) -> Figure:
     scale, freedom = METRICS[key[0]].scale, float(behind - 1)
     if scale != "share":  # losses have no upper end: a single patient may make up most of the variance
         freedom = min(freedom, left_out.freedom(key))
+    variance *= 1 + METRICS[key[0]].unseen / behind
     half = float(stats.t.ppf((1 + LEVEL) / 2, freedom)) * float(np.sqrt(variance))
     return {"value": value, "ci95": list(_around(value, half, scale))}
 

@@ -12,6 +12,7 @@ from keras_cwp.config import EvaluateConfig
 from keras_cwp.errors import ScoresError
 from keras_cwp.evaluation.abstention import abstention_curve
 from keras_cwp.evaluation.agreement import confusion_matrix
+from keras_cwp.evaluation.beside_readers import reader_figures
 from keras_cwp.evaluation.calibration import calibration_figures
 from keras_cwp.evaluation.calibration_error import calibration_test
 from keras_cwp.evaluation.conformal import conformal_figures
@@ -23,6 +24,7 @@ from keras_cwp.evaluation.intervals import Figure
 from keras_cwp.evaluation.lock import lock
 from keras_cwp.evaluation.locked import Locked
 from keras_cwp.evaluation.prior_shift import shift_figures
+from keras_cwp.evaluation.readings import Readings
 from keras_cwp.evaluation.roi_metrics import Order, check_order, roi_figures
 from keras_cwp.evaluation.score_interval import SCORE_METHOD
 from keras_cwp.evaluation.statistic import nested
@@ -63,6 +65,8 @@ class Metrics(TypedDict):
         abstention: error at each share of ROIs answered (`abstention.abstention_curve`).
         subgroups: column -> value -> counts, classes and figures (`subgroups.subgroup_figures`).
         interactions: column -> test that its subgroups have one macro AUC (`interaction.interaction`).
+        readers: of the held-out ROIs, where several readers labelled them: `agreement` (`readers.reader_agreement`) and
+            `beside` (`beside_readers.beside_readers`); None without readers.
         verdict: the first sentence of page and terminal.
         cautions: sentences that belong in the box above the figures.
         views: of test-time augmentation. shared_with_training: patients in common. Both are added by the report.
@@ -98,6 +102,7 @@ class Metrics(TypedDict):
     abstention: list[dict[str, Any]]
     subgroups: dict[str, Any]
     interactions: dict[str, Any]
+    readers: dict[str, Any] | None
     verdict: str
     cautions: list[str]
     views: NotRequired[int]
@@ -114,6 +119,7 @@ def evaluate(
     *,
     order: Order = None,
     locked: Locked | None = None,
+    readings: Readings | None = None,
 ) -> Metrics:
     """Metrics with 95 % intervals over patients, ready for JSON: no NaN, null with a `reason` instead.
 
@@ -125,6 +131,7 @@ def evaluate(
             calibration come from it. None: they are left out, with the reason.
         subgroups: name of a column (site, manufacturer) -> str [rows of `scores`].
         order: all classes from least to most disease (`data.ordinal`); None: they have no order.
+        readings: what several readers said of the rows of `scores`.
         locked: for another data set: `locked` of the run's metrics.json, applied unchanged instead of `validation`.
 
     Raises:
@@ -153,6 +160,7 @@ def evaluate(
         "subgroups": subgroup_figures(known, columns, config, seed),
         "interactions": {name: interaction(known, values) for name, values in columns.items() if is_subgroup(values)},
     }
+    found["readers"] = reader_figures(known, _labelled_readings(scores, readings), found["thresholds"], config, order)
     return Metrics(**found, verdict=verdict(found), cautions=_cautions(found))  # type: ignore[typeddict-item]
 
 
@@ -233,6 +241,14 @@ def _of_labelled(scores: Scores, columns: Mapping[str, np.ndarray]) -> dict[str,
         if len(values) != len(scores):
             raise ScoresError(f"subgroup column {name!r} has {len(values)} rows, the scores have {len(scores)}")
     return {name: np.asarray(values).astype(str)[scores.label != UNKNOWN_LABEL] for name, values in columns.items()}
+
+
+def _labelled_readings(scores: Scores, readings: Readings | None) -> Readings | None:
+    if readings is None or not readings.names:
+        return None
+    if len(readings.labels) != len(scores):
+        raise ScoresError(f"readings have {len(readings.labels)} rows, the scores have {len(scores)}")
+    return readings.take(scores.label != UNKNOWN_LABEL)
 
 
 def _several_a_unit(units: np.ndarray) -> bool:

@@ -18,8 +18,12 @@ def small_map(heat: np.ndarray) -> np.ndarray:
     return cv2.resize(heat.astype(np.float32), (side, side), interpolation=cv2.INTER_AREA)
 
 
+def end_of_scale(peaks: Sequence[float]) -> float:
+    """The value of a map that the scale ends at, from the largest values of maps; 0 where there are none."""
+    return float(np.quantile(peaks, END)) if len(peaks) else 0.0
+
+
 def on_one_scale(maps: Sequence[np.ndarray | None]) -> list[np.ndarray | None]:
     """Raw maps divided by one value and cut off at 1; None, a map that is withheld, stays."""
-    peaks = [float(heat.max()) for heat in maps if heat is not None]
-    end = float(np.quantile(peaks, END)) if peaks else 0.0
+    end = end_of_scale([float(heat.max()) for heat in maps if heat is not None])
     return [heat if heat is None or end <= 0 else np.clip(heat / end, 0, 1) for heat in maps]

@@ -5,7 +5,6 @@ A map shows what raised the score, not what is ill; it is a check on the network
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any
 
 import cv2
@@ -14,6 +13,7 @@ import numpy as np
 import tensorflow as tf
 
 from keras_cwp.errors import ModelError
+from keras_cwp.explain.gradients import Probe, class_gradient, layercam
 from keras_cwp.models.deploy import Planned
 from keras_cwp.models.probed import features_layer
 
@@ -86,7 +86,7 @@ def answers_and_raw_maps(
         maps = _falls(model, images, chosen) if len(images) else np.zeros(images.shape[:3], np.float32)
         return logits, maps
     fine = layer is None and method == "layercam"
-    probe = _probe(model, fine_layer(model) if fine else layer or FEATURES)
+    probe = probe_of(model, fine_layer(model) if fine else layer or FEATURES)
     found = []
     for start in range(0, len(images), _BATCH):
         part = slice(start, start + _BATCH)
@@ -165,8 +165,12 @@ def _falls(
     return np.stack(falls).astype(np.float32)
 
 
-def _probe(model: Any, layer: str) -> Callable[[Any], tuple[Any, Any]]:
-    """A function images → (activations, logits)."""
+def probe_of(model: Any, layer: str) -> Probe:
+    """What gives the activations of a layer beside the logits.
+
+    Raises:
+        ModelError: no such layer, or one whose output is not [B, h, w, channels].
+    """
     planned = [each for each in model.layers if isinstance(each, Planned)]
     if planned:  # the graph that is deployed has no layers to ask for
         return planned[0].with_features
@@ -182,19 +186,15 @@ def _probe(model: Any, layer: str) -> Callable[[Any], tuple[Any, Any]]:
 
 
 def _gradient_maps(
-    probe: Callable[[Any], tuple[Any, Any]], images: np.ndarray, class_index: np.ndarray | int | None, method: str
+    probe: Probe, images: np.ndarray, class_index: np.ndarray | int | None, method: str
 ) -> tuple[np.ndarray, np.ndarray]:
     """Logits float64 [B, classes] and maps [B, h, w]."""
-    pixels = tf.constant(images, tf.float32)
-    with tf.GradientTape(watch_accessed_variables=False) as tape:
-        tape.watch(pixels)  # so that frozen networks are recorded too
-        features, answers = probe(pixels)
-        logits = answers.numpy().astype(np.float64)
-        score = tf.gather(answers, tf.constant(_chosen(logits, class_index), tf.int32), batch_dims=1)
-    gradient = tf.cast(tape.gradient(score, features), tf.float32).numpy()
-    activations = tf.cast(features, tf.float32).numpy()
+    index = None if class_index is None else np.broadcast_to(class_index, (len(images),))
+    answers, features, slopes = class_gradient(probe, tf.constant(images, tf.float32), index)
+    logits = answers.numpy().astype(np.float64)
     if method == "layercam":
-        return logits, np.maximum((np.maximum(gradient, 0) * activations).sum(axis=3), 0)
+        return logits, layercam(features, slopes).numpy()
+    activations, gradient = features.numpy(), slopes.numpy()
     weights = _channel_weights(activations, gradient) if method == "gradcam++" else gradient.mean(axis=(1, 2))
     return logits, np.maximum(np.einsum("bhwc,bc->bhw", activations, weights), 0)
 

@@ -10,7 +10,7 @@ What a Deep Neural Network Has Learned, IEEE TNNLS 28 (2017) 2660-2673.
 from __future__ import annotations
 
 import random
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, TypedDict
 
@@ -27,6 +27,7 @@ HIDDEN_SHARE = 0.1  # of the image's pixels
 TWINS = 2  # networks with random weights; a map is held against the mean of them
 _LEAST_PATIENTS = 3  # that an interval of the mean can be given for
 _LEVEL = 0.95
+_BATCH = 32  # images that the network is asked about at once
 
 
 class MapTrust(TypedDict):
@@ -116,17 +117,35 @@ def try_maps(
         images, class_index, method: as in `heat_maps.answers_and_raw_maps`.
     """
     logits, maps = answers_and_raw_maps(network, images, class_index, method)
-    if not twins or not len(images):
-        return TriedMaps(logits, maps, np.ones(len(images)), np.zeros(len(images)))
     if class_index is None:
         index = logits.argmax(axis=1)
     else:
         index = np.broadcast_to(np.asarray(class_index), (len(images),)).copy()
-    clear = _log_odds(logits, index)
-    falls = [
-        clear - _log_odds(_answers(network, hidden(images, own)), index)
-        for own in (maps, *(raw_maps(twin, images, index, method) for twin in twins))
-    ]
+    others = [raw_maps(twin, images, index, method) for twin in twins] if len(images) else []
+    return tested(lambda changed: _answers(network, changed), images, index, logits, maps, others)
+
+
+def tested(
+    ask: Callable[[np.ndarray], np.ndarray],
+    images: np.ndarray,
+    class_index: np.ndarray,
+    logits: np.ndarray,
+    maps: np.ndarray,
+    others: Sequence[np.ndarray],
+) -> TriedMaps:
+    """The test of maps that were drawn already.
+
+    Args:
+        ask: images float32 [B, H, W, 1] → logits [B, classes] of the network under test.
+        class_index: int [B]; the class that each map is of.
+        logits: of the images.
+        others: maps of the same images by networks of random weights; without any, all maps pass.
+    """
+    if not others:
+        return TriedMaps(logits, maps, np.ones(len(images)), np.zeros(len(images)))
+    covered = np.concatenate([hidden(images, each) for each in (maps, *others)])
+    answers = np.split(ask(covered), 1 + len(others))
+    falls = [_log_odds(logits, class_index) - _log_odds(each, class_index) for each in answers]
     return TriedMaps(logits, maps, falls[0], np.mean(falls[1:], axis=0))
 
 
@@ -146,7 +165,8 @@ def _hidden(image: np.ndarray, heat: np.ndarray, share: float) -> np.ndarray:
 
 
 def _answers(network: Any, images: np.ndarray) -> np.ndarray:
-    return np.asarray(network(images, training=False), dtype=np.float64)
+    parts = [images[start : start + _BATCH] for start in range(0, len(images), _BATCH)]
+    return np.concatenate([np.asarray(network(part, training=False), dtype=np.float64) for part in parts])
 
 
 def _log_odds(logits: np.ndarray, class_index: np.ndarray) -> np.ndarray:

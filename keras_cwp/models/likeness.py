@@ -52,7 +52,11 @@ class Likeness:
         Args:
             xp: numpy, or tensorflow.experimental.numpy for a graph.
         """
-        length, inverted = (self._length(describe(each, xp), xp) for each in (images, 1 - images))
+        return self.distance_of(describe(images, xp), describe(1 - images, xp), xp)
+
+    def distance_of(self, described: Any, of_inverted: Any, xp: Any = np) -> Any:
+        """The same of crops that `describe` was asked about, and of the inverted crops (1 - image)."""
+        length, inverted = (self._length(each, xp) for each in (described, of_inverted))
         return xp.maximum(
             length / np.float32(self.limit), length / (inverted + np.float32(_FAINT)) / np.float32(self.ratio)
         )

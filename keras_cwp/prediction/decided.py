@@ -19,6 +19,9 @@ from keras_cwp.training.run import RunFolder
 
 NONE_REACHED = "-"
 _BETWEEN = ";"
+Sets = Mapping[str, float] | np.ndarray
+"""By class the lowest probability with which it belongs to the set of a region, or bool [regions, classes]: whether it
+does, as a server says."""
 _ONE_MODEL = "all"  # key of a threshold that was chosen for one model, not for a fold of several
 
 
@@ -26,7 +29,7 @@ def write_decided(
     path: Path | str,
     scores: Scores,
     thresholds: Mapping[str, float],
-    sets: Mapping[str, float] | None = None,
+    sets: Sets | None = None,
     distance: np.ndarray | None = None,
 ) -> None:
     """Write the CSV; the file appears whole or not at all. `Scores.from_csv` reads it.
@@ -50,7 +53,7 @@ def write_decided(
 def decided(
     scores: Scores,
     thresholds: Mapping[str, float],
-    sets: Mapping[str, float] | None = None,
+    sets: Sets | None = None,
     distance: np.ndarray | None = None,
 ) -> dict[str, list[Any]]:
     """The table's columns by name, in order; see `write_decided`."""
@@ -73,11 +76,21 @@ def decided(
     return columns
 
 
-def judged(scores: Scores, sets: Mapping[str, float] | None, distance: np.ndarray | None) -> dict[str, list[Any]]:
+def members(scores: Scores, sets: Sets | None) -> np.ndarray | None:
+    """bool [regions, classes]: which classes the set of each region holds; None where it is not known."""
+    if sets is None or len(sets) == 0:
+        return None
+    if isinstance(sets, np.ndarray):
+        return sets
+    least = np.array([sets.get(name, np.inf) for name in scores.classes])
+    return np.asarray(scores.probabilities >= least)
+
+
+def judged(scores: Scores, sets: Sets | None, distance: np.ndarray | None) -> dict[str, list[Any]]:
     """The columns set, distance and unlike, those of them that are known."""
     found: dict[str, list[Any]] = {}
-    if sets:
-        found["set"] = [_above(scores.classes, row, sets) for row in scores.probabilities.tolist()]
+    if (inside := members(scores, sets)) is not None:
+        found["set"] = [_joined([scores.classes[place] for place in np.flatnonzero(row)]) for row in inside]
     if distance is not None:
         found["distance"] = [f"{value:.3f}" for value in distance.tolist()]
         found["unlike"] = ["yes" if value > 1 else "no" for value in distance.tolist()]
@@ -107,7 +120,11 @@ def _card(version: Path) -> Any:
 
 def _above(classes: tuple[str, ...], row: list[float], thresholds: Mapping[str, float]) -> str:
     reached = [name for name, value in zip(classes, row, strict=True) if value >= thresholds.get(name, float("inf"))]
-    return _BETWEEN.join(reached) or NONE_REACHED
+    return _joined(reached)
+
+
+def _joined(names: list[str]) -> str:
+    return _BETWEEN.join(names) or NONE_REACHED
 
 
 def _digits(value: float) -> str:

@@ -8,7 +8,7 @@ import importlib.util
 import io
 import warnings
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -23,6 +23,7 @@ from keras_cwp.data.radiographs.dicom_file import is_dicom_file
 from keras_cwp.data.radiographs.radiograph import Header
 from keras_cwp.errors import DataError, ServingError
 from keras_cwp.files import new_folder, write_bytes
+from keras_cwp.prediction.decided import Sets, members
 from keras_cwp.prediction.evidence import REFERENCE, nameless, study_evidence
 from keras_cwp.prediction.sr_content import ALGORITHM, Evidence, Finding, report_content
 from keras_cwp.prediction.sr_identity import Identity
@@ -77,7 +78,7 @@ def write_reports(
     evidence: bool = False,
     pictures: Pictures | None = None,
     *,
-    sets: Mapping[str, float] | None = None,
+    sets: Sets | None = None,
     distance: np.ndarray | None = None,
 ) -> Written:
     """Write one Comprehensive SR (TID 1500) for every study that the scored DICOM radiographs are of.
@@ -97,7 +98,7 @@ def write_reports(
             patients, or no DICOM file at all; nothing is written then.
     """
     with _silence():
-        studies, without = _by_study(regions, scores, sets or {}, distance)
+        studies, without = _by_study(regions, scores, sets, distance)
         if not studies:
             raise DataError(f"--dicom-sr {folder}: none of {without} regions is of a DICOM file; leave --dicom-sr out")
         said = _once(note)
@@ -123,13 +124,13 @@ def _once(note: Callable[[str], None]) -> Callable[[str], None]:
 
 
 def _by_study(
-    regions: Sequence[Roi], scores: Scores, sets: Mapping[str, float], distance: np.ndarray | None
+    regions: Sequence[Roi], scores: Scores, sets: Sets | None, distance: np.ndarray | None
 ) -> tuple[dict[str, list[Finding]], int]:
     """Findings by Study Instance UID, and the number of regions that are of no DICOM file."""
     by_name = {roi.roi_id: roi for roi in regions}
     headers = {path: _header(path) for path in {by_name[str(name)].path: None for name in scores.roi_id}}
     studies: dict[str, list[Finding]] = {}
-    without = 0
+    without, inside = 0, members(scores, sets)
     for row, (name, probabilities) in enumerate(zip(scores.roi_id, scores.probabilities, strict=True)):
         roi = by_name[str(name)]
         header = headers[roi.path]
@@ -138,11 +139,9 @@ def _by_study(
         else:
             findings = studies.setdefault(str(header.StudyInstanceUID), [])
             found = _finding(header, roi, len(findings) + 1, probabilities)
-            members = tuple(
-                each for each, value in zip(scores.classes, probabilities, strict=True) if value >= sets.get(each, 2)
-            )
+            own = () if inside is None else tuple(scores.classes[place] for place in np.flatnonzero(inside[row]))
             unlike = None if distance is None else bool(distance[row] > 1)
-            findings.append(replace(found, members=members, unlike=unlike))
+            findings.append(replace(found, members=own, unlike=unlike))
     return studies, without
 
 

@@ -28,14 +28,15 @@ def image_files(path: Path, refuse: Callable[[DataError, int], None], note: Call
         raise DataError(f"INPUT {path}: no such file or folder")
     files = [file for file in sorted(path.rglob("*")) if not _is_hidden(file, path) and file.is_file()]
     found = [file for file in files if (is_radiograph(file) or _has_preamble(file)) and not _is_index(file)]
-    others = [file for file in files if file not in set(found) and not _is_index(file)]
+    read = set(found)
+    others = [file for file in files if file not in read and not _is_index(file)]
     unread = [file for file in others if file.suffix.lower() in UNREAD_SUFFIXES]
     for file in unread:
         types = ", ".join(IMAGE_SUFFIXES)
         refuse(
             DataError(f"image {file}: files of the type {file.suffix} are not read; convert it to one of {types}"), 1
         )
-    rest = [file for file in others if file not in set(unread)]
+    rest = [file for file in others if file.suffix.lower() not in UNREAD_SUFFIXES]
     if rest:
         count = "1 file is no image" if len(rest) == 1 else f"{len(rest)} files are no images"
         note(f"{path}: {count}, such as {rest[0].relative_to(path)}")

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from keras_cwp.errors import ModelError, RunError
-from keras_cwp.models.likeness import Likeness
+from keras_cwp.models.likeness import Likeness, describe
 from keras_cwp.prediction.card import CARD_FILE
 from keras_cwp.training.likeness import LIKENESS_FILE
 from keras_cwp.training.run import FOLD, RunFolder
@@ -38,7 +38,8 @@ class Judging:
         """float64 [B] of crops [B, side, side, 1]; above 1: unlike the training data. None where it is not known."""
         if not self.likenesses:
             return None
-        each = np.stack([own.distance(images) for own in self.likenesses])
+        described, inverted = describe(images), describe(1 - images)
+        each = np.stack([own.distance_of(described, inverted) for own in self.likenesses])
         return np.asarray(each.mean(axis=0, dtype=np.float64))
 
     def as_json(self) -> dict[str, Any]:

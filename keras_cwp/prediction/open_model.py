@@ -24,16 +24,24 @@ from keras_cwp.training.run import RunFolder, common_contract, fold_folders
 _GPU_DEVICES = (Path("/dev/nvidiactl"), Path("/dev/kfd"))  # NVIDIA's driver, AMD's
 
 
-def open_predictor(path: Path) -> Predictor:
+def open_predictor(path: Path, fold: int | None = None) -> Predictor:
     """Open a RUN (of cv: the mean of its folds' probabilities), a .keras file, an exported version or its parent.
 
     Networks run in ONNX Runtime where it is installed, knows them, and there is no GPU; else in TensorFlow. A run that
     kept its ONNX form (see `kept_onnx`) is opened without importing TensorFlow.
 
+    Args:
+        fold: of a run of cv, which then answers alone.
+
     Raises:
         ModelError: none of these, or one that cannot be read.
         RunError: a model without its contract.
     """
+    if fold is not None:
+        import_tensorflow()
+        from keras_cwp.training.saved import named_model
+
+        return open_predictor(named_model(path, fold))
     is_run = any((folder / KERAS_FILE).is_file() for folder in (path, *fold_folders(path).values()))
     if not is_run and versions(path):
         return open_predictor(path / str(versions(path)[-1]))

@@ -2,22 +2,34 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from itertools import islice
+from collections.abc import Callable, Iterator, Sequence
 
 import numpy as np
 
 from keras_cwp.data.annotations.roi import Roi
-from keras_cwp.data.crops import margin_px
+from keras_cwp.data.radiographs.notes import lines_of
 from keras_cwp.errors import DataError
-from keras_cwp.prediction.predictor import Predictor, check_probabilities
-from keras_cwp.prediction.regions import cut_regions
+from keras_cwp.prediction.blocks import Outcome, blocks_of, score_block
+from keras_cwp.prediction.predictor import Predictor
 from keras_cwp.prediction.scored import scores_of
-from keras_cwp.prediction.views import mean_of_views
 from keras_cwp.prediction.whole_image import check_whole_images
 from keras_cwp.scores import Scores
 
-_BATCH = 32
+Refuse = Callable[[DataError, int], None]
+Progress = Callable[[int, int], None]
+# Scores blocks: (predictor, blocks, views, refuse, progress) → the number and outcome of each, in any order.
+RunBlocks = Callable[[Predictor, Sequence[list[Roi]], "int | None", Refuse, Progress], Iterator[tuple[int, Outcome]]]
+
+
+def in_this_process(
+    predictor: Predictor, blocks: Sequence[list[Roi]], views: int | None, refuse: Refuse, progress: Progress
+) -> Iterator[tuple[int, Outcome]]:
+    """Score one block after the other; see `RunBlocks`, and `cluster.OnCluster` for another way."""
+    done, total = 0, sum(map(len, blocks))
+    for number, block in enumerate(blocks):
+        before = done
+        yield number, score_block(predictor, block, views, refuse, lambda own, _: progress(before + own, total))  # noqa: B023
+        done += len(block)
 
 
 def predict(
@@ -27,8 +39,9 @@ def predict(
     views: int | None = None,
     whole_image: bool = False,
     note: Callable[[str], None] = lambda _: None,
-    refuse: Callable[[DataError, int], None],
-    progress: Callable[[int, int], None] = lambda *_: None,
+    refuse: Refuse,
+    progress: Progress = lambda *_: None,
+    run_blocks: RunBlocks = in_this_process,
 ) -> tuple[Scores, np.ndarray | None]:
     """Scores of regions, in their order but grouped by radiograph, under the names that the user gave.
 
@@ -36,7 +49,9 @@ def predict(
         views: of test-time augmentation; 1: the crop as it is; None: as the model's figures were obtained.
         whole_image: see `whole_image.check_whole_images`.
         note: gets a line on whole images, and one for each oddity of the radiographs.
-        refuse, progress: see `regions.cut_regions`.
+        refuse: gets the error and the number of regions lost to it.
+        progress: gets regions done and in all.
+        run_blocks: scores the blocks; the numbers are the same wherever they are scored.
 
     Returns:
         One row a region that could be used; a label that is not the model's is UNKNOWN_LABEL. And the distance of each
@@ -46,46 +61,14 @@ def predict(
         DataError: images without a box for a model of regions; see `whole_image`.
         CwpError: the model's answer is not finite.
     """
-    contract = predictor.contract
-    check_whole_images(regions, contract, whole_image, note)
-    margin = margin_px(contract.image_size, contract.context)
-    inner = slice(margin, margin + contract.image_size)
-    crops = cut_regions(regions, contract, refuse, progress, note)
-    kept: list[Roi] = []
-    distances: list[np.ndarray | None] = []
-    answers = [np.zeros((0, len(contract.classes)))]
-    while some := list(islice(crops, _BATCH)):
-        kept += [roi for roi, _ in some]
-        batch = np.stack([crop for _, crop in some])
-        answers.append(of_crops(predictor, batch, views))
-        distances.append(predictor.judging.distance(batch[:, inner, inner]))
-    known = [each for each in distances if each is not None]
-    distance = np.concatenate(known) if known else None
-    return scores_of(kept, contract.classes, np.concatenate(answers)), distance
-
-
-def of_crops(predictor: Predictor, crops: np.ndarray, views: int | None = None) -> np.ndarray:
-    """Probabilities of crops that `regions.cut` made.
-
-    Args:
-        crops: float32 [B, image_size + 2 margin, …, 1] in [0, 1].
-        views: see `predict`.
-
-    Returns:
-        float64 [B, classes]; each row sums to 1.
-
-    Raises:
-        CwpError: the model's answer is not finite.
-    """
-    contract = predictor.contract
-    size, margin = contract.image_size, margin_px(contract.image_size, contract.context)
-    return check_probabilities(_of_views(predictor, crops, margin, size, views or contract.views))
-
-
-def _of_views(predictor: Predictor, crops: np.ndarray, margin: int, size: int, views: int) -> np.ndarray:
-    if views - 1 <= len(predictor.views):
-        return mean_of_views(predictor.ask, crops, predictor.views[: views - 1], size, margin)
-    from keras_cwp.augment.layer import load_policy
-    from keras_cwp.augment.tta import VIEWS_POLICY, mean_probabilities
-
-    return mean_probabilities(predictor.ask, crops, load_policy(VIEWS_POLICY), size, margin, views)
+    check_whole_images(regions, predictor.contract, whole_image, note)
+    blocks = blocks_of(regions)
+    found = dict(run_blocks(predictor, blocks, views, refuse, progress))
+    outcomes = [found[number] for number in range(len(blocks))]
+    said = {name: lines for outcome in outcomes for name, lines in outcome.said.items()}
+    for line in lines_of(said):
+        note(line)
+    kept = [block[place] for block, outcome in zip(blocks, outcomes, strict=True) for place in outcome.kept.tolist()]
+    probabilities = np.concatenate([outcome.probabilities for outcome in outcomes])
+    known = [outcome.distance for outcome in outcomes if outcome.distance is not None]
+    return scores_of(kept, predictor.contract.classes, probabilities), np.concatenate(known) if known else None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -65,8 +66,8 @@ def find_regions(
     unique = {(roi.roi_id, roi.path): roi for roi in found}
     if not unique:
         raise DataError(f"nothing to score in {', '.join(map(str, inputs))}; looked for {', '.join(IMAGE_SUFFIXES)}")
-    names = [roi.roi_id for roi in unique.values()]
-    repeated = sorted({name for name in names if names.count(name) > 1})
+    counts = Counter(roi.roi_id for roi in unique.values())
+    repeated = sorted(name for name, count in counts.items() if count > 1)
     if repeated:
         raise DataError(f"roi_id {repeated[0]!r} stands in several of the inputs; score them one by one")
     return list(unique.values())
@@ -89,12 +90,29 @@ def cut_regions(
     Yields:
         Region and crop as `cut` gives it.
     """
+    said: dict[str, tuple[str, ...]] = {}
+    yield from cut_each(regions, contract, refuse, progress, said)
+    for line in lines_of(said):
+        note(line)
+
+
+def cut_each(
+    regions: list[Roi],
+    contract: ModelContract,
+    refuse: Callable[[DataError, int], None],
+    progress: Callable[[int, int], None],
+    said: dict[str, tuple[str, ...]],
+) -> Iterator[tuple[Roi, np.ndarray]]:
+    """The same, for a caller who gathers the oddities of several calls.
+
+    Args:
+        said: gets the oddities of each radiograph, by its name.
+    """
     rules = DataConfig(voi=contract.voi, window=contract.window)
     by_file: dict[Path, list[Roi]] = {}
     for roi in regions:
         by_file.setdefault(roi.path, []).append(roi)
     done = 0
-    said: dict[str, tuple[str, ...]] = {}
     for path, of_file in by_file.items():
         try:
             radiograph = read_radiograph(path, rules)
@@ -109,8 +127,6 @@ def cut_regions(
                 refuse(error, 1)
         done += len(by_file[path])
         progress(done, len(regions))
-    for line in lines_of(said):
-        note(line)
 
 
 def cut(radiograph: Radiograph, roi: Roi, contract: ModelContract) -> np.ndarray:

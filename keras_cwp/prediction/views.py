@@ -12,6 +12,8 @@ import numpy as np
 # View → crop, 3 × 3 row by row, homogeneous, in pixels; of every view but the first, which is the crop's centre.
 Matrices = list[list[list[float]]]
 
+_FEW = 4  # crops whose views are asked about together: a network takes less than eight times as long for eight images
+
 
 def mean_of_views(
     ask: Callable[[np.ndarray], np.ndarray], crops: np.ndarray, matrices: Matrices, image_size: int, margin: int
@@ -25,9 +27,14 @@ def mean_of_views(
     Returns:
         float64 [B, classes].
     """
-    total = ask(crops[:, margin : margin + image_size, margin : margin + image_size])
-    for matrix in matrices:
-        total = total + ask(view(crops, np.array(matrix, np.float32), image_size))
+    inner = slice(margin, margin + image_size)
+    views = (view(crops, np.array(matrix, np.float32), image_size) for matrix in matrices)
+    if len(crops) <= _FEW:
+        answers = ask(np.concatenate([crops[:, inner, inner], *views]))
+        return np.asarray(answers.reshape(1 + len(matrices), len(crops), -1).mean(axis=0))
+    total = ask(crops[:, inner, inner])
+    for each in views:
+        total = total + ask(each)
     return total / (1 + len(matrices))
 
 

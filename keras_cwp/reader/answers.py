@@ -5,7 +5,6 @@ from __future__ import annotations
 import base64
 import threading
 from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -16,36 +15,19 @@ from keras_cwp.config import DataConfig
 from keras_cwp.data.annotations.roi import Box, Roi
 from keras_cwp.data.crops import margin_px, roi_window
 from keras_cwp.errors import CwpError
+from keras_cwp.prediction.asking import of_crops
 from keras_cwp.prediction.open_model import open_predictor
-from keras_cwp.prediction.predict import of_crops
 from keras_cwp.prediction.regions import cut
 from keras_cwp.reader.decisions import decisions_of
+from keras_cwp.reader.map_scale import held_out_end, on_scale
+from keras_cwp.reader.parts import LOADING, MISSING, READY, Part, network_folder
 from keras_cwp.reader.pixels import FilmPixels
 from keras_cwp.reader.training_rois import TrainingRois, look_at_training, open_training_data
 from keras_cwp.runtime import give_back_freed_memory, import_tensorflow
 
 if TYPE_CHECKING:
+    from keras_cwp.prediction.region_maps import RegionMaps
     from keras_cwp.reader.sight import Sight
-
-LOADING, READY, MISSING = "loading", "ready", "missing"
-_MAP_PX = 112  # side of the heat map that is sent; the browser enlarges it
-
-
-@dataclass(frozen=True)
-class Part:
-    """Whether something can be shown yet.
-
-    Args:
-        state: LOADING, READY or MISSING.
-        said: for the reader, such as why it is missing; names no file and no patient.
-    """
-
-    state: str
-    said: str = ""
-
-    def tree(self) -> dict[str, str]:
-        """For JSON."""
-        return {"state": self.state, "said": self.said}
 
 
 class _Stopped(Exception):  # noqa: N818 - no error: the server ends
@@ -70,6 +52,7 @@ class Answers:
         self.engine = self.predictor.engine
         self.heat, self.neighbours = Part(LOADING), Part(LOADING)
         self._sight: Sight | None = None
+        self._end: float | None = None  # of the maps' scale; None: each map has a scale of its own
         self._training: TrainingRois | None = None
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._prepare, name="prepare", daemon=True)
@@ -132,7 +115,8 @@ class Answers:
 
         Returns:
             `window`: x, y, width, height that the map covers, in pixels of the film; `png`: a grey PNG in base 64, 255
-            where the score was raised most; `class`.
+            at the end of the scale, or None where the map does no better than random weights and is withheld; `class`;
+            `one_scale`: whether maps of different boxes can be compared.
 
         Raises:
             CwpError: maps are not prepared, or an unknown class.
@@ -141,16 +125,40 @@ class Answers:
             raise CwpError(f"heat map: {self.heat.said or 'it is being prepared'}")
         if class_name not in self.classes:
             raise CwpError(f"heat map: the class {class_name!r} is not of the model; it has {', '.join(self.classes)}")
-        crop = self._crop(pixels, box, spacing_mm)
-        found = self._sight.maps(self._inner(crop)[None], np.array([self.classes.index(class_name)]))
-        small = cv2.resize(found[0], (_MAP_PX, _MAP_PX), interpolation=cv2.INTER_AREA)
-        picture = cv2.imencode(".png", np.rint(small * 255).astype(np.uint8))[1]
-        window = roi_window(box, self.contract.image_size, 0, self.contract.square, self._field_px(spacing_mm))
+        heat = self._heat(pixels, box, spacing_mm, self.classes.index(class_name))
         return {
-            "window": [window.x, window.y, window.width, window.height],
-            "png": base64.b64encode(bytes(picture)).decode("ascii"),
+            "window": list(self._window(box, spacing_mm)),
+            "png": None if heat is None else _picture(heat),
             "class": class_name,
+            "one_scale": self._end is not None,
         }
+
+    def maps_on(self, path: Path, pixels: FilmPixels, boxes: list[Box], spacing_mm: float | None) -> RegionMaps | None:
+        """The heat maps of boxes for the classes that they are called, as the page shows them; None where it has none.
+
+        Args:
+            path: of the film.
+        """
+        if self._sight is None or self.heat.state != READY:
+            return None
+        called = self.looks(pixels, boxes, spacing_mm)[0].argmax(axis=1) if boxes else ()
+        placed = [
+            (self._window(box, spacing_mm), self._heat(pixels, box, spacing_mm, int(index)))
+            for box, index in zip(boxes, called, strict=True)
+        ]
+        from keras_cwp.prediction.region_maps import RegionMaps  # TensorFlow is there by now
+
+        return RegionMaps(self.rules, {path: placed})
+
+    def _heat(self, pixels: FilmPixels, box: Box, spacing_mm: float | None, index: int) -> np.ndarray | None:
+        assert self._sight is not None
+        image = self._inner(self._crop(pixels, box, spacing_mm))[None]
+        return on_scale(self._sight.try_maps(image, np.array([index])), self._end)[0]
+
+    def _window(self, box: Box, spacing_mm: float | None) -> Box:
+        """What the network sees of the film."""
+        window = roi_window(box, self.contract.image_size, 0, self.contract.square, self._field_px(spacing_mm))
+        return window.x, window.y, window.width, window.height
 
     def looks(self, pixels: FilmPixels, boxes: list[Box], spacing_mm: float | None) -> tuple[np.ndarray, np.ndarray]:
         """Probabilities [boxes, classes] and features [boxes, channels]; for `suggest`.
@@ -233,25 +241,40 @@ class Answers:
         return made
 
     def _open_sight(self) -> Sight:
-        folder = _network_folder(self._model)
+        folder = network_folder(self._model)
         import_tensorflow(keep_memory=False)
         from keras_cwp.reader.sight import Sight
         from keras_cwp.training.saved import load_with_contract
 
         sight = Sight(load_with_contract(folder)[0])
         nothing = np.zeros((1, sight.side, sight.side, 1), np.float32)
-        sight.maps(nothing, np.zeros(1, np.int64))  # the first call builds the graph, which takes seconds
+        sight.try_maps(nothing, np.zeros(1, np.int64))  # the first call builds the graph, which takes seconds
         sight.features(nothing)
-        if folder.name.startswith("fold_"):
-            self.heat = Part(LOADING, f"of the network of {folder.name.replace('_', ' ')}")
+        if not self._decisions.withheld:
+            self._end = self._scale_of(sight)
+        fold = folder.name.replace("_", " ") if folder.name.startswith("fold_") else ""
+        self.heat = Part(LOADING, f"of the network of {fold}" if fold else "")
         return sight
+
+    def _scale_of(self, sight: Sight) -> float | None:
+        def progress(done: int, count: int) -> None:
+            self._unless_stopped()
+            self.heat = Part(LOADING, f"{done} of {count} held-out ROIs, for the scale")
+
+        try:
+            return held_out_end(sight, self._model, self.contract, progress)
+        except CwpError:  # the neighbours say why there are no ROIs
+            return None
+
+    def _unless_stopped(self) -> None:
+        if self._stop.is_set():
+            raise _Stopped
 
     def _look_at_training(self) -> TrainingRois:
         data, parts = open_training_data(self._model, self.contract)
 
         def progress(done: int, count: int) -> None:
-            if self._stop.is_set():
-                raise _Stopped
+            self._unless_stopped()
             self.neighbours = Part(LOADING, f"{done:,} of {count:,} training ROIs")
 
         assert self._sight is not None
@@ -261,17 +284,6 @@ class Answers:
         return training
 
 
-def _network_folder(model: Path) -> Path:
-    """The folder or file of the network whose maps are shown: a run of cross-validation's first fold.
-
-    Raises:
-        CwpError: MODEL is an exported version, which holds no network to look into.
-    """
-    from keras_cwp.training.run import RunFolder
-
-    if model.suffix == ".keras" and model.is_file():
-        return model
-    try:
-        return RunFolder(model).model_folders()[0]
-    except CwpError:
-        raise CwpError("an exported model holds no network to look into; give the RUN instead") from None
+def _picture(heat: np.ndarray) -> str:
+    png = cv2.imencode(".png", np.rint(heat * 255).astype(np.uint8))[1]
+    return base64.b64encode(bytes(png)).decode("ascii")

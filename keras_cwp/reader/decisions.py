@@ -24,7 +24,8 @@ class Decisions:
     """What is known of a model's probabilities; each part may be missing.
 
     Args:
-        temperature: that calibrates them; None: not known.
+        temperature: that calibrates them; None: not known, or `harm`.
+        harm: on held-out ROIs the run's temperature made the log loss larger; so probabilities stay as they are.
         thresholds: class → probability, before calibration, from which it counts as found.
         rule: how the thresholds were chosen, in words.
         lowest: class → probability, before calibration, from which it belongs to the conformal set.
@@ -39,6 +40,7 @@ class Decisions:
     lowest: Mapping[str, float] = field(default_factory=dict)
     coverage: float | None = None
     withheld: str = ""
+    harm: bool = False
 
     def of(self, classes: tuple[str, ...], probabilities: np.ndarray) -> dict[str, Any]:
         """One answer, ready for JSON.
@@ -72,6 +74,7 @@ class Decisions:
         useful = any(self.lowest.values())
         return {
             "calibrated": self.temperature is not None,
+            "calibration_harms": self.harm,
             "rule": self.rule,
             "coverage": self.coverage if useful else None,
         }
@@ -90,7 +93,8 @@ def decisions_of(model: Path) -> Decisions:
     model = model / str(numbers[-1]) if numbers and not (model / "metrics.json").is_file() else model
     metrics = _metrics(model)
     locked, sets, maps = (metrics.get(name) or {} for name in ("locked", "conformal", "heat_maps"))
-    temperature = locked.get("temperature")
+    harm = _harms(metrics.get("calibration") or {})
+    temperature = None if harm else locked.get("temperature")
     stated = {name: math.inf if value is None else value for name, value in (locked.get("roi") or {}).items()}
     lowest = sets.get("thresholds") or {}
     return Decisions(
@@ -99,10 +103,18 @@ def decisions_of(model: Path) -> Decisions:
         rule=str(locked.get("rule") or ""),
         lowest={name: float(value) for name, value in lowest.items()},
         coverage=sets.get("coverage") if lowest else None,
+        harm=harm,
         withheld=""
         if maps.get("shown", True)
         else str(maps.get("verdict") or "they are not shown to beat random ones"),
     )
+
+
+def _harms(calibration: Mapping[str, Any]) -> bool:
+    """Whether the run's temperatures made the log loss of held-out ROIs larger."""
+    losses = [((calibration.get(name) or {}).get("log_loss") or {}).get("value") for name in ("as_is", "temperature")]
+    as_is, scaled = losses
+    return as_is is not None and scaled is not None and scaled > as_is
 
 
 def _metrics(model: Path) -> Mapping[str, Any]:

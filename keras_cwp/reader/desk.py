@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Mapping
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 from keras_cwp.data.identity import near_key
 from keras_cwp.errors import CwpError, DataError
+from keras_cwp.prediction.archive import Archive
 from keras_cwp.reader.agreement import agreement_of
 from keras_cwp.reader.answers import Answers
 from keras_cwp.reader.films import Film, Films
@@ -27,11 +29,20 @@ class Desk:
         out: folder of the readers' tables and of reports.
         reader: pseudonym to begin with; "" lets the page ask.
         blind: the page shows the model's answer and given labels only when the box has the reader's own label.
+        archive: that reports are sent to, beside the folder.
     """
 
-    def __init__(self, answers: Answers, films: Films, out: Path, reader: str = "", blind: bool = False) -> None:
+    def __init__(
+        self,
+        answers: Answers,
+        films: Films,
+        out: Path,
+        reader: str = "",
+        blind: bool = False,
+        archive: Archive | None = None,
+    ) -> None:
         self._answers, self._films, self._out = answers, films, out
-        self._reader, self._blind = reader, blind
+        self._reader, self._blind, self._archive = reader, blind, archive
         self._tables: dict[str, ReaderTable] = {}
         self._lock = threading.Lock()
         self._looks: dict[int, Look] = {}
@@ -76,6 +87,7 @@ class Desk:
             "readers": readers_in(self._out),
             "reader": self._reader,
             "blind": self._blind,
+            "archive": self._archive.address if self._archive else "",
         } | self.state()
 
     def state(self) -> dict[str, Any]:
@@ -213,11 +225,15 @@ class Desk:
         return found | {"readers": names}
 
     def send(self, number: int, reader: Any) -> dict[str, Any]:
-        """Write a structured report of a film's boxes; see `sending.send_film`."""
-        film, table = self._films[number], self._table(reader_name(reader))
-        marks = table.of(film.image)
-        folder, notes = send_film(self._answers.predictor, film, marks.marks if marks else (), self._out / FOLDER)
-        return {"folder": f"{FOLDER}/{folder.name}", "notes": notes}
+        """Write a structured report of a film's boxes, and send it to the archive; see `sending.send_film`.
+
+        Returns:
+            See `sending.Sent`; `folder` is named below the folder of the readers' tables.
+        """
+        marks = self._table(reader_name(reader)).of(self._films[number].image)
+        boxes, out = marks.marks if marks else (), self._out / FOLDER
+        sent = send_film(self._answers, self._films, number, boxes, out, self._archive)
+        return asdict(sent) | {"folder": f"{FOLDER}/{sent.folder.name}"}
 
     def _table(self, reader: str) -> ReaderTable:
         with self._lock:

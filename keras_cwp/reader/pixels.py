@@ -24,6 +24,8 @@ _WHITE = 65535  # of grey values with more than 8 bits
 _CURVE = 1024  # points of a curve
 _MOST_WINDOWS = 4  # of a DICOM file; machines write two or three
 _TRIM = (0.005, 0.995)  # quantiles that the window "trimmed" goes from and to: what lies beyond is collimator and air
+# Quantiles of a window for each half of a film: air and lungs are dark, heart, abdomen and bones are bright.
+_LUNGS, _DENSE = (0.005, 0.6), (0.4, 0.995)
 _SAMPLED = 1 << 18  # pixels that quantiles are taken of
 _STRAIGHT = 0.01  # of all shades: a curve that is nearer to a line than this is one
 
@@ -88,9 +90,9 @@ def decode_film(path: Path, rules: DataConfig) -> FilmPixels:
     if is_dicom(content):
         return _of_dicom(content, path, rules)
     radiograph = decode(content, path, rules)
-    full, trimmed = _plain_presets(radiograph.pixels)
+    full, trimmed, *halves = _plain_presets(radiograph.pixels)
     first = (full, trimmed) if radiograph.bits <= 8 else (trimmed, full)
-    return FilmPixels(radiograph, radiograph.pixels, first)
+    return FilmPixels(radiograph, radiograph.pixels, (*first, *halves))
 
 
 def _of_dicom(content: bytes, path: Path, rules: DataConfig) -> FilmPixels:
@@ -118,17 +120,16 @@ def _of_dicom(content: bytes, path: Path, rules: DataConfig) -> FilmPixels:
         except Exception as error:  # pydicom and its decoders raise of every kind on broken files
             raise DataError(f"image {path}: this DICOM file cannot be understood: {error}") from None
     radiograph = Radiograph(shown, 1.0, header.bits, header.spacing_mm, header.metadata, notes)
-    full, trimmed = _plain_presets(grey)
+    full, *others = _plain_presets(grey)
     own = stated[min(rules.window, len(stated) - 1) :][:1] if stated else []
-    others = [preset for preset in stated if preset not in own]
-    return FilmPixels(radiograph, grey, (*own, *others, trimmed, full))
+    also = [preset for preset in stated if preset not in own]
+    return FilmPixels(radiograph, grey, (*own, *also, *others, full))
 
 
 def _of_colour(content: bytes, path: Path, rules: DataConfig) -> FilmPixels:
     radiograph = decode(content, path, rules)
     grey = _sixteen_bits(radiograph.pixels)
-    full, trimmed = _plain_presets(grey)
-    return FilmPixels(radiograph, grey, (full, trimmed))
+    return FilmPixels(radiograph, grey, _plain_presets(grey))
 
 
 def _sixteen_bits(unit: np.ndarray) -> np.ndarray:
@@ -148,14 +149,16 @@ def _window_names(tags: Attributes) -> list[str]:
     return names
 
 
-def _plain_presets(grey: np.ndarray) -> tuple[Preset, Preset]:
-    """From black to white, and between the quantiles _TRIM."""
+def _plain_presets(grey: np.ndarray) -> tuple[Preset, ...]:
+    """From black to white, between the quantiles _TRIM, and one window for each half of the grey values."""
     white = float(np.iinfo(grey.dtype).max)
     step = max(1, round((grey.size / _SAMPLED) ** 0.5))
-    low, high = np.quantile(grey[::step, ::step], _TRIM)
-    if high <= low:
-        low, high = 0.0, white
-    return Preset("Full range", 0.0, white), Preset("Trimmed", float(low), float(high))
+    few = grey[::step, ::step]
+    found = [Preset("Full range", 0.0, white)]
+    for name, ends in (("Trimmed", _TRIM), ("Lungs", _LUNGS), ("Heart and bones", _DENSE)):
+        low, high = map(float, np.quantile(few, ends))
+        found.append(Preset(name, low, high) if high > low else Preset(name, 0.0, white))
+    return tuple(found)
 
 
 def preset_of(name: str, grey: np.ndarray, shades: np.ndarray) -> Preset:

@@ -154,13 +154,18 @@ def look_at_training(
     return TrainingRois(data, train, known, np.sort(np.array(away, dtype=float)))
 
 
+def network_images(data: PreparedData, rows: np.ndarray) -> np.ndarray:
+    """Rows of a data set as the network sees them: float32 [rows, image_size, image_size, 1] in [0, 1]."""
+    white, inner = np.float32(np.iinfo(data.dtype).max), slice(data.margin, data.margin + data.image_size)
+    return np.asarray(data.read(rows)[:, inner, inner, None].astype(np.float32) / white)
+
+
 def _features(
     data: PreparedData, rows: np.ndarray, features: Features, progress: Callable[[int, int], None]
 ) -> np.ndarray:
-    white, inner = np.float32(np.iinfo(data.dtype).max), slice(data.margin, data.margin + data.image_size)
     found = []
     for start in range(0, len(rows), _BATCH):
-        crops = data.read(rows[start : start + _BATCH])[:, inner, inner, None].astype(np.float32) / white
+        crops = network_images(data, rows[start : start + _BATCH])
         found.append(features(crops))
         progress(start + len(crops), len(rows))
     return np.concatenate(found)

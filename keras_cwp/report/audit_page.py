@@ -177,7 +177,7 @@ def _names(rows: tuple[int, ...], data: PreparedData) -> str:
     for row in rows:
         found = data.manifest[row]
         named.append(found.roi_id if found.image in found.roi_id else f"{found.image}: {found.roi_id}")
-    return "; ".join(dict.fromkeys(named))
+    return "\n".join(dict.fromkeys(named))
 
 
 def _thumbnail(crop: np.ndarray, data: PreparedData) -> np.ndarray:

@@ -62,7 +62,13 @@ def _greys(data: PreparedData) -> tuple[np.ndarray, np.ndarray]:
 
 def _by_class(axes: Axes, values: np.ndarray, labels: np.ndarray, classes: tuple[str, ...]) -> None:
     """A line a class: its share in each of bins that all classes have in common."""
-    edges = np.histogram_bin_edges(values, _BINS)
+    few = np.unique(values)
+    if len(few) == 1:  # a bin around the one value, and a tick that names it
+        half = max(abs(float(few[0])) / 2, 0.5)
+        edges = np.linspace(few[0] - half, few[0] + half, 4)
+        axes.set_xticks(few.tolist(), [f"{few[0]:.4g}"])
+    else:
+        edges = np.histogram_bin_edges(values, _BINS)
     for number, name in enumerate(classes):
         own = values[labels == number]
         if len(own):

@@ -1,7 +1,7 @@
 """Which items of TRIPOD+AI and CLAIM this report answers, and which the authors must answer themselves.
 
-References: Collins et al., BMJ 385 (2024) e078378 (TRIPOD+AI); Mongan et al., Radiology: Artificial Intelligence 2
-(2020) e200029 (CLAIM, whose item numbers are used).
+References: Collins et al., BMJ 385 (2024) e078378 (TRIPOD+AI); Tejani et al., Radiology: Artificial Intelligence 6
+(2024) e240300 (CLAIM 2024 Update, whose item numbers are used; what an item asks for is said in our own words).
 """
 
 from __future__ import annotations
@@ -16,11 +16,11 @@ Source = TypeVar("Source")
 _FOR_THE_AUTHORS = (
     ("5, 6", "5, 7, 8", "source of the radiographs, setting, dates, eligibility"),
     ("8", "14 to 18", "reference standard: who read the ROIs, how often, and how well readers agreed"),
-    ("10", "19", "why this number of patients"),
-    ("16", "32", "differences between these patients and those the model is meant for; external data"),
+    ("10", "21", "why this number of patients"),
+    ("16", "33", "differences between these patients and those the model is meant for; external data"),
     ("17", "–", "ethical approval"),
-    ("20b", "34", "age, sex, exposure and other characteristics"),
-    ("25 to 27", "38, 39", "interpretation, limits, use in practice"),
+    ("20b", "36", "age, sex, exposure and other characteristics"),
+    ("25 to 27", "40, 41", "interpretation, limits, use in practice"),
 )
 
 
@@ -36,5 +36,5 @@ def checklist_table(sections: Sequence[Section[Source]], source: Source) -> Tabl
         rows += [(*item, answer) for item in section.answers]
     rows += [(*item, "for the authors to write") for item in _FOR_THE_AUTHORS]
     header = ("TRIPOD+AI", "CLAIM", "asks for", "answer")
-    note = "Item numbers of TRIPOD+AI (2024) and CLAIM (2020)."
+    note = "Item numbers of TRIPOD+AI (2024) and CLAIM (2024 update)."
     return Table("checklist", "Reporting checklists", header, tuple(rows), note)

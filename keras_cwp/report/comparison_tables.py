@@ -61,8 +61,8 @@ def settings_table(runs: Sequence[ComparedRun]) -> Table | None:
     """A row a setting that differs between runs; None where all are equal."""
     flat = {run.name: dict(_flattened(run.settings)) for run in runs}
     keys = list(dict.fromkeys(key for own in flat.values() for key in own))
-    rows = [(key, *(str(own.get(key, "–")) for own in flat.values())) for key in keys]
-    differing = tuple(row for row in rows if len(set(row[1:])) > 1)
+    rows = [(key, [own.get(key) for own in flat.values()]) for key in keys]
+    differing = tuple((key, *map(_setting, values)) for key, values in rows if len(set(map(str, values))) > 1)
     if not differing:
         return None
     return Table("settings", "Settings that differ", ("setting", *flat), differing)
@@ -93,6 +93,13 @@ def disagreement_table(aligned: Mapping[str, Scores]) -> Table | None:
     note += f" The {len(shown)} with the largest differences are shown." if len(shown) < len(rows) else ""
     header = ("ROI", "truth", *aligned)
     return Table("disagreements", "ROIs on which the models disagree", header, cells, note)
+
+
+def _setting(value: Any) -> str:
+    """Six digits of a number; a dash for a setting that is not there or not set."""
+    if value is None:
+        return "–"
+    return f"{value:.6g}" if isinstance(value, float) else str(value)
 
 
 def _flattened(settings: Mapping[str, Any], above: str = "") -> list[tuple[str, Any]]:

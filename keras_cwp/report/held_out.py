@@ -72,6 +72,8 @@ def _what_chose(run: RunFolder) -> str:
         said = f"{100 * share:.0f} % of the training patients of each network chose {chose} and were not trained on."
         return said if early else f"{said} {_LAST_EPOCH}"
     among = f", the configuration among {', '.join(config.candidates)}" if config.candidates else ""
+    if config.search.space:
+        among = f", the configuration among {config.search.trials} that a search drew"
     return (
         f"Nested: {config.split.inner} inner folds of the training patients of each network chose the number of "
         f"epochs{among}, the temperature and the thresholds. The network was then trained on all these patients. "
@@ -83,6 +85,6 @@ def _choices(run: RunFolder) -> str:
     said = []
     for folder in run.model_folders():
         choice = json.loads((folder / "choice.json").read_text(encoding="utf-8"))
-        name = f"{choice['candidate']}, " if run.config.candidates else ""
+        name = f"{choice['candidate']}, " if run.config.candidates or run.config.search.space else ""
         said.append(f"{name}{plural(choice['epochs'], 'epoch')}")
     return "; ".join(f"fold {number}: {what}" for number, what in enumerate(said, start=1))

@@ -21,6 +21,7 @@ from keras_cwp.models.weight_notes import looks_of
 from keras_cwp.report.beside import beside_probe
 from keras_cwp.report.flow import participant_flow
 from keras_cwp.report.held_out import how_held_out, scored
+from keras_cwp.report.readings_of import readings_of
 from keras_cwp.report.run_examples import run_examples
 from keras_cwp.report.run_facts import architectures, kept_epochs, run_facts, run_history
 from keras_cwp.report.run_input import ReportInput
@@ -71,16 +72,12 @@ def evaluate_run(
     metrics: dict[str, Any] = {
         **_evaluated(run, scores, validation, source, prevalence, elsewhere=data is not None),
         "views": views,
-        **({"shared_with_training": shared} if shared else {}),
-        **({"look_alikes": _look_alikes(run, source)} if source and data is None else {}),
-        **({"seen_by_weights": seen} if source and (seen := _seen_by_weights(run, source)) else {}),
-        **({"baseline": sentence} if data is None and own_views and (sentence := beside_probe(run)) else {}),
+        **_beside_the_figures(run, source, shared, own=data is None, own_views=own_views),
     }
     examples, cases, trust = (
         run_examples(run, scores, source, config.evaluate.examples, config.seed) if source else ([], None, None)
     )
-    if trust:
-        metrics["heat_maps"] = trust
+    metrics |= {"heat_maps": trust} if trust else {}
     report = ReportInput(
         title=_title(run, data),
         scores=scores,
@@ -99,6 +96,25 @@ def evaluate_run(
     )
     _write(report, out, with_scores=data is not None or not own_views)
     return summary(report), out / "report.html"
+
+
+def _beside_the_figures(
+    run: RunFolder, source: PreparedData | None, shared: Any, own: bool, own_views: bool
+) -> dict[str, Any]:
+    """What the page says besides the figures: shared patients, look-alikes, what the weights saw, and the probe.
+
+    Args:
+        shared: see `check_shared`.
+        own: the ROIs are those that the run held out.
+    """
+    found: dict[str, Any] = {"shared_with_training": shared} if shared else {}
+    if source and own:
+        found["look_alikes"] = _look_alikes(run, source)
+    if source and (seen := _seen_by_weights(run, source)):
+        found["seen_by_weights"] = seen
+    if own and own_views and (sentence := beside_probe(run)):
+        found["baseline"] = sentence
+    return found
 
 
 def _judgeable(run: RunFolder, data: PreparedData | None) -> PreparedData | None:
@@ -148,6 +164,7 @@ def _evaluated(
         subgroup_columns(scores, source) if source else {},
         order=config.data.ordinal,
         locked=lock(run.validation_scores, config.evaluate) if elsewhere else None,
+        readings=readings_of(scores, source) if source else None,
     )
 
 

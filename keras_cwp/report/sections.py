@@ -28,6 +28,7 @@ from keras_cwp.report.performance_tables import (
     subgroup_table,
 )
 from keras_cwp.report.ranking_plots import draw_precision_recall, draw_roc, draw_roc_per_class
+from keras_cwp.report.reader_tables import agreement_table, beside_table, why_not_beside
 from keras_cwp.report.run_input import ReportInput
 from keras_cwp.report.statements import (
     calibration_sentence,
@@ -169,6 +170,12 @@ def _subgroups(run: ReportInput) -> Sequence[Block]:
     )
 
 
+def _readers(run: ReportInput) -> Sequence[Block]:
+    found = run.metrics["readers"]
+    reason = why_not_beside(found)
+    return _present(agreement_table(found), beside_table(found), None if reason is None else Text(reason))
+
+
 def _folds(run: ReportInput) -> Sequence[Block]:
     sentence = rank_sentence(run.metrics)
     return _present(draw_folds(run.metrics), None if sentence is None else Text(sentence))
@@ -219,18 +226,18 @@ SECTIONS: tuple[Section[ReportInput], ...] = (
     Section(
         "method", "How these metrics were obtained", "Method", _method,
         answers=(
-            ("12a", "20", "how the data were divided"),
-            ("12a", "21", "level at which the parts are disjoint (here: the patient)"),
+            ("12a", "19", "how the data were divided"),
+            ("12a", "20", "level at which the parts are disjoint (here: the patient)"),
             ("12e", "29", "uncertainty (here: 95 % intervals over patients)"),
         ),
     ),
     Section(
         "data", "Data", "Data", _data,
-        answers=(("20a, 21", "33", "participant flow; patients and events in each analysis"),),
+        answers=(("20a, 21", "35", "participant flow; patients and events in each analysis"),),
     ),
     Section(
         "discrimination", "Discrimination", "Discrimination", _discrimination,
-        answers=(("12e", "28", "measures of performance"), ("23a", "36", "performance with intervals")),
+        answers=(("12e", "28", "measures of performance"), ("23a", "38", "performance with intervals")),
     ),
     Section(
         "decisions", "Decisions", "Decisions", _decisions,
@@ -242,7 +249,11 @@ SECTIONS: tuple[Section[ReportInput], ...] = (
     ),
     Section(
         "subgroups", "Subgroups", "Subgroups", _subgroups, lambda run: any(run.metrics["subgroups"].values()),
-        answers=(("14, 23a", "30", "performance in subgroups"),),
+        answers=(("14, 23a", "30, 37", "performance in subgroups"),),
+    ),
+    Section(
+        "readers", "Readers", "Readers", _readers, lambda run: run.metrics.get("readers") is not None,
+        answers=(("8", "18", "how well readers agreed"),),
     ),
     Section(
         "folds", "Fold by fold", "Folds", _folds, lambda run: run.metrics["folds"] is not None,
@@ -254,11 +265,11 @@ SECTIONS: tuple[Section[ReportInput], ...] = (
     ),
     Section(
         "cases", "Case by case", "Cases", _cases, lambda run: run.cases is not None,
-        answers=(("–", "37", "failures, one by one"),),
+        answers=(("–", "39", "failures, one by one"),),
     ),
     Section(
         "examples", "ROIs to look at", "ROIs", _examples, lambda run: bool(run.examples),
-        answers=(("–", "31", "explanation (here: heat maps)"), ("–", "37", "failures")),
+        answers=(("–", "31", "explanation (here: heat maps)"), ("–", "39", "failures")),
     ),
     Section("checklist", "Checklists", "Checklists", _checklist),
     Section(

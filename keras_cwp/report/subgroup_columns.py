@@ -11,6 +11,7 @@ import bisect
 
 import numpy as np
 
+from keras_cwp.data.manifest import RATING, READING
 from keras_cwp.data.prepared import PreparedData
 from keras_cwp.scores import Scores
 
@@ -31,7 +32,8 @@ def subgroup_columns(scores: Scores, data: PreparedData) -> dict[str, np.ndarray
     row_of = {str(key): row for row, key in enumerate(data.manifest.texts("roi_key"))}
     rows = np.array([row_of[str(roi)] for roi in scores.roi_id], dtype=np.int64)
     columns = {name: data.manifest.texts(name)[rows] for name in _AS_THEY_STAND}
-    for name in sorted(set(data.manifest.extra) - set(_AS_THEY_STAND) - set(_NO_SUBGROUPS)):
+    further = {name for name in data.manifest.extra if not name.startswith((READING, RATING))}
+    for name in sorted(further - set(_AS_THEY_STAND) - set(_NO_SUBGROUPS)):
         columns[name] = in_thirds(data.manifest.texts(name)[rows])
     columns["size of opacity"] = np.array([size_class(size) for size in data.manifest.texts("size_mm")[rows]])
     return {name: values for name, values in columns.items() if len(np.unique(values)) > 1}

@@ -41,6 +41,7 @@ MESSAGES: dict[str, dict[str, tuple[int, str]]] = {
         "tensor_content": (4, "bytes"),
         "float_val": (5, "repeated float"),
         "string_val": (8, "repeated bytes"),
+        "bool_val": (11, "repeated bool"),
     },
     "TensorInfo": {"name": (1, "string"), "dtype": (2, "int32"), "tensor_shape": (3, "TensorShapeProto")},
     "SignatureDef": {

@@ -8,6 +8,7 @@ from keras_cwp.audit.checks import refuse_leaks
 from keras_cwp.config import Config, TrainConfig
 from keras_cwp.data.prepared import PreparedData
 from keras_cwp.errors import ConfigError
+from keras_cwp.training.targets import check_targets
 
 _GEOMETRY = ("image_size", "context", "square", "spacing_mm", "voi", "window", "link_duplicates")
 _EPOCHS, _LEAST_STEPS = 40, 200  # of the schedule by steps: few ROIs are seen more often, until the steps are enough
@@ -30,11 +31,13 @@ def admit(
         The configuration with the `data` section that the crops were made by.
 
     Raises:
-        ConfigError: a stated key contradicts the data set.
+        ConfigError: a stated key contradicts the data set; or it cannot give the targets or the order that the training
+            asks for.
         DataError: a radiograph or crop belongs to several patients, or a region has two labels.
     """
     adopted = _with_geometry(data, config, stated, note)
     refuse_leaks(data)
+    check_targets(data, adopted)
     if config.train.steps is None:
         return adopted
     epochs = config.train.epochs if "train.epochs" in stated else None

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from keras_cwp.config import Config
+from keras_cwp.config import Config, SearchConfig
 
 PROBE_FOLDER = "baseline_probe"  # of a RUN folder: the probe's own RUN
 _ARCH, _WEIGHTS = "efficientnet_lite0", "imagenet"
@@ -14,7 +14,7 @@ def probe_config(config: Config) -> Config:
     """The same cross-validation with a probe of EfficientNet-Lite0's ImageNet features in the network's place."""
     model = config.model.model_copy(update={"arch": _ARCH, "weights": _WEIGHTS})
     train = config.train.model_copy(update={"mode": "probe"})
-    return config.model_copy(update={"model": model, "train": train, "candidates": {}})
+    return config.model_copy(update={"model": model, "train": train, "candidates": {}, "search": SearchConfig()})
 
 
 def probe_run(run: Path) -> Path:

@@ -15,7 +15,7 @@ from keras_cwp.config import Config
 from keras_cwp.data.fold_plan import fold_parts
 from keras_cwp.data.prepared import PreparedData
 from keras_cwp.data.split_file import SPLIT_FILE, read_split, split_csv
-from keras_cwp.errors import SplitError
+from keras_cwp.errors import ConfigError, SplitError
 from keras_cwp.files import locked_folder, write_text
 from keras_cwp.runtime import use_threads
 from keras_cwp.scores import concatenate
@@ -28,6 +28,8 @@ from keras_cwp.training.fold_progress import FoldProgress
 from keras_cwp.training.network import check_buildable
 from keras_cwp.training.progress import say
 from keras_cwp.training.run import RunFolder, begin_run, finish_run, keep_split
+from keras_cwp.training.search import import_optuna
+from keras_cwp.training.search_space import laid_over, space_of
 
 RunFolds = Callable[[Sequence[FoldJob], Callable[[FoldJob], None]], None]
 
@@ -64,7 +66,7 @@ def cross_validate(
         CwpError: another process works in `out`.
         RunError: `out` holds something else, or a training diverged.
         SplitError: too few patients for the folds, or a file that is not such a split.
-        ConfigError: see `admit`; or a candidate of nested cross-validation that is no configuration.
+        ConfigError: see `admit`; or a candidate of nested cross-validation that is no configuration, or a space.
     """
     with locked_folder(out):
         config = admit(data, config, stated, say(console))
@@ -81,7 +83,7 @@ def cross_validate(
 def begin_cv(data: PreparedData, config: Config, out: Path, split: Path | None) -> tuple[RunFolder, list[FoldJob]]:
     """Make or take up the RUN folder, and say what is to be run; raises as `cross_validate`."""
     splits = given_parts(split, data, config) if split else fold_parts(data, config)
-    for candidate in candidate_configs(config).values():
+    for candidate in (*candidate_configs(config).values(), *_to_search(config)):
         check_buildable(candidate, data)
     run = begin_run(out, config, data.content_hash, "cv")
     write_text(run.path / "environment.json", json.dumps(environment(), indent=2) + "\n")
@@ -90,6 +92,22 @@ def begin_cv(data: PreparedData, config: Config, out: Path, split: Path | None) 
     return run, [
         FoldJob(home, data.content_hash, config, run.path.resolve(), fold, parts) for fold, parts in splits.items()
     ]
+
+
+def _to_search(config: Config) -> list[Config]:
+    """Configurations that show whether all that a search may draw can be built; none without a search.
+
+    Raises:
+        CwpError: Optuna is not installed.
+        ConfigError: see `space_of`; or no inner folds, or candidates beside the search.
+    """
+    if not config.search.space:
+        return []
+    if config.split.inner is None or config.candidates:
+        raise ConfigError("search.space: inner folds choose by it; give split.inner, and no candidates")
+    import_optuna()
+    shown = {key: values for key, values in space_of(config).items() if not key.startswith("train.")}
+    return [laid_over(config, {key: value}) for key, values in shown.items() for value in values.examples]
 
 
 def run_jobs(jobs: Sequence[FoldJob], console: Console, run_folds: RunFolds) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -34,6 +35,7 @@ class EpochEnd(keras.callbacks.Callback):
         folder: where history.csv, the TensorBoard log and the state go.
         progress: of an earlier part of this training, or a fresh one.
         keep_views: leave each epoch's validation probabilities, of so many views, in `folder` for `kept_validation`.
+        watch: gets each epoch, from 0, and its validation AUC, once the state is written; may raise to end it.
     """
 
     def __init__(
@@ -45,6 +47,7 @@ class EpochEnd(keras.callbacks.Callback):
         folder: Path,
         progress: Progress,
         keep_views: int | None = None,
+        watch: Callable[[int, float], None] | None = None,
     ) -> None:
         super().__init__()
         self.network = network
@@ -55,6 +58,7 @@ class EpochEnd(keras.callbacks.Callback):
         self.folder = folder
         self.progress = progress
         self.keep_views = keep_views
+        self.watch = watch
         self._began = 0.0
 
     def on_train_begin(self, logs: Any = None) -> None:
@@ -78,6 +82,8 @@ class EpochEnd(keras.callbacks.Callback):
         logs.update(figures)
         if self.patience_is_over:
             self.model.stop_training = True
+        if self.watch is not None and figures:
+            self.watch(epoch, figures["val_auc"])
 
     @property
     def patience_is_over(self) -> bool:
@@ -137,6 +143,14 @@ def keep_validation(folder: Path, epoch: int, probabilities: np.ndarray) -> None
     buffer = io.BytesIO()
     np.save(buffer, probabilities, allow_pickle=False)
     write_bytes(folder / _VALIDATION_FILE.format(epoch + 1), buffer.getvalue())
+
+
+def kept_so_far(folder: Path) -> list[np.ndarray]:
+    """Validation probabilities float64 [rows, classes] of the epochs that a training with `keep` has done."""
+    found: list[np.ndarray] = []
+    while (file := folder / _VALIDATION_FILE.format(len(found) + 1)).is_file():
+        found.append(np.load(file, allow_pickle=False))
+    return found
 
 
 def kept_validation(folder: Path, epochs: int) -> np.ndarray:

@@ -97,7 +97,8 @@ def fold_epochs(config: Config) -> int:
         return 1
     if config.split.inner is None:
         return config.train.epochs
-    return config.train.epochs * (config.split.inner * max(len(config.candidates), 1) + 1)
+    tried = config.search.trials if config.search.space else max(len(config.candidates), 1)
+    return config.train.epochs * (config.split.inner * tried + 1)
 
 
 def _epochs_recorded(job: FoldJob) -> int:

@@ -9,7 +9,9 @@ Reference: Varma and Simon, BMC Bioinformatics 7:91 (2006).
 
 from __future__ import annotations
 
+import functools
 import json
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -25,8 +27,9 @@ from keras_cwp.data.split_file import split_csv
 from keras_cwp.data.splits import folds
 from keras_cwp.evaluation.roc import macro_auc
 from keras_cwp.files import write_text
-from keras_cwp.training.epochs import kept_validation
+from keras_cwp.training.epochs import kept_so_far, kept_validation
 from keras_cwp.training.network import train_network
+from keras_cwp.training.search import Found, Train, search
 
 _SILENT = Console(quiet=True)  # fold_progress.py shows how far all folds are
 
@@ -38,29 +41,51 @@ def train_nested(
 
     Args:
         rows: int [n]; training rows of the outer fold.
-        folder: of the outer fold; gets model.keras, config.yaml (the chosen candidate's), choice.json, inner/.
+        folder: of the outer fold; gets model.keras, config.yaml (what was chosen), choice.json, inner/.
 
     Returns:
         The network, and the chosen inner networks' out-of-fold probabilities float64 [n, classes].
 
     Raises:
         SplitError: a class with fewer patients than inner folds.
+        CwpError: see `search.search`.
     """
     inner = folds(data.patients[rows], data.label_names[rows], _inner_folds(config), seed)
     write_text(folder / "inner" / "split.csv", split_csv(data, _inner_parts(data, rows, inner)))
+    if config.search.space:
+        name, chosen, found = search(config, seed, folder / "inner", _trainer(data, rows, inner, seed))
+        curves, probabilities = {name: found.curve}, found.probabilities
+    else:
+        name, chosen, curves, probabilities = _among_candidates(data, rows, inner, config, seed, folder)
+    _, epoch = choose(curves)
+    write_text(folder / "config.yaml", dump_config(chosen))
+    write_text(folder / "choice.json", _choice(name, epoch, curves))
+    network = train_network(data, rows, rows[:0], chosen, seed, folder, _SILENT, folder.name, stop_after=epoch + 1)
+    return network, probabilities[epoch]
+
+
+def _among_candidates(
+    data: PreparedData, rows: np.ndarray, inner: np.ndarray, config: Config, seed: int, folder: Path
+) -> tuple[str, Config, dict[str, np.ndarray], np.ndarray]:
+    """Name and configuration of the best candidate, the curves of all, and the best one's probabilities."""
     candidates = {name: _without_stopping(candidate) for name, candidate in candidate_configs(config).items()}
     found = {
         name: _out_of_fold(data, rows, inner, candidate, seed, folder / "inner" / name)
         for name, candidate in candidates.items()
     }
     curves = {name: _mean_auc(data.labels[rows], inner, probabilities) for name, probabilities in found.items()}
-    name, epoch = choose(curves)
-    write_text(folder / "config.yaml", dump_config(candidates[name]))
-    write_text(folder / "choice.json", _choice(name, epoch, curves))
-    network = train_network(
-        data, rows, rows[:0], candidates[name], seed, folder, _SILENT, folder.name, stop_after=epoch + 1
-    )
-    return network, found[name][epoch]
+    name, _ = choose(curves)
+    return name, candidates[name], curves, found[name]
+
+
+def _trainer(data: PreparedData, rows: np.ndarray, inner: np.ndarray, seed: int) -> Train:
+    """What a search trains a trial with: it has the training rows of the outer fold and no others."""
+
+    def train(config: Config, folder: Path, tell: Callable[[int, float], None]) -> Found:
+        probabilities = _out_of_fold(data, rows, inner, _without_stopping(config), seed, folder, tell)
+        return Found(probabilities, _mean_auc(data.labels[rows], inner, probabilities))
+
+    return train
 
 
 def choose(curves: dict[str, np.ndarray]) -> tuple[str, int]:
@@ -97,18 +122,35 @@ def _without_stopping(config: Config) -> Config:
 
 
 def _out_of_fold(
-    data: PreparedData, rows: np.ndarray, inner: np.ndarray, config: Config, seed: int, folder: Path
+    data: PreparedData,
+    rows: np.ndarray,
+    inner: np.ndarray,
+    config: Config,
+    seed: int,
+    folder: Path,
+    tell: Callable[[int, float], None] = lambda *_: None,
 ) -> np.ndarray:
-    """Probabilities float64 [epochs, n, classes]: after each epoch, each row's by the network that did not see it."""
-    found = np.empty((config.train.epochs, len(rows), len(data.classes)))
+    """Probabilities float64 [epochs, n, classes]: after each epoch, each row's by the network that did not see it.
+
+    Args:
+        tell: gets the validation AUC of each (inner fold, epoch), counted through from 0; may raise to end it.
+    """
+    epochs = config.train.epochs
+    found = np.empty((epochs, len(rows), len(data.classes)))
     for k in range(inner.max() + 1):
         own, held_out = folder / f"inner_{k + 1}", inner == k
+        for epoch, kept in enumerate(kept_so_far(own)):  # before an interruption
+            tell(k * epochs + epoch, macro_auc(data.labels[rows[held_out]], kept))
         train_network(
             data, rows[~held_out], rows[held_out], config, fold_seed(seed, k + 1), own, _SILENT, own.name,
-            keep=True,
+            keep=True, watch=functools.partial(_tell_of_fold, tell, k * epochs),
         )  # fmt: skip
-        found[:, held_out] = kept_validation(own, config.train.epochs)
+        found[:, held_out] = kept_validation(own, epochs)
     return found
+
+
+def _tell_of_fold(tell: Callable[[int, float], None], first: int, epoch: int, area: float) -> None:
+    tell(first + epoch, area)
 
 
 def _mean_auc(labels: np.ndarray, inner: np.ndarray, probabilities: np.ndarray) -> np.ndarray:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Callable
 from pathlib import Path
 
 import keras
@@ -11,6 +12,7 @@ import tensorflow as tf
 from rich.console import Console
 
 from keras_cwp.augment.layer import Augment, MagnitudeRamp, load_policy
+from keras_cwp.augment.opacities import laying
 from keras_cwp.augment.pipeline import augment_dataset
 from keras_cwp.config import Config
 from keras_cwp.data.pipeline import batches
@@ -27,6 +29,7 @@ from keras_cwp.training.run import ModelContract
 from keras_cwp.training.saved import MODEL_FILE, load_network, save_network
 from keras_cwp.training.seen import radiographs_seen, refuse_seen
 from keras_cwp.training.state import Progress, load_state
+from keras_cwp.training.targets import ranks, targets
 from keras_cwp.training.trainee import Trainee
 
 _log = logging.getLogger(__name__)
@@ -37,10 +40,11 @@ def check_buildable(config: Config, data: PreparedData) -> None:
 
     Raises:
         ModelError: unknown architecture, or weights that cannot be found, read or matched.
-        ConfigError: unknown or malformed augmentation policy, a probe without weights, or weights that were trained
-            on this very data set.
+        ConfigError: an augmentation policy that is unknown, malformed or names classes which the data set lacks; a
+            probe without weights; or weights that were trained on this very data set.
     """
-    load_policy(config.augment.policy)
+    if opacities := load_policy(config.augment.policy).opacities:
+        laying(opacities, data, config.seed)
     refuse_seen(config, data)
     if config.train.mode != "network":
         check_weights(config)
@@ -63,6 +67,7 @@ def train_network(
     title: str,
     stop_after: int | None = None,
     keep: bool = False,
+    watch: Callable[[int, float], None] | None = None,
 ) -> keras.Model:
     """Train, or continue, or only load when this folder's training had ended.
 
@@ -73,6 +78,7 @@ def train_network(
         folder: receives model.keras, model.json, history.csv and the TensorBoard log.
         stop_after: epochs to train of a schedule made for `train.epochs`; None: all.
         keep: leave each epoch's validation probabilities there; see `epochs.kept_validation`.
+        watch: see `EpochEnd`; not for a probe.
 
     Returns:
         The network with the weights to keep: images [batch, image_size, image_size, 1] → logits, float32.
@@ -88,7 +94,7 @@ def train_network(
     progress = load_state(folder / STATE_FILE, trainee) if (folder / STATE_FILE).is_file() else Progress()
     done, last = len(progress.history), stop_after or config.train.epochs
     keep_views = config.evaluate.tta if keep else None
-    epoch_end = EpochEnd(network, data, validation, config.train, folder, progress, keep_views)
+    epoch_end = EpochEnd(network, data, validation, config.train, folder, progress, keep_views, watch)
     if done < last and not epoch_end.patience_is_over:
         trainee.fit(
             _batches(data, train, config, seed, done, trainee.augment),
@@ -139,7 +145,7 @@ def _build(data: PreparedData, train: np.ndarray, config: Config, seed: int) -> 
         trainee = Trainee(learner, augment, config.augment.where == "pipeline", config.train.ema_momentum)
         trainee.compile(
             optimizer=make_optimizer(config.train, learner, -(-len(train) // config.train.batch_size)),
-            loss=make_loss(config.train),
+            loss=make_loss(config.train, ranks(data.classes, config)),
             jit_compile=jit_compile(config.train),
         )
     network = build_model(config.model, classes, data.image_size)
@@ -150,9 +156,9 @@ def _build(data: PreparedData, train: np.ndarray, config: Config, seed: int) -> 
 def _batches(
     data: PreparedData, rows: np.ndarray, config: Config, seed: int, first: int, augment: Augment
 ) -> tf.data.Dataset:
-    """((crops, patients), one-hot labels, sample weights) for the epochs from `first` on."""
-    classes = len(data.classes)
-    weights = tf.constant(class_weights(data.labels[rows], classes, config.train.class_weights), tf.float32)
+    """((crops, patients), labels [batch, classes], sample weights) for the epochs from `first` on."""
+    aims = targets(data, config)
+    weights = tf.constant(class_weights(aims[rows].sum(axis=0), config.train.class_weights), tf.float32)
     patients = tf.constant(np.unique(data.patients, return_inverse=True)[1], tf.int32)
     batch_size = config.train.batch_size
     stream = batches(
@@ -163,28 +169,35 @@ def _batches(
         epochs=range(first, config.train.epochs),
         shuffle_buffer=config.train.shuffle_buffer,
     )
+    aimed_at = tf.constant(aims)
+    stream = stream.map(lambda crops, _, row: (crops, tf.gather(aimed_at, row), row), num_parallel_calls=1)
+    steps = -(-len(rows) // batch_size)
+    if opacities := load_policy(config.augment.policy).opacities:
+        stream = laying(opacities, data, seed).on(stream, first * steps)
     if config.augment.where == "pipeline":
-        steps = -(-len(rows) // batch_size)
         stream = augment_dataset(stream, augment, first * steps, steps, config.augment.ramp_epochs)
     return stream.map(
         lambda crops, labels, row: (
             (crops, tf.gather(patients, row)),
-            tf.one_hot(labels, classes),
-            tf.gather(weights, labels),
+            labels,
+            tf.linalg.matvec(labels, weights),
         ),
         num_parallel_calls=1,
     ).prefetch(2)
 
 
-def class_weights(labels: np.ndarray, classes: int, rule: str) -> np.ndarray:
+def class_weights(counts: np.ndarray, rule: str) -> np.ndarray:
     """Weight float64 [classes] of a sample by its class; the mean over the samples is 1.
 
     `balanced` weighs each class by the inverse of its count, `none` gives 1. A class without samples gets 0.
+
+    Args:
+        counts: samples of each class [classes], or the sum of their shares.
     """
     if rule == "none":
-        return np.ones(classes)
-    counts = np.bincount(labels, minlength=classes)
-    return np.divide(len(labels) / np.count_nonzero(counts), counts, out=np.zeros(classes), where=counts > 0)
+        return np.ones(len(counts))
+    own = np.asarray(counts, dtype=np.float64)
+    return np.divide(own.sum() / np.count_nonzero(own), own, out=np.zeros(len(own)), where=own > 0)
 
 
 def seen_of_radiographs(data: PreparedData, rows: np.ndarray) -> tuple[tuple[float, float, float], int]:

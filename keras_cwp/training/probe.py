@@ -27,6 +27,7 @@ from keras_cwp.errors import ConfigError, SplitError
 from keras_cwp.files import cache_folder, write_bytes, write_text
 from keras_cwp.models.build import build_model
 from keras_cwp.models.probed import PROBE_POOL, probed
+from keras_cwp.training.targets import soft_targets
 
 PROBE_FILE = "probe.json"
 # Inverse strengths of the penalty on standardised features, strongest first: what is tried.
@@ -62,8 +63,9 @@ def train_probe(
     network = probed(build_model(config.model, len(data.classes), data.image_size), len(data.classes))
     features = cached_features(network, data)
     labels, patients = data.labels[train], data.patients[train]
-    strength, losses = choose_strength(features[train], labels, patients, len(data.classes), config, seed)
-    head = Head(features[train], labels).fitted(len(data.classes), strength, _balanced(config))
+    soft = _of_rows(soft_targets(data, config), train)
+    strength, losses = choose_strength(features[train], labels, patients, len(data.classes), config, seed, soft)
+    head = Head(features[train], labels, soft).fitted(len(data.classes), strength, _balanced(config))
     network.get_layer("logits").set_weights([head.kernel, head.bias])
     seconds = round(time.monotonic() - began, 2)
     about = {
@@ -93,8 +95,9 @@ def fit_head(network: keras.Model, data: PreparedData, train: np.ndarray, config
     head = network.get_layer("logits")
     features = features_of(keras.Model(network.input, head.input), data, train)
     labels, classes = data.labels[train], len(data.classes)
-    strength, _ = choose_strength(features, labels, data.patients[train], classes, config, seed)
-    fitted = Head(features, labels).fitted(classes, strength, _balanced(config))
+    soft = _of_rows(soft_targets(data, config), train)
+    strength, _ = choose_strength(features, labels, data.patients[train], classes, config, seed, soft)
+    fitted = Head(features, labels, soft).fitted(classes, strength, _balanced(config))
     head.set_weights([fitted.kernel, fitted.bias])
 
 
@@ -150,9 +153,19 @@ def features_of(taps: keras.Model, data: PreparedData, rows: np.ndarray) -> np.n
 
 
 def choose_strength(
-    features: np.ndarray, labels: np.ndarray, patients: np.ndarray, classes: int, config: Config, seed: int
+    features: np.ndarray,
+    labels: np.ndarray,
+    patients: np.ndarray,
+    classes: int,
+    config: Config,
+    seed: int,
+    soft: np.ndarray | None = None,
 ) -> tuple[float, dict[float, float]]:
     """The penalty with the least log loss on inner folds that keep patients apart.
+
+    Args:
+        labels: int [n]; they divide the folds, and the log loss is theirs.
+        soft: float [n, classes] that heads are fitted to instead; None: the labels.
 
     Returns:
         One of STRENGTHS, and the log loss of those tried; UNCHOSEN and {} where a class has a single patient.
@@ -162,7 +175,10 @@ def choose_strength(
         part = folds(patients, labels, min(_INNER_FOLDS, *own), seed)
     except SplitError:
         return UNCHOSEN, {}
-    heads = [(part == number, Head(features[part != number], labels[part != number])) for number in np.unique(part)]
+    heads = [
+        (part == number, Head(features[part != number], labels[part != number], _of_rows(soft, part != number)))
+        for number in np.unique(part)
+    ]
     losses: dict[float, float] = {}
     for strength in STRENGTHS:
         total = sum(
@@ -204,10 +220,11 @@ class Head:
     Args:
         features: float [n, features].
         labels: int [n].
+        soft: float [n, classes], the share of each class in a ROI, to be fitted to instead; None: the labels.
     """
 
-    def __init__(self, features: np.ndarray, labels: np.ndarray) -> None:
-        self.labels = labels
+    def __init__(self, features: np.ndarray, labels: np.ndarray, soft: np.ndarray | None = None) -> None:
+        self.labels, self.soft = labels, soft
         self.mean = features.mean(axis=0, dtype=np.float64)
         spread = features.std(axis=0, dtype=np.float64)
         self.gain = np.divide(1.0, spread, out=np.zeros_like(spread), where=spread > _TINY)
@@ -228,12 +245,28 @@ class Head:
             strength: inverse of the penalty, scikit-learn's C.
             balanced: weigh the classes by the inverse of their counts.
         """
-        model = LogisticRegression(C=strength, max_iter=_STEPS, class_weight="balanced" if balanced else None)
+        weigh = "balanced" if balanced and self.soft is None else None
+        model = LogisticRegression(C=strength, max_iter=_STEPS, class_weight=weigh)
         with threadpool_limits(1):
-            model.fit(self.coordinates, self.labels)
+            self._fit(model, balanced)
             weights, offsets = _all_classes(model, classes)
             kernel = self.gain[:, None] * (weights if self.back is None else self.back @ weights)
             return Linear(kernel.astype(np.float32), (offsets - self.mean @ kernel).astype(np.float32))
+
+    def _fit(self, model: Any, balanced: bool) -> None:
+        if self.soft is None:
+            model.fit(self.coordinates, self.labels)
+            return
+        rows, labels = np.nonzero(self.soft)  # a ROI counts once in all, split between its classes
+        shares = self.soft[rows, labels].astype(np.float64)
+        if balanced:
+            totals = self.soft.sum(axis=0, dtype=np.float64)
+            shares *= (totals.sum() / np.count_nonzero(totals) / np.maximum(totals, _TINY))[labels]
+        model.fit(self.coordinates[rows], labels, sample_weight=shares)
+
+
+def _of_rows(soft: np.ndarray | None, rows: np.ndarray) -> np.ndarray | None:
+    return None if soft is None else soft[rows]
 
 
 def _all_classes(model: Any, classes: int) -> tuple[np.ndarray, np.ndarray]:

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-import os
 import tempfile
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from keras_cwp.cluster import connected, import_ray
 from keras_cwp.errors import CwpError, RunError
 from keras_cwp.files import write_bytes
-from keras_cwp.runtime import cores, import_tensorflow, install_command, leave_out_optional_imports, use_threads
+from keras_cwp.runtime import cores, import_tensorflow, leave_out_optional_imports, use_threads
 from keras_cwp.training.fold import FoldJob, run_fold
 
 RETRIES = 3  # times that a fold is begun again, or continued, when its worker or node is lost
@@ -43,20 +43,16 @@ def on_ray(
     """
     if not jobs:
         return
-    ray = _import_ray()
+    ray = import_ray()
     threads = jobs[0].config.train.threads or cores()
-    began = _connect(ray, address)
-    task = ray.remote(num_cpus=cpus or threads, num_gpus=gpus, max_retries=RETRIES)(fold_on_node)
-    try:
+    with connected(ray, address):
+        task = ray.remote(num_cpus=cpus or threads, num_gpus=gpus, max_retries=RETRIES)(fold_on_node)
         waiting = {task.remote(job, _mark(job), threads, work): job for job in jobs}
         while waiting:
             for reference in ray.wait(list(waiting))[0]:
                 job = waiting.pop(reference)
                 unpack(job, _answer(ray, reference, job))
                 done(job)
-    finally:
-        if began:
-            ray.shutdown()
 
 
 def fold_on_node(job: FoldJob, mark: str, threads: int, work: Callable[[FoldJob], None]) -> dict[str, bytes]:
@@ -96,27 +92,6 @@ def unpack(job: FoldJob, files: dict[str, bytes]) -> None:
         if not path.resolve().is_relative_to(job.folder.resolve()):
             raise RunError(f"fold {job.fold}: a worker sent the file {name!r}, which leads out of {job.folder}")
         write_bytes(path, files[name])
-
-
-def _import_ray() -> Any:
-    os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")  # it would report to its makers
-    os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")  # a task without GPUs leaves their variables be
-    try:
-        import ray
-    except ImportError:
-        raise CwpError(f"--cluster ray: Ray is not installed; {install_command('cluster')}") from None
-    return ray
-
-
-def _connect(ray: Any, address: str) -> bool:
-    """Whether this call began the connection, and should end it."""
-    if ray.is_initialized():
-        return False
-    try:
-        ray.init(address=address or "local", log_to_driver=False, configure_logging=False)
-    except (ConnectionError, ValueError, RuntimeError) as error:
-        raise RunError(f"--cluster ray:{address}: cannot be reached: {' '.join(str(error).split())}") from None
-    return True
 
 
 def _answer(ray: Any, reference: Any, job: FoldJob) -> dict[str, bytes]:

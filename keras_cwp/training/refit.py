@@ -36,7 +36,8 @@ def refit(source: RunFolder, data: PreparedData, out: Path, console: Console) ->
     saw fewer patients.
 
     Args:
-        source: completed run of cv. Of a nested one the candidate that most folds chose is taken, and the median of
+        source: completed run of cv. Of a search the configuration is taken that was best in its fold's inner folds. Of
+            another nested one the candidate that most folds chose is taken, and the median of
             their epochs; with early stopping the median of the best epochs.
         data: its data set.
 
@@ -71,7 +72,7 @@ def _chosen(source: RunFolder) -> tuple[Config, int | None]:
     """Configuration and epochs; None: those of the configuration."""
     config, folders = source.config, source.model_folders()
     if config.split.inner is not None:
-        return _of_nested(folders)
+        return _of_search(folders) if config.search.space else _of_nested(folders)
     if config.train.early_stopping is None:
         return config, None
     return _without_stopping(config), round(statistics.median(_best_epoch(folder) for folder in folders))
@@ -83,6 +84,14 @@ def _of_nested(folders: list[Path]) -> tuple[Config, int]:
     of_name = [number for number, choice in enumerate(choices) if choice["candidate"] == name]
     config = read_stored_config(folders[of_name[0]] / "config.yaml")
     return _without_stopping(config), round(statistics.median(choices[number]["epochs"] for number in of_name))
+
+
+def _of_search(folders: list[Path]) -> tuple[Config, int]:
+    """Each fold drew its own configurations: that of the highest mean AUC over its inner folds."""
+    choices = [json.loads((folder / "choice.json").read_text(encoding="utf-8")) for folder in folders]
+    areas = [choice["inner_macro_auc"][choice["candidate"]][choice["epochs"] - 1] for choice in choices]
+    best = max(range(len(folders)), key=areas.__getitem__)
+    return _without_stopping(read_stored_config(folders[best] / "config.yaml")), int(choices[best]["epochs"])
 
 
 def _without_stopping(config: Config) -> Config:

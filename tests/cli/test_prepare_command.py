@@ -37,8 +37,27 @@ def test_prepare(table, tmp_path, capsys):
     said = "2 ROIs on 2 radiographs of 2 patients; x (1 ROI of 1 patient), y (1 ROI of 1 patient); 48 px crops"
     assert said in text.out
     assert "note: " in text.err
-    assert "1 box reaches beyond its radiograph and was clipped" in text.err
+    assert "1 box reaches beyond its radiograph and was clipped to it (" in text.err
     assert PreparedData.open(out).image_size == 32
+
+
+def test_a_data_set_that_is_replaced_is_named(table, tmp_path, capsys):
+    words = ("prepare", "--images", tmp_path / "images", "--out", tmp_path / "data", "--set", "data.image_size=32")
+    for _ in range(2):  # the same again changes nothing and says nothing
+        run(*words, "--rois", table)
+        assert "replaced" not in capsys.readouterr().err
+    other = tmp_path / "other.csv"
+    other.write_text(table.read_text().replace("P1,x", "P3,x"))
+    run(*words, "--rois", other)
+    assert "the data set that stood here (2 ROIs of 2 patients) was replaced" in capsys.readouterr().err
+
+
+def test_a_box_that_is_mostly_outside_is_asked_about(table, tmp_path, capsys):
+    table.write_text(table.read_text().replace("35,5,9,9", "38,5,9,9"))
+    run("prepare", "--rois", table, "--images", tmp_path / "images", "--out", tmp_path / "data")
+    said = capsys.readouterr().err
+    assert "rois.csv, line 3)" in said
+    assert "1 box lies mostly outside (first: " in said
 
 
 def test_a_set_without_a_class_is_to_be_judged_on(table, tmp_path, capsys):
@@ -87,3 +106,18 @@ def test_polygons_patients_and_labels(tmp_path, capsys):
     assert [(row.x, row.y, row.width, row.height) for row in rows] == [(2, 3, 7, 9.5)] * 2
     assert {row.extra["polygon"] for row in rows} == {"2,3 9,3 5,12.5"}
     assert [row.scale_x for row in rows] == [32 / 9.5] * 2
+
+
+def test_a_table_a_reader(table, tmp_path, capsys):
+    """Two readers disagree on one of two ROIs: the command asks, and takes the answer."""
+    other = tmp_path / "rois_R2.csv"
+    other.write_text(table.read_text().replace("P2,y", "P2,x"))
+    words = ["prepare", "--rois", table, "--rois", other, "--images", tmp_path / "images", "--out", tmp_path / "data"]
+    words += ["--set", "data.image_size=32"]
+    assert run(*words) == 1
+    assert "1 of 2 ROIs has no label that most readers gave" in capsys.readouterr().err
+    assert run(*words, "--set", "data.ties=rois", "--set", "data.classes=[x, y]") == 0
+    assert "2 findings were labelled: 2 by 2 readers" in capsys.readouterr().err
+    data = PreparedData.open(tmp_path / "data")
+    assert data.readers == ("R2", "rois")
+    assert data.label_names.tolist() == ["x", "y"]

@@ -28,6 +28,17 @@ def test_temperature_is_found_again() -> None:
     np.testing.assert_allclose(apply_temperature(sharpened, 2.0), honest, atol=1e-4)
 
 
+def test_a_few_validation_rois_that_are_all_right_do_not_make_the_model_certain() -> None:
+    labels = np.repeat([0, 1, 2], 10)
+    right = np.full((30, 3), 0.15)
+    right[np.arange(30), labels] = 0.7
+    temperature = fit_temperature(labels, right)
+    # the mean probability of the label is Platt's share of thirty rows and three classes
+    surest = apply_temperature(right, temperature)[np.arange(30), labels]
+    np.testing.assert_allclose(surest, 31 / 33, atol=1e-3)
+    assert 0.3 < temperature < 1
+
+
 def test_isotonic_is_scikit_learns_before_the_rows_are_normed() -> None:
     rng = np.random.default_rng(1)
     fitted = np.round(rng.dirichlet(np.ones(2), 200), 2)

@@ -147,5 +147,20 @@ def test_a_loss_has_an_interval_on_the_log_scale(scores) -> None:
     squares = (left_out.values[("log_loss",)] - left_out.values[("log_loss",)].mean()) ** 2
     freedom = 2 / (np.var(squares) / (60 * squares.mean() ** 2))  # of a sum of 60 squares, by their variance
     assert freedom < 59
-    half = stats.t.ppf(0.975, freedom) * np.sqrt(left_out.variance(("log_loss",))) / values.mean()
+    variance = left_out.variance(("log_loss",)) * (1 + 2 / 60)  # METRICS: what the 60 patients do not show
+    half = stats.t.ppf(0.975, freedom) * np.sqrt(variance) / values.mean()
     np.testing.assert_allclose(found["ci95"], values.mean() * np.exp([-half, half]), rtol=1e-12)
+
+
+def test_the_variance_of_few_patients_log_loss_is_raised() -> None:
+    """By 1 + 2 / patients: the limits are as far apart, on the log scale, as a t interval with that variance."""
+    patients = np.arange(20).astype(str)
+    losses = np.random.default_rng(3).gamma(0.5, 1.0, 20)
+
+    def statistic(weights: np.ndarray) -> dict:
+        mean = losses @ weights / weights.sum(axis=0)
+        return {("log_loss",): mean, ("brier",): mean}
+
+    found = with_intervals(Measured(patients, statistic), EvaluateConfig(), 0)
+    wide, plain = (np.ptp(np.log(found[name,]["ci95"])) for name in ("log_loss", "brier"))
+    assert wide / plain == pytest.approx(np.sqrt(1 + 2 / 20))

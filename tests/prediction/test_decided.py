@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import json
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -42,6 +43,17 @@ def test_columns_and_decisions(tmp_path: Path) -> None:
 def test_a_region_that_reaches_no_threshold_says_so(tmp_path: Path) -> None:
     write_decided(tmp_path / "s.csv", scores(), dict.fromkeys(CLASSES, 0.95))
     assert {row["above_threshold"] for row in written(tmp_path / "s.csv")} == {"-"}
+
+
+@pytest.mark.parametrize(
+    "sets",
+    [{"large": 0.3, "normal": 0.5, "small": 0.95}, np.array([[False, True, False], [False] * 3, [True, False, False]])],
+)
+def test_sets_are_thresholds_or_what_a_server_said(tmp_path: Path, sets: Any) -> None:
+    write_decided(tmp_path / "s.csv", scores(), {}, sets, np.array([0.5, 1.0, 1.5]))
+    rows = written(tmp_path / "s.csv")
+    assert [row["set"] for row in rows] == ["normal", "-", "large"]
+    assert [row["unlike"] for row in rows] == ["no", "no", "yes"]
 
 
 def test_no_column_is_empty_and_what_is_known_stays(tmp_path: Path) -> None:

@@ -20,10 +20,12 @@ from keras_cwp.errors import CwpError, DataError
 from keras_cwp.evaluation.calibration import apply_temperature
 from keras_cwp.explain.heat_maps import heat_maps
 from keras_cwp.prediction.judging import Judging
+from keras_cwp.reader import map_scale
 from keras_cwp.reader.answers import Answers
 from keras_cwp.reader.decisions import Decisions, decisions_of
+from keras_cwp.reader.map_scale import reduced
 from keras_cwp.reader.pixels import FilmPixels, decode_film
-from keras_cwp.reader.training_rois import Directions, TrainingRois, open_training_data
+from keras_cwp.reader.training_rois import Directions, TrainingRois, network_images, open_training_data
 from keras_cwp.training.run import ModelContract
 
 BOX = (40.0, 30.0, 60.0, 50.0)
@@ -122,18 +124,73 @@ def test_distance_is_by_direction_and_to_the_five_nearest() -> None:
     assert known.to_nearest(np.array([[3.0, 0], [-1, 0]], np.float32)) == pytest.approx([1 / 5, (2 * 1 + 3 * 2) / 5])
 
 
-def test_a_map_is_layercams_and_covers_the_region(answers: Answers, pixels: FilmPixels, read_run: Path) -> None:
+def shown(found: dict[str, Any]) -> np.ndarray:
+    return cv2.imdecode(np.frombuffer(base64.b64decode(found["png"]), np.uint8), cv2.IMREAD_GRAYSCALE)
+
+
+def with_beats(monkeypatch: pytest.MonkeyPatch, answers: Answers, beats: bool) -> None:
+    """The run is untrained: whether its maps do better than random ones is chance."""
+    real = answers._sight.try_maps  # type: ignore[union-attr]
+    fall = 1.0 if beats else -1.0
+    monkeypatch.setattr(
+        answers._sight, "try_maps", lambda *given: replace(real(*given), fall=np.array([fall]), fall_random=np.zeros(1))
+    )
+
+
+def test_a_map_is_layercams_and_covers_the_region(
+    answers: Answers, pixels: FilmPixels, read_run: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with_beats(monkeypatch, answers, True)
+    monkeypatch.setattr(answers, "_end", None)
     network = Model(read_run).network
     crop = answers._inner(answers._crop(pixels, BOX, None))[None]
     for index, name in enumerate(CLASSES):
         found = answers.heat_of(pixels, BOX, None, name)
         assert found["window"] == [40, 25, 60, 60]  # the box as a square about its centre
-        shown = cv2.imdecode(np.frombuffer(base64.b64decode(found["png"]), np.uint8), cv2.IMREAD_GRAYSCALE)
+        assert found["one_scale"] is False
+        picture = shown(found)
         expected = heat_maps(network, crop, np.array([index]), "layercam")[0]
-        small = cv2.resize(expected, shown.shape, interpolation=cv2.INTER_AREA)
-        assert np.abs(shown / 255 - small).max() < 0.02
+        small = cv2.resize(expected, picture.shape, interpolation=cv2.INTER_AREA)
+        assert np.abs(picture / 255 - small / small.max()).max() < 0.02
     with pytest.raises(CwpError, match="class 'tumour' is not of the model"):
         answers.heat_of(pixels, BOX, None, "tumour")
+
+
+def test_maps_of_all_boxes_have_one_scale(
+    answers: Answers, pixels: FilmPixels, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with_beats(monkeypatch, answers, True)
+    crop = answers._inner(answers._crop(pixels, BOX, None))[None]
+    raw = reduced(answers._sight.try_maps(crop, np.zeros(1, int)).maps[0])  # type: ignore[union-attr]
+    for end in (2 * float(raw.max()), float(raw.max()) / 2):
+        monkeypatch.setattr(answers, "_end", end)
+        found = answers.heat_of(pixels, BOX, None, CLASSES[0])
+        assert found["one_scale"] is True
+        assert np.abs(shown(found) / 255 - (raw / end).clip(0, 1)).max() < 0.01
+
+
+def test_the_scale_ends_where_few_maps_of_held_out_rois_do(
+    answers: Answers, read_run: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sight = answers._sight
+    assert sight is not None
+    data, parts = open_training_data(read_run, answers.contract)
+    images = network_images(data, np.flatnonzero(parts != "train"))
+    tried = sight.try_maps(images, sight.called(images))
+    peaks = [float(reduced(heat).max()) for heat, beats in zip(tried.maps, tried.beats, strict=True) if beats]
+    monkeypatch.setattr(map_scale, "MAPPED", len(images))  # all of them: batches and order change no quantile
+    monkeypatch.setattr(map_scale, "FEWEST", len(peaks))
+    expected = pytest.approx(np.quantile(peaks, 0.95), rel=1e-4)
+    assert map_scale.held_out_end(sight, read_run, answers.contract) == expected
+    monkeypatch.setattr(map_scale, "FEWEST", len(peaks) + 1)
+    assert map_scale.held_out_end(sight, read_run, answers.contract) is None
+
+
+def test_a_map_that_does_no_better_than_random_weights_is_withheld(
+    answers: Answers, pixels: FilmPixels, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with_beats(monkeypatch, answers, False)
+    assert answers.heat_of(pixels, BOX, None, "normal")["png"] is None
 
 
 def test_a_box_of_unusual_size_is_cautioned(answers: Answers, pixels: FilmPixels) -> None:
@@ -203,6 +260,15 @@ def test_an_exported_version_brings_its_runs_decisions(read_run: Path, tmp_path:
         card.write_text(json.dumps({"metrics": own}))
     assert decisions_of(tmp_path / "2") == decisions_of(tmp_path) == decisions_of(read_run)
     assert decisions_of(tmp_path / "1").temperature == 9
+
+
+@pytest.mark.parametrize(("after", "taken"), [(0.6, None), (0.4, TEMPERATURE), (0.5, TEMPERATURE)])
+def test_a_temperature_that_did_harm_on_held_out_rois_is_not_taken(
+    read_run: Path, tmp_path: Path, after: float, taken: float | None
+) -> None:
+    losses = {name: {"log_loss": {"value": value}} for name, value in (("as_is", 0.5), ("temperature", after))}
+    found = decisions_of(changed(read_run, tmp_path / "run", "metrics.json", calibration=losses))
+    assert (found.temperature, found.tree()["calibration_harms"]) == (taken, taken is None)
 
 
 def test_without_metrics_nothing_is_decided(tmp_path: Path) -> None:

@@ -76,7 +76,8 @@ def test_a_window_that_clips_hides_nothing_from_the_browser(tmp_path: Path) -> N
 def test_each_stated_window_is_a_preset_and_the_models_own_comes_first(tmp_path: Path) -> None:
     elements = DICOMS["two windows"] | {"WindowCenterWidthExplanation": ["BONE", "LUNG"]}
     path = dicom(tmp_path / "a.dcm", TWELVE, **elements)
-    assert [preset.name for preset in decode_film(path, RULES).presets] == ["Bone", "Lung", "Trimmed", "Full range"]
+    plain = ["Trimmed", "Lungs", "Heart and bones", "Full range"]
+    assert [preset.name for preset in decode_film(path, RULES).presets] == ["Bone", "Lung", *plain]
     second = DataConfig(window=1)
     found = decode_film(path, second)
     assert [preset.name for preset in found.presets][:2] == ["Lung", "Bone"]
@@ -124,6 +125,14 @@ def test_what_is_no_frontal_film_is_refused_with_its_file(tmp_path: Path, elemen
 def test_a_blank_film_has_windows_of_some_width(tmp_path: Path) -> None:
     cv2.imwrite(str(tmp_path / "a.png"), np.full((20, 20), 7, np.uint8))
     assert all(preset.high > preset.low for preset in decode_film(tmp_path / "a.png", RULES).presets)
+
+
+def test_halves_of_a_film_have_a_window_each(tmp_path: Path) -> None:
+    grey = np.arange(10_000, dtype=np.uint16).reshape(100, 100)
+    cv2.imwrite(str(tmp_path / "a.png"), grey)
+    by_name = {preset.name: preset for preset in decode_film(tmp_path / "a.png", RULES).presets}
+    assert (by_name["Lungs"].low, by_name["Lungs"].high) == pytest.approx((50, 6000), abs=1)
+    assert (by_name["Heart and bones"].low, by_name["Heart and bones"].high) == pytest.approx((4000, 9949), abs=1)
 
 
 def test_real_films(shared: Path) -> None:

@@ -13,6 +13,7 @@ from keras_cwp.config import EvaluateConfig
 from keras_cwp.errors import ScoresError
 from keras_cwp.report.compared_run import ComparedRun
 from keras_cwp.report.comparison import write_comparison
+from keras_cwp.report.comparison_tables import settings_table
 from keras_cwp.report.run_input import ReportInput
 from keras_cwp.report.tables import p_text
 
@@ -58,6 +59,17 @@ def test_runs_of_other_folds_are_refused_and_nothing_is_written(runs: list[Compa
     with pytest.raises(ScoresError, match="differ in fold"):
         write_comparison([runs[0], other], QUICK, 0, tmp_path)
     assert list(tmp_path.iterdir()) == []
+
+
+def test_settings_that_differ_are_short(runs: list[ComparedRun]) -> None:
+    trees = (
+        {"train": {"steps": None, "rate": 0.95833333333, "epochs": 3}},
+        {"train": {"steps": 7, "rate": 1.0, "epochs": 3}},
+    )
+    table = settings_table([replace(run, settings=tree) for run, tree in zip(runs, trees, strict=True)])
+    assert table is not None
+    assert table.rows == (("train.steps", "–", "7"), ("train.rate", "0.958333", "1"))
+    assert settings_table([replace(run, settings=trees[0]) for run in runs]) is None
 
 
 def test_p_values_in_words() -> None:

@@ -8,11 +8,13 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import cv2
 import numpy as np
+import pandas as pd
 import pytest
 import tensorflow as tf
 from click.testing import CliRunner, Result
@@ -27,13 +29,15 @@ from keras_cwp.data.plan import place_box
 from keras_cwp.data.radiographs.radiograph import Header, Radiograph, decode
 from keras_cwp.errors import CwpError, DataError, ServingError
 from keras_cwp.files import write_text
+from keras_cwp.models.likeness import describe, fit_likeness
 from keras_cwp.prediction.card import CARD_FILE, model_card
+from keras_cwp.prediction.judging import Judging
 from keras_cwp.scores import Scores
 from keras_cwp.serving import resample, wire
 from keras_cwp.serving.bundle import write_bundle_files
 from keras_cwp.serving.client import transport as transporting
 from keras_cwp.serving.client.address import Address, is_address, parse_address
-from keras_cwp.serving.client.journal import Journal
+from keras_cwp.serving.client.journal import Journal, Scored
 from keras_cwp.serving.client.rows import row_of
 from keras_cwp.serving.client.score import Pace, score
 from keras_cwp.serving.client.transport import BAD_BOX, Reply, Retries, Row, Served, UnavailableError
@@ -188,7 +192,8 @@ def scored(fake: Fake, regions: list[Roi], out: Path, pace: Pace = NO_WAIT) -> t
         pace=pace,
         refuse=lambda error, count: lost.extend([str(error)] * count),
     )
-    return table, lost
+    assert (table.members, table.distance) == (None, None)  # the fake model says neither
+    return table.scores, lost
 
 
 def test_scores_are_in_the_order_of_the_regions(regions: list[Roi], tmp_path: Path) -> None:
@@ -245,6 +250,33 @@ def test_an_interrupted_run_goes_on(regions: list[Roi], tmp_path: Path) -> None:
     assert not (tmp_path / "s.csv.part").exists()
 
 
+def test_sets_and_distances_survive_an_interruption(regions: list[Roi], tmp_path: Path) -> None:
+    fake = Fake()
+
+    def ask(rows: list[Row], _: Served) -> list[Reply]:
+        if fake.asked > 10:
+            raise ServingError("gone")
+        fake.asked += len(rows)
+        return [replace(_reply(row), members=(row.box[2] > 3, True), distance=row.box[3]) for row in rows]
+
+    fake.ask = ask  # type: ignore[method-assign]
+    with pytest.raises(ServingError, match="gone"):
+        scored(fake, regions, tmp_path / "s.csv", Pace(requests=1))
+    kept = len((tmp_path / "s.csv.part").read_text().splitlines()) - 1
+    assert 0 < kept < 27
+    fake.asked = -99
+    table = score(
+        fake, parse_address("http://pc/cwp"), fake.describe(), regions, tmp_path / "s.csv",
+        pace=NO_WAIT, refuse=lambda error, _: pytest.fail(str(error)),
+    )  # fmt: skip
+    assert fake.asked == 27 - kept - 99
+    boxes = [roi.box for roi in regions if roi.box]
+    assert table.members is not None
+    assert table.distance is not None
+    assert table.members.tolist() == [[box[2] > 3, True] for box in boxes]
+    assert table.distance.tolist() == [box[3] for box in boxes]
+
+
 def test_rows_of_another_version_are_not_mixed_in(regions: list[Roi], tmp_path: Path) -> None:
     out = tmp_path / "s.csv"
     (tmp_path / "s.csv.part").write_text(
@@ -271,7 +303,7 @@ def test_an_older_bundle_which_knows_no_missing_box_is_asked_again(tmp_path: Pat
         fake, parse_address("http://pc/cwp"), fake.describe(), [whole, marked], tmp_path / "s.csv",
         pace=NO_WAIT, note=notes.append, refuse=lambda error, _: pytest.fail(str(error)),
     )  # fmt: skip
-    assert table.probabilities[:, 0].tolist() == [0.5, 0.1]
+    assert table.scores.probabilities[:, 0].tolist() == [0.5, 0.1]
     assert [value for value in asked if not np.isnan(value)] == [10, 50]
     assert notes == ["images without a box: 1; the bundle is of an older version, which scores them whole"]
 
@@ -282,7 +314,7 @@ def test_a_full_disk_under_the_journal_is_one_line(regions: list[Roi], tmp_path:
     journal._file.close()
     journal._file = open("/dev/full", "w")  # noqa: SIM115 - the journal closes it
     with pytest.raises(CwpError, match=r"cannot write .*s\.csv\.part: No space left on device"):
-        journal.add([(regions[0], np.array([0.5, 0.5]))], CLASSES)
+        journal.add([(regions[0], Scored(np.array([0.5, 0.5])))], CLASSES)
     journal.close(done=False)
 
 
@@ -306,10 +338,20 @@ def folder(fit_run: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A bundle as export writes it, but for warm-up and check, which take most of its time."""
     folder = tmp_path_factory.mktemp("saved_models") / "cwp"
     network, contract = load_with_contract(fit_run)
+    judging = {"judging": judging_of_noise(contract.image_size, contract.classes).as_json()}
+    (folder / "1" / CARD_FILE).parent.mkdir(parents=True)
+    write_text(folder / "1" / CARD_FILE, json.dumps(model_card(fit_run, contract, "normal", None) | judging))
     write_saved_model(network, contract, "normal", folder / "1")
-    write_text(folder / "1" / CARD_FILE, json.dumps(model_card(fit_run, contract, "normal", None)))
     write_bundle_files(folder)
     return folder
+
+
+def judging_of_noise(side: int, classes: tuple[str, ...]) -> Judging:
+    """Sets and distances of which some regions are inside and some not."""
+    noise = np.random.default_rng(0).uniform(size=(40, side, side, 1)).astype(np.float32)
+    likeness = fit_likeness(describe(noise), describe(1 - noise), np.arange(40) // 2)
+    assert likeness is not None
+    return Judging([likeness], dict(zip(classes, (0.0, 0.3, 0.9), strict=True)), 0.9)
 
 
 @pytest.fixture(scope="module")
@@ -351,6 +393,11 @@ def test_both_apis_give_the_scores_of_the_bundle_itself(
     for name in ("http", "grpc"):
         assert tables[name].roi_id.tolist() == tables["local"].roi_id.tolist()
         np.testing.assert_allclose(tables[name].probabilities, tables["local"].probabilities, atol=5e-5)
+        local, remote = (pd.read_csv(tmp_path / f"{each}.csv") for each in ("local", name))
+        assert remote["set"].tolist() == local["set"].tolist()
+        assert remote["unlike"].tolist() == local["unlike"].tolist()
+        np.testing.assert_allclose(remote["distance"], local["distance"], rtol=0.02)
+    assert local["set"].nunique() > 1
     assert len(tables["local"]) == 6
     assert tables["local"].probabilities.std(axis=0).max() > 0.01
 

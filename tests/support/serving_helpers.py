@@ -73,10 +73,10 @@ class Running:
 
 
 @contextmanager
-def start(folders: list[Path], batching: Path | None = None, **settings: Any) -> Iterator[Running]:
+def start(folders: list[Path], batching: Path | None = None, page: Any = None, **settings: Any) -> Iterator[Running]:
     """Start a server on free ports, and stop it."""
     wanted = replace(Settings(rest_port=0, grpc_port=0, polling=QUICK), **settings)
-    server = Server(folders, wanted, batching)
+    server = Server(folders, wanted, batching, page)
     server.start()
     try:
         with grpc.insecure_channel(f"127.0.0.1:{server.grpc_port}") as channel:

@@ -11,6 +11,7 @@ import tensorflow as tf
 
 from keras_cwp.config import TrainConfig
 from keras_cwp.training.losses import (
+    CumulativeCrossEntropy,
     FocalCrossEntropy,
     make_loss,
     sigmoid_focal_loss,
@@ -89,3 +90,51 @@ def test_focal_survives_serialisation() -> None:
 def test_focal_refuses_what_it_cannot_be() -> None:
     with pytest.raises(ValueError, match=r"gamma must not be negative .* got -1"):
         FocalCrossEntropy(-1)
+
+
+def test_cumulative_loss_by_hand() -> None:
+    """Of the order 2, 0, 1 the second step is "worse than 0", which is class 1 alone."""
+    p = np.array([0.2, 0.3, 0.5])
+    loss = CumulativeCrossEntropy((2, 0, 1), reduction=None)
+    found = loss(np.eye(3, dtype=np.float32), np.log(np.tile(p, (3, 1))).astype(np.float32))
+    expected = [-np.log(0.5) - np.log(0.7), -np.log(0.5) - np.log(0.3), -np.log(0.5) - np.log(0.7)]
+    np.testing.assert_allclose(found, expected, rtol=1e-6)
+
+
+@pytest.mark.parametrize("smoothing", [0.0, 0.1])
+def test_cumulative_loss_of_two_classes_is_cross_entropy(smoothing: float) -> None:
+    labels, logits = LABELS[:2, :2], LOGITS[:2, :2]
+    ours = CumulativeCrossEntropy((1, 0), smoothing)(labels, logits)
+    theirs = keras.losses.CategoricalCrossentropy(from_logits=True, label_smoothing=smoothing)(labels, logits)
+    assert float(ours) == pytest.approx(float(theirs), rel=1e-6)
+
+
+def test_cumulative_loss_is_least_at_the_shares_of_a_soft_label() -> None:
+    shares = tf.constant([[0.2, 0.5, 0.3]])
+    logits = tf.Variable([[0.3, -0.8, 1.1]])
+    loss = CumulativeCrossEntropy((0, 1, 2))
+    for _ in range(300):
+        with tf.GradientTape() as tape:
+            value = loss(shares, logits)
+        logits.assign_sub(tape.gradient(value, logits))
+    np.testing.assert_allclose(tf.nn.softmax(logits), shares, atol=1e-3)
+
+
+def test_cumulative_loss_costs_more_the_farther_off_and_is_finite() -> None:
+    loss = CumulativeCrossEntropy((0, 1, 2), reduction=None)
+    near, far = loss(LABELS[[0, 0]], np.array([[0, 3, 0], [0, 0, 3]], np.float32))
+    assert far > near
+    logits = tf.constant([[200.0, -200.0, 0.0], [-200.0, 200.0, 0.0]])
+    with tf.GradientTape() as tape:
+        tape.watch(logits)
+        value = loss(LABELS[[1, 2]], logits)
+    assert np.isfinite(value).all()
+    assert np.isfinite(tape.gradient(value, logits)).all()
+
+
+def test_cumulative_loss_survives_serialisation_and_refuses_no_order() -> None:
+    loss = keras.losses.deserialize(keras.losses.serialize(make_loss(TrainConfig(loss="cumulative"), (1, 0, 2))))
+    assert (loss.order, loss.label_smoothing) == ((1, 0, 2), 0.1)
+    for order in ((0, 0, 1), (0,), ()):
+        with pytest.raises(ValueError, match=r"order must have each class once"):
+            CumulativeCrossEntropy(order)

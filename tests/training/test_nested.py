@@ -27,7 +27,9 @@ class Trainings:
         self.chance = chance
         self.calls: list[tuple] = []
 
-    def __call__(self, data, train, validation, config, seed, folder, console, title, stop_after=None, keep=False):
+    def __call__(
+        self, data, train, validation, config, seed, folder, console, title, stop_after=None, keep=False, watch=None
+    ):
         self.calls.append((train, validation, config, seed, stop_after))
         for epoch in range(EPOCHS if keep else 0):
             random = np.random.default_rng([seed, epoch])

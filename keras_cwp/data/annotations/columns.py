@@ -8,13 +8,15 @@ from dataclasses import fields
 from pathlib import Path
 
 from keras_cwp.data.identity import column_key
-from keras_cwp.data.manifest import ManifestRow
+from keras_cwp.data.manifest import RATING, READING, ManifestRow
 from keras_cwp.errors import DataError
 
 BOX_COLUMNS = ("x", "y", "width", "height")
 SIZE_COLUMNS = ("image_width", "image_height")
 EXTRA_COLUMNS = ("site", "manufacturer", "side", "spacing_mm", "view", "size_mm")
-KNOWN_COLUMNS = ("image", "patient_id", "label", *BOX_COLUMNS, "roi_id", *SIZE_COLUMNS, *EXTRA_COLUMNS)
+READER_COLUMN = "reader"
+RATING_COLUMN = "rating"  # a further column, which is kept for each reader
+KNOWN_COLUMNS = ("image", "patient_id", "label", *BOX_COLUMNS, "roi_id", *SIZE_COLUMNS, READER_COLUMN, *EXTRA_COLUMNS)
 _NEAR = 0.8  # difflib's ratio: lable and label, not age and image
 _NO_MISTAKE = ("weight",)  # near height, and a column of its own
 # Names that other tools and people give to the necessary columns. They are asked about, not taken.
@@ -68,7 +70,7 @@ def column_names(path: Path, header: Sequence[str], needed: tuple[str, ...], ask
         raise DataError(f"{path}: no patient_id column; did you mean {other[0]!r}? Rename it to patient_id")
     _check_box(path, keys, have)
     return {
-        name: known.get(name) or (f"table_{key}" if key in _TAKEN else name)
+        name: known.get(name) or (f"table_{key}" if key in _TAKEN or key.startswith((READING, RATING)) else name)
         for name, key in keys.items()
         if key not in _PERSONAL
     }

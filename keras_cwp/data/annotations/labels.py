@@ -43,7 +43,7 @@ def with_classes(rois: Sequence[Roi], path: Path, reading: Reading) -> list[Roi]
     return kept
 
 
-def check_labels(rois: Sequence[Roi], source: Path, mapped: bool) -> None:
+def check_labels(rois: Sequence[Roi], source: Path | str, mapped: bool) -> None:
     """Ask about labels that differ only in spelling or look like an empty cell.
 
     Args:

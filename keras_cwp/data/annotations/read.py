@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
 from keras_cwp.data.annotations.faults import Faults, ignore_note
+from keras_cwp.data.annotations.findings import of_reader, one_per_finding, prefix_of
 from keras_cwp.data.annotations.folder import read_folder
 from keras_cwp.data.annotations.formats import open_annotations, say_what_is_lacking
 from keras_cwp.data.annotations.image_folder import ImageFolder
@@ -21,9 +22,16 @@ from keras_cwp.data.annotations.roi import Roi
 from keras_cwp.data.patients import PER_IMAGE
 from keras_cwp.errors import DataError
 
+Tables = Path | str | Sequence[Path | str]
+
+
+def paths_of(tables: Tables) -> list[Path]:
+    """One path or several as a list."""
+    return [Path(tables)] if isinstance(tables, (Path, str)) else [Path(each) for each in tables]
+
 
 def read_rois(
-    path: Path | str,
+    path: Tables,
     images: Path | str,
     *,
     patients: Path | str | None = None,
@@ -41,7 +49,7 @@ def read_rois(
     """Read a file of one of `formats.FORMATS`, a folder of such files, or a tree with a folder for each class.
 
     Args:
-        path: the annotation file or folder.
+        path: the annotation file or folder; several: one a reader, named by the file or by a column `reader`.
         images: folder that the image names are relative to.
         patients: CSV of image and patient_id, for formats that know no patient; further columns are kept.
         patient_per_image: an image without a stated patient is a patient of its own.
@@ -51,14 +59,14 @@ def read_rois(
         names_as_written: labels and folders that look alike, like an empty cell or unlike classes are meant.
         skip_bad: leave out entries that cannot be used, with a note, instead of refusing.
         label_attribute: the attribute of VIA's regions that holds the class; None: label, class, or the only one.
-        image_by: what counts where a file states another picture than that of its own name: "stated" or "name";
-            None: refuse.
+        image_by: what counts where a file states another picture than its own name's: stated or name; None: refuse.
         left_out: gets what skip_bad leaves out, each with the number 1, instead of `note`.
         note: gets one line for each thing worth knowing.
 
     Returns:
         The ROIs in file order. `patient_id` is None where nobody stated one. Boxes are in pixels of the radiograph,
-        also where a smaller or larger copy of it was marked and the file says so.
+        also where a smaller or larger copy of it was marked and the file says so. Where several readers marked, one ROI
+        a finding, with all their labels (`findings.one_per_finding`).
 
     Raises:
         DataError: a file that is missing or malformed, an image that is not there or has two patients, a ROI id twice,
@@ -66,23 +74,44 @@ def read_rois(
             the picture that was marked.
     """
     _check_choices(trust, image_by)
-    path = Path(path)
-    reading = Reading(
-        ImageFolder(images),
-        patient_elsewhere=patient_per_image or patients is not None,
-        to_predict=to_predict,
-        label_attribute=label_attribute,
-        image_by=image_by,
-        root=path if path.is_dir() else None,
-        names_as_written=names_as_written,
-        faults=Faults(skip_bad, note, left_out),
-        note=note,
-    )
-    rois = _of_patients(_marked(path, reading, labels), patients, patient_per_image, reading, trust)
+    folder = ImageFolder(images)
+    readings = {
+        own: Reading(
+            folder,
+            patient_elsewhere=patient_per_image or patients is not None,
+            to_predict=to_predict,
+            label_attribute=label_attribute,
+            image_by=image_by,
+            root=own if own.is_dir() else None,
+            names_as_written=names_as_written,
+            faults=Faults(skip_bad, note, left_out),
+            note=note,
+        )
+        for own in paths_of(path)
+    }
+    return _read_all(readings, labels, patients, patient_per_image, trust)
+
+
+def _read_all(
+    readings: Mapping[Path, Reading],
+    labels: Path | str | None,
+    patients: Path | str | None,
+    per_image: bool,
+    trust: Trust | None,
+) -> list[Roi]:
+    """The ROIs of one table, or of one a reader; what concerns them together is checked after all are read."""
+    source, several = ", ".join(map(str, readings)), len(readings) > 1
+    rois: list[Roi] = []
+    for path, reading in readings.items():
+        marked = _marked(path, reading, labels, prefix_of(path) if several else "")
+        rois += of_reader(marked, path, list(readings)) if several else marked
+    if not (reading.to_predict or reading.names_as_written):
+        check_labels(rois, source, mapped=labels is not None)
+    rois = _of_patients(rois, patients, per_image, reading, trust)
     _check_ids(rois)
     _check_patients(rois)
-    note_overlaps(rois, path, reading)
-    return rois
+    note_overlaps(rois, source, reading)
+    return one_per_finding(rois, source, reading.note)
 
 
 def _of_patients(
@@ -96,9 +125,9 @@ def _of_patients(
     return rois
 
 
-def _marked(path: Path, reading: Reading, labels: Path | str | None) -> list[Roi]:
+def _marked(path: Path, reading: Reading, labels: Path | str | None, prefix: str) -> list[Roi]:
     """What is marked, in pixels of the radiographs and with the classes that a map gives."""
-    rois = _read(path, reading)
+    rois = _read(path, reading, prefix)
     reading.faults.settle(str(path))
     check_pictures(reading, path)
     rois = on_film(rois, path, reading)
@@ -109,8 +138,6 @@ def _marked(path: Path, reading: Reading, labels: Path | str | None) -> list[Roi
         rois = with_classes(rois, Path(labels), reading)
     if not rois:
         raise DataError(f"{path}: no regions of interest in it")
-    if not (reading.to_predict or reading.names_as_written):
-        check_labels(rois, path, mapped=labels is not None)
     return rois
 
 
@@ -121,22 +148,23 @@ def _check_choices(trust: str | None, image_by: str | None) -> None:
         raise DataError(f"image_by is {image_by!r}; expected stated or name")
 
 
-def _read(path: Path, reading: Reading) -> list[Roi]:
+def _read(path: Path, reading: Reading, prefix: str) -> list[Roi]:
     if path.is_dir():
         return read_folder(path, reading)
     if not path.is_file():
         raise DataError(f"ROI table {path}: no such file")
-    kind, file = open_annotations(path, reading.note)
+    kind, file = open_annotations(path, reading.note, prefix)
     say_what_is_lacking(kind, path, reading.note)
     return kind.read(file, reading)
 
 
 def _check_ids(rois: list[Roi]) -> None:
-    seen: dict[str, str] = {}
+    seen: dict[tuple[str, str], str] = {}
     for roi in rois:
-        if roi.roi_id in seen:
-            raise DataError(f"{roi.where}: roi_id {roi.roi_id!r} stands already at {seen[roi.roi_id]}")
-        seen[roi.roi_id] = roi.where
+        name = (roi.reader, roi.roi_id)
+        if name in seen:
+            raise DataError(f"{roi.where}: roi_id {roi.roi_id!r} stands already at {seen[name]}")
+        seen[name] = roi.where
 
 
 def _check_patients(rois: list[Roi]) -> None:

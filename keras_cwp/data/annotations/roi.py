@@ -29,6 +29,9 @@ class Roi:
         stated_size: width and height in pixels of the picture that was marked, as the annotation file states them;
             None where it does not, and once `box` and `polygon` are in pixels of the radiograph.
         patient_by: who stated the patient, for messages; "" where nobody did.
+        reader: who marked and labelled it; "" where nobody says.
+        readings: reader and label of everyone who marked this finding, where there are several readers. `label` is then
+            the one that most gave, and "" where as many gave another.
         overruled: what other sources state of the patient and what does not count, by the user's word: pairs of an id
             and who stated it.
     """
@@ -45,3 +48,5 @@ class Roi:
     stated_size: tuple[float, float] | None = None
     patient_by: str = ""
     overruled: tuple[tuple[str, str], ...] = ()
+    reader: str = ""
+    readings: tuple[tuple[str, str], ...] = ()

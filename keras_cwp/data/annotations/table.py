@@ -8,14 +8,21 @@ from pathlib import Path
 from typing import Any
 
 from keras_cwp.data.annotations.boxes import checked_box, stated_size
-from keras_cwp.data.annotations.columns import BOX_COLUMNS, KNOWN_COLUMNS, SIZE_COLUMNS, column_names, left_out
+from keras_cwp.data.annotations.columns import (
+    BOX_COLUMNS,
+    KNOWN_COLUMNS,
+    READER_COLUMN,
+    SIZE_COLUMNS,
+    column_names,
+    left_out,
+)
 from keras_cwp.data.annotations.delimited import Table, decimal
 from keras_cwp.data.annotations.reading import AnnotationFile, Reading
 from keras_cwp.data.annotations.roi import NOTHING, Box, Roi
 from keras_cwp.data.radiographs.dicom_file import is_dicom_file
 from keras_cwp.errors import DataError
 
-_NOT_EXTRA = ("image", "patient_id", "label", *BOX_COLUMNS, "roi_id", *SIZE_COLUMNS)
+_NOT_EXTRA = ("image", "patient_id", "label", *BOX_COLUMNS, "roi_id", *SIZE_COLUMNS, READER_COLUMN)
 
 
 def is_roi_table(table: Any) -> bool:
@@ -74,9 +81,12 @@ def _names_patients(path: Path) -> bool:
 
 def _roi(row: dict[str, str], where: str, line: int, file: AnnotationFile, reading: Reading) -> Roi:
     if not row.get("label", "?") and not reading.to_predict:
-        raise DataError(f"{where}: label is empty")
+        raise DataError(f"{where}: label is empty; fill it in, or leave such rows out with --skip-bad")
     if not row.get("patient_id", "?") and not (reading.to_predict or reading.patient_elsewhere):
-        raise DataError(f"{where}: patient_id is empty")
+        raise DataError(
+            f"{where}: patient_id is empty; fill it in, give --patients FILE.csv, or leave such rows out with "
+            "--skip-bad"
+        )
     image, path = reading.images.find(row["image"], where)
     patient = row.get("patient_id") or None
     extra = {sys.intern(name): value for name, value in row.items() if value and name not in _NOT_EXTRA}
@@ -91,6 +101,7 @@ def _roi(row: dict[str, str], where: str, line: int, file: AnnotationFile, readi
         extra=_with_point(extra) or NOTHING,
         stated_size=stated_size(*(_plain(row.get(name, "")) for name in SIZE_COLUMNS)),
         patient_by=str(file.path) if patient else "",
+        reader=sys.intern(row.get(READER_COLUMN, "")),
     )
 
 

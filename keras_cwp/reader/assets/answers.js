@@ -34,7 +34,8 @@ export class Asker {
       this.show(found);
       if (this.page.state.heat.state === "ready") {
         const said = { box, class: answer.predicted };
-        found.heat = await post(`/api/films/${number}/heat`, said, { signal: abort.signal });
+        const heat = post(`/api/films/${number}/heat`, said, { signal: abort.signal });
+        found.heat = await heat.catch((error) => ({ failed: refused(error) }));
         this.show(found);
       }
       if (found.whole || this.page.state.neighbours.state === "missing") this.known.set(key, found);
@@ -48,11 +49,29 @@ export class Asker {
     showAnswer(page, found?.answer, said);
     const hidden = page.study.blind && !page.mark?.label;
     page.overlay.setHeat(hidden ? undefined : found?.heat).then(() => page.redraw());
-    const heat = document.getElementById("heatsaid");
-    const { state, said: why } = page.state.heat;
-    if (state === "ready") heat.textContent = `Where the score of ${found?.heat?.class ?? "the class"} was raised${why ? `, ${why}` : ""}; its own scale.`;
-    else heat.textContent = state === "missing" ? `Not available: ${why}.` : "Being prepared…";
-    document.getElementById("heat").disabled = state !== "ready";
-    document.body.dataset.answered = found ? (found.heat || state === "missing" ? "whole" : "class") : "";
+    showHeat(page.state.heat, found?.heat);
+    const whole = found?.heat || page.state.heat.state === "missing";
+    document.body.dataset.answered = found ? (whole ? "whole" : "class") : "";
   }
+}
+
+function showHeat({ state, said }, heat) {
+  const find = (name) => document.getElementById(name);
+  const shown = state === "ready" && Boolean(heat?.png);
+  find("heat").disabled = !shown;
+  find("scale").hidden = !shown;
+  find("heatsaid").textContent = state === "ready" ? onHeat(heat, said) : state === "missing" ? `Not available: ${said}.` : `Being prepared… ${said}`;
+}
+
+function onHeat(heat, network) {
+  if (!heat) return "";
+  if (heat.failed) return heat.failed;
+  if (!heat.png) return "Withheld: this map does no better than maps of the same network with random weights.";
+  const scale = heat.one_scale ? "One scale for all boxes; 5 % of the maps of held-out ROIs reach its end." : "This map has its own scale: do not compare it with others.";
+  return `Where the score of ${heat.class} was raised${network ? `, ${network}` : ""}. ${scale}`;
+}
+
+function refused(error) {
+  if (error.name === "AbortError") throw error;
+  return error.message;
 }

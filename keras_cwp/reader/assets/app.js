@@ -23,6 +23,7 @@ class Page extends Readers {
     this.keeper = new Keeper(this, find("saved"));
     this.asker = new Asker(this);
     this.film.onView(() => this.redraw());
+    this.film.onView(() => this.readOut());
     Object.assign(this, { tool: "box", opened: Promise.resolve(), reading: {} });
   }
 
@@ -46,6 +47,7 @@ class Page extends Readers {
   async begin() {
     this.state = { heat: this.study.heat, neighbours: this.study.neighbours };
     this.list.fill(this.study.films);
+    this.nameSend();
     this.poll();
     const name = this.study.reader || localStorage.getItem("reader");
     if (!name || !(await this.readAs(name))) this.askReader();
@@ -114,7 +116,7 @@ class Page extends Readers {
   clear() {
     Object.assign(this, { info: undefined, marks: [], selected: undefined, past: [], isDone: false, revision: 0 });
     this.film.clear();
-    find("notes").replaceChildren();
+    find("noted").hidden = true;
     find("sent").textContent = "";
     find("patient").value = "";
     find("patient").disabled = true;
@@ -131,6 +133,7 @@ class Page extends Readers {
     find("patient").disabled = false;
     find("preset").replaceChildren(...info.presets.map((preset, place) => new Option(preset.name, place)));
     find("notes").replaceChildren(...info.notes.map((note) => element("li", `Note: ${note}.`)));
+    find("noted").hidden = !info.notes.length;
     this.caution("");
     this.select(roiId ?? this.marks[0]?.roi_id);
     document.body.dataset.film = String(this.number);
@@ -182,17 +185,6 @@ class Page extends Readers {
     if (good && this.isDone) this.go(1);
   }
 
-  async send() {
-    find("sent").textContent = "Writing…";
-    await this.keeper.flush();
-    try {
-      const { folder, notes } = await post(`/api/films/${this.number}/send`, { reader: this.reader });
-      find("sent").textContent = [`Report written to ${folder}.`, ...notes].join(" ");
-    } catch (error) {
-      find("sent").textContent = `No report: ${error.message}`;
-    }
-  }
-
   // What is seen
 
   take(tool) {
@@ -227,10 +219,17 @@ class Page extends Readers {
   }
 
   hover(point) {
-    const value = point && this.film.valueAt(point);
-    const window = this.film.info ? `window ${Math.round(this.film.low)} to ${Math.round(this.film.high)}\n` : "";
-    const box = this.drawn ? `${size(this.drawn, this.info?.spacing_mm)}\n` : "";
-    find("readout").textContent = value === undefined ? "" : `${box}${window}x ${Math.floor(point.x)}  y ${Math.floor(point.y)}  grey ${value}`;
+    this.pointed = point;
+    this.readOut();
+  }
+
+  readOut() {
+    const { film, pointed, drawn, info } = this;
+    const lines = drawn ? [size(drawn, info?.spacing_mm)] : [];
+    if (film.info) lines.push(`window ${Math.round(film.high - film.low)}  level ${Math.round((film.low + film.high) / 2)}`);
+    const value = pointed && film.info && film.valueAt(pointed);
+    if (value !== undefined) lines.push(`x ${Math.floor(pointed.x)}  y ${Math.floor(pointed.y)}  grey ${value}`);
+    find("readout").textContent = lines.join("\n");
   }
 
   redraw() {

@@ -37,7 +37,7 @@ export class List {
     const item = this.items.get(number);
     const said = item.querySelector(".state");
     const boxes = count ? `${count} ${count === 1 ? "box" : "boxes"}` : given ? `${given} to label` : "";
-    said.textContent = [done ? "✓ done" : "", boxes, incomplete ? `${incomplete} open` : ""].filter(Boolean).join(" · ");
+    said.textContent = [done ? "✓ done" : "", boxes, incomplete ? `${incomplete} incomplete` : ""].filter(Boolean).join(" · ");
     said.classList.toggle("done", done);
     item.dataset.done = String(done);
     this.filter();

@@ -13,13 +13,15 @@ export class Overlay {
     this.context = canvas.getContext("2d");
   }
 
+  // Decoding takes a moment, in which another box may be chosen: the last call counts.
   async setHeat(heat) {
     this.heat = undefined;
-    if (!heat) return;
+    const asked = (this.asked = (this.asked || 0) + 1);
+    if (!heat?.png) return;
     const image = new Image();
     image.src = `data:image/png;base64,${heat.png}`;
     await image.decode();
-    this.heat = { window: heat.window, picture: warmed(image) };
+    if (asked === this.asked) this.heat = { window: heat.window, picture: warmed(image) };
   }
 
   draw(marks, selected, sketch) {

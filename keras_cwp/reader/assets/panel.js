@@ -64,12 +64,13 @@ export function showAnswer(page, answer, said = "") {
   if (!mark) return;
   const hidden = page.study.blind && !mark.label;
   const shown = answer && !hidden;
-  for (const name of ["classes", "basis", "heatrow", "neighbours", "cautions", "unlike"]) find(name).hidden = !shown;
+  for (const name of ["classes", "set", "basis", "heatrow", "neighbours", "cautions", "unlike"]) find(name).hidden = !shown;
   find("decision").textContent = shown ? answer.predicted : "";
   find("neighboursaid").textContent = shown ? "" : hidden ? "Label the box first; then the model's answer is shown." : said;
   document.querySelector("#answer h3").hidden = !shown;
   if (!shown) return;
   find("classes").replaceChildren(...answer.classes.map((each) => line(each, answer, page)));
+  find("set").textContent = setOf(answer, page.study.model);
   find("basis").textContent = basis(answer, page.study.model);
   find("cautions").textContent = answer.cautions.join(" ");
   find("cautions").hidden = !answer.cautions.length;
@@ -84,22 +85,32 @@ function line(each, answer, page) {
   const bar = element("progress");
   Object.assign(bar, { max: 1, value: each.probability });
   bar.setAttribute("aria-label", each.name);
-  const facts = [];
-  if (each.reached !== null) {
-    const threshold = each.threshold === null ? "" : ` (${percent(each.raw)} against ${percent(each.threshold)})`;
-    facts.push(`${each.reached ? "above" : "below"} threshold${threshold}`);
-  }
-  if (page.study.model.coverage && each.in_set !== null) facts.push(each.in_set ? "in the set" : "not in the set");
-  const said = element("div", facts.join(" · "), each.reached ? "said yes" : "said");
-  said.title = "Threshold and set hold for the probability before calibration.";
+  const said = element("div", decision(each, answer), each.reached ? "said yes" : "said");
   item.append(first, bar, said);
   return item;
 }
 
+// The threshold was chosen for the probability before calibration, so both are stated.
+function decision({ reached, threshold, raw }, { calibrated }) {
+  if (reached === null) return "";
+  if (threshold === null) return "the run found no threshold";
+  const basis = calibrated ? `${percent(raw)} before calibration, ` : "";
+  return `${reached ? "above" : "below"} the threshold (${basis}threshold ${percent(threshold)})`;
+}
+
+function setOf(answer, { coverage }) {
+  const known = answer.classes.filter((each) => each.in_set !== null);
+  if (!coverage || !known.length) return "";
+  const inside = known.filter((each) => each.in_set).map((each) => each.name);
+  if (!inside.length) return `Set: no class. The box is like none of them; do not rely on the answer.`;
+  const all = inside.length === known.length ? " No class is excluded." : "";
+  return `Set: ${inside.join(", ")}. Such sets hold the true class of ${percent(coverage)} of the ROIs of each class.${all}`;
+}
+
 function basis(answer, model) {
-  const said = [answer.calibrated ? "Probabilities are calibrated on validation ROIs." : "Probabilities are not calibrated: the model brings no calibration."];
-  if (model.rule) said.push(`Thresholds: ${model.rule}; they hold before calibration.`);
-  if (model.coverage) said.push(`The set holds the true class for ${percent(model.coverage)} of ROIs of each class.`);
+  const why = model.calibration_harms ? "on held-out ROIs the run's calibration did harm" : "the model brings no calibration";
+  const said = [answer.calibrated ? "Probabilities are calibrated on validation ROIs." : `Probabilities are not calibrated: ${why}.`];
+  if (model.rule) said.push(`Thresholds: ${model.rule}${answer.calibrated ? ", for the probability before calibration" : ""}.`);
   return said.join(" ");
 }
 

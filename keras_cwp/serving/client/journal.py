@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import contextlib
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +14,28 @@ import numpy as np
 from keras_cwp.data.annotations.roi import Roi
 from keras_cwp.errors import CwpError, ServingError
 
-Found = dict[tuple[str, str], np.ndarray]
+
+@dataclass(frozen=True, eq=False)
+class Scored:
+    """The answer to one region; see `transport.Reply`."""
+
+    probabilities: np.ndarray
+    members: tuple[bool, ...] | None = None
+    distance: float | None = None
+
+    @classmethod
+    def of_line(cls, line: Mapping[str, Any]) -> Scored:
+        """From a line of the file; those of earlier versions hold probabilities only."""
+        members = line.get("set")
+        probabilities = np.array(line["probabilities"], dtype=np.float64)
+        return cls(probabilities, None if members is None else tuple(members), line.get("distance"))
+
+    def as_line(self) -> dict[str, Any]:
+        """For JSON."""
+        return {"probabilities": self.probabilities.tolist(), "set": self.members, "distance": self.distance}
+
+
+Found = dict[tuple[str, str], Scored]
 
 
 class Journal:
@@ -40,7 +62,7 @@ class Journal:
             raise self._cannot(error) from None
         self._write([model, *kept])
 
-    def add(self, rows: Iterable[tuple[Roi, np.ndarray]], classes: tuple[str, ...]) -> None:
+    def add(self, rows: Iterable[tuple[Roi, Scored]], classes: tuple[str, ...]) -> None:
         """Note regions that were scored.
 
         Raises:
@@ -51,9 +73,9 @@ class Journal:
             raise ServingError(f"the server's classes were {list(self.classes)}, now they are {list(classes)}")
         self.classes = classes
         lines = []
-        for roi, probabilities in rows:
-            self.found[key_of(roi)] = probabilities
-            lines.append({"key": key_of(roi), "classes": classes, "probabilities": probabilities.tolist()})
+        for roi, scored in rows:
+            self.found[key_of(roi)] = scored
+            lines.append({"key": key_of(roi), "classes": classes} | scored.as_line())
         self._write(lines)
 
     def close(self, done: bool) -> None:
@@ -87,7 +109,7 @@ class Journal:
             )
         for line in lines:
             self.classes = tuple(line["classes"])
-            self.found[tuple(line["key"])] = np.array(line["probabilities"], dtype=np.float64)
+            self.found[tuple(line["key"])] = Scored.of_line(line)
         return lines
 
 

@@ -16,7 +16,7 @@ from keras_cwp.serving.wire import message
 
 _SERVICE = "/tensorflow.serving.PredictionService"
 _HTTP_SERVER = "Trying to connect an http1.x server"  # gRPC's words
-_FLOAT, _STRING = 1, 7  # tensorflow.DataType
+_FLOAT, _STRING, _BOOL = 1, 7, 10  # tensorflow.DataType
 
 
 class GrpcTransport:
@@ -67,9 +67,20 @@ class GrpcTransport:
             statuses = _strings(outputs["status"]).reshape(rows)
             if classes.shape != probabilities.shape:
                 raise ValueError(f"{classes.shape} classes")
+            members = _bools(outputs["set"]).reshape(classes.shape) if "set" in outputs else None
+            distance = _floats(outputs["distance"]).reshape(rows) if "distance" in outputs else None
         except (ValueError, UnicodeDecodeError):
             raise ServingError(f"{self._address}: the answer is not of the signature {SIGNATURE}") from None
-        return [Reply(tuple(classes[i].tolist()), probabilities[i], str(statuses[i])) for i in range(rows)]
+        return [
+            Reply(
+                tuple(classes[row].tolist()),
+                probabilities[row],
+                str(statuses[row]),
+                None if members is None else tuple(members[row].tolist()),
+                None if distance is None else float(distance[row]),
+            )
+            for row in range(rows)
+        ]
 
     def _name(self, spec: Any, version: int | None, label: str | None) -> None:
         spec.name = self._address.model
@@ -114,13 +125,23 @@ def _put_floats(tensor: Any, values: np.ndarray) -> None:
 
 
 def _floats(tensor: Any) -> np.ndarray:
-    """float64 of a TensorProto, which holds bytes or a list whose last value stands for all that follow."""
-    if tensor.dtype != _FLOAT:
+    """float64 of a TensorProto."""
+    return _numbers(tensor, _FLOAT, "<f4", tensor.float_val).astype(np.float64)
+
+
+def _bools(tensor: Any) -> np.ndarray:
+    """bool of a TensorProto."""
+    return _numbers(tensor, _BOOL, "?", tensor.bool_val)
+
+
+def _numbers(tensor: Any, kind: int, stored: str, listed: Any) -> np.ndarray:
+    """The values, which are bytes or a list whose last value stands for all that follow."""
+    if tensor.dtype != kind:
         raise ValueError(f"type {tensor.dtype}")
     shape = [dim.size for dim in tensor.tensor_shape.dim]
     if tensor.tensor_content:
-        return np.frombuffer(tensor.tensor_content, "<f4").astype(np.float64).reshape(shape)
-    values = np.array(tensor.float_val, np.float64)
+        return np.frombuffer(tensor.tensor_content, stored).reshape(shape)
+    values = np.array(listed, stored)
     return np.pad(values, (0, math.prod(shape) - len(values)), "edge").reshape(shape)
 
 

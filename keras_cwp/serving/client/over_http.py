@@ -126,7 +126,10 @@ def _instance(row: Row, served: Served) -> dict[str, Any]:
 
 
 def _reply(found: Any) -> Reply:
-    return Reply(tuple(found["classes"]), np.array(found["probabilities"], dtype=np.float64), str(found["status"]))
+    classes, probabilities = tuple(found["classes"]), np.array(found["probabilities"], dtype=np.float64)
+    members = tuple(map(bool, found["set"])) if "set" in found else None
+    distance = float(found["distance"] or "nan") if "distance" in found else None  # a server may write NaN as null
+    return Reply(classes, probabilities, str(found["status"]), members, distance)
 
 
 def _context(credentials: Credentials) -> ssl.SSLContext:

@@ -18,7 +18,7 @@ from keras_cwp.prediction.decided import write_decided
 from keras_cwp.prediction.scored import scores_of
 from keras_cwp.scores import Scores
 from keras_cwp.serving.client.address import Address, Credentials
-from keras_cwp.serving.client.journal import Journal, key_of
+from keras_cwp.serving.client.journal import Journal, Scored, key_of
 from keras_cwp.serving.client.over_grpc import GrpcTransport
 from keras_cwp.serving.client.over_http import HttpTransport
 from keras_cwp.serving.client.rows import row_of
@@ -41,6 +41,21 @@ class Pace:
     requests: int = 4
     timeout_s: float = 60.0
     retries: Retries = field(default_factory=Retries)
+
+
+@dataclass(frozen=True, eq=False)
+class Table:
+    """What a server said of some regions.
+
+    Args:
+        scores: grouped by radiograph, in the order of the regions.
+        members: bool [regions, classes], the set of each region; None where the model does not say.
+        distance: float64 [regions], of each from the training data; None where the model does not say.
+    """
+
+    scores: Scores
+    members: np.ndarray | None
+    distance: np.ndarray | None
 
 
 @dataclass
@@ -102,7 +117,7 @@ def score(
     note: Callable[[str], None] = lambda _: None,
     refuse: Callable[[DataError, int], None],
     progress: Callable[[int, int], None] = lambda *_: None,
-) -> Scores:
+) -> Table:
     """Score regions and write the table; rows that an interrupted run of the same command left are not asked again.
 
     Args:
@@ -115,7 +130,7 @@ def score(
         progress: gets regions done and in all.
 
     Returns:
-        The table: grouped by radiograph, in the order of the regions.
+        What the table says.
 
     Raises:
         ServingError: the server refuses, or stays unavailable; the rows so far are kept.
@@ -143,7 +158,7 @@ def score(
         if scored_whole:
             note(f"images without a box: {scored_whole}; the bundle is of an older version, which scores them whole")
         table = _table(regions, journal)
-        write_decided(out, table, {})
+        write_decided(out, table.scores, {}, table.members, table.distance)
         done = True
         return table
     finally:
@@ -231,13 +246,20 @@ def _note(outcome: _Outcome, journal: Journal, refuse: Callable[[DataError, int]
         journal.add(rows, classes)
 
 
-def _checked(reply: Reply) -> np.ndarray:
+def _checked(reply: Reply) -> Scored:
     if not np.isfinite(reply.probabilities).all() or not reply.probabilities.sum() > 0:
         raise ServingError("the server answers with values that are no probabilities; its model is damaged")
-    return reply.probabilities / reply.probabilities.sum()
+    return Scored(reply.probabilities / reply.probabilities.sum(), reply.members, reply.distance)
 
 
-def _table(regions: list[Roi], journal: Journal) -> Scores:
+def _table(regions: list[Roi], journal: Journal) -> Table:
     files = {path: number for number, path in enumerate(dict.fromkeys(roi.path for roi in regions))}
     kept = sorted((roi for roi in regions if key_of(roi) in journal.found), key=lambda roi: files[roi.path])
-    return scores_of(kept, journal.classes, np.stack([journal.found[key_of(roi)] for roi in kept]))
+    found = [journal.found[key_of(roi)] for roi in kept]
+    members = [each.members for each in found if each.members is not None]
+    distances = [each.distance for each in found if each.distance is not None]
+    return Table(
+        scores_of(kept, journal.classes, np.stack([each.probabilities for each in found])),
+        np.array(members, dtype=bool) if len(members) == len(found) else None,
+        np.array(distances, dtype=np.float64) if len(distances) == len(found) else None,
+    )

@@ -35,11 +35,19 @@ class Row:
 
 @dataclass(frozen=True)
 class Reply:
-    """Probabilities float64 [classes]; NaN where status, which says why, is not `ok`."""
+    """The answer to one region.
+
+    Args:
+        probabilities: float64 [classes]; NaN where status, which says why, is not `ok`.
+        members: whether each class belongs to the set; None where the model does not say.
+        distance: from the training data, above 1 where the region is unlike them; None where the model does not say.
+    """
 
     classes: tuple[str, ...]
     probabilities: np.ndarray
     status: str
+    members: tuple[bool, ...] | None = None
+    distance: float | None = None
 
 
 @dataclass(frozen=True)

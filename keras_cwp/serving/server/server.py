@@ -8,6 +8,7 @@ import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Any
 
 import uvicorn
 from starlette.types import ASGIApp
@@ -15,6 +16,7 @@ from starlette.types import ASGIApp
 from keras_cwp.errors import ServingError
 from keras_cwp.serving.http_config import http_config
 from keras_cwp.serving.server import parameters
+from keras_cwp.serving.server.beside import with_page
 from keras_cwp.serving.server.engines import open_servable
 from keras_cwp.serving.server.grpc_services import grpc_server
 from keras_cwp.serving.server.log import event
@@ -43,12 +45,15 @@ class Server:
         folders: saved_models/NAME each.
         settings: see there.
         batching: a batching parameters file for all models; None: each model's own, if it has one.
+        page: an application that answers the paths beside the REST API; None: nothing does.
 
     Raises:
         ServingError: a folder or file that cannot be used, or a port that is taken.
     """
 
-    def __init__(self, folders: list[Path], settings: Settings, batching: Path | None = None) -> None:
+    def __init__(
+        self, folders: list[Path], settings: Settings, batching: Path | None = None, page: ASGIApp | None = None
+    ) -> None:
         configs = _configs(folders)
         self._batching = None if batching is None else parameters.read_parameters(batching)
         for config in configs:
@@ -67,7 +72,8 @@ class Server:
             self._socket.close()
             raise ServingError(f"gRPC on {settings.host}:{settings.grpc_port}: {_reason(error)}") from None
         self.rest_port: int = self._socket.getsockname()[1]
-        self._rest = uvicorn.Server(_uvicorn(rest_app(service, settings, self._workers[0]), settings))
+        app = with_page(rest_app(service, settings, self._workers[0]), page)
+        self._rest = uvicorn.Server(_uvicorn(app, settings))
         self._rest_thread = threading.Thread(target=self._rest.run, args=([self._socket],), name="rest", daemon=True)
 
     def start(self) -> None:
@@ -121,7 +127,7 @@ class Server:
     def _load(self, path: Path, config: ModelConfig) -> Servable:
         servable = open_servable(path, self._batching or _parameters_of(config), self._settings.engine)
         refused = servable.why_not_onnx
-        extra = {"why_not_onnx": refused} if refused else {}
+        extra: dict[str, Any] = {"why_not_onnx": refused} if refused else {}
         event("engine", model=config.name, version=path.name, engine=servable.engine, **extra)
         return servable
 

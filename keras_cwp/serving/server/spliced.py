@@ -40,7 +40,9 @@ def with_network(version: Path, ask: Network) -> Iterator[Path]:
     """
     model = saved_model_pb2.SavedModel.FromString((version / _MODEL_FILE).read_bytes())
     token = _token(ask)
-    found = [_splice(function, token) for graph in model.meta_graphs for function in _networks(graph)]
+    found = [function for graph in model.meta_graphs for function in _networks(graph)]
+    for function in found:
+        _splice(function, token)
     if len(found) != 1:
         raise ServingError(
             f"{version / _MODEL_FILE} has {len(found)} functions that are the network; expected one, as export of this "

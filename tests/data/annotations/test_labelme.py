@@ -80,7 +80,7 @@ def test_two_files_about_one_picture_are_said(tmp_path, images):
     notes: list[str] = []
     assert len(read_rois(tmp_path / "lm", images, note=notes.append)) == 2
     assert any("2 annotation files are about image 'a.png'" in note for note in notes)
-    assert any("1 pair of regions on one radiograph overlap by more than half" in note for note in notes)
+    assert any("1 pair of regions on one radiograph overlaps by more than half" in note for note in notes)
 
 
 @pytest.fixture

@@ -23,5 +23,16 @@ def test_pairs(one, other, said, table, images):
     found = [note for note in notes if "overlap" in note]
     assert bool(found) == (said is not None)
     if said:
-        assert f"{said} on one radiograph overlap by more than half, 1 of one label" in found[0]
+        assert f"{said} on one radiograph overlaps by more than half, 1 of one label" in found[0]
         assert "line 2" in found[0]
+    repeated = any("1 region repeats another with the same box and label" in note for note in notes)
+    assert repeated == (said is not None and one == other)
+
+
+def test_one_box_with_two_labels_is_named(table, images):
+    notes: list[str] = []
+    read_rois(table("a.png,P,n,1,1,20,20", "a.png,P,large,1,1,20,20", "b.png,P,n,1,1,20,20"), images, note=notes.append)
+    said = next(note for note in notes if "two labels" in note)
+    assert "1 box has two labels" in said
+    assert "line 2 says 'n'" in said
+    assert "line 3 says 'large'" in said
