@@ -1,12 +1,11 @@
-"""The ONNX form of the network that an exported version carries, so that `serve` can score with ONNX Runtime.
+"""What an exported version carries so that `serve` can score with ONNX Runtime: the network, and what is around it.
 
-TensorFlow Serving does not look into assets.extra. The model card beside the file has the file's SHA-256, or says why
-there is no file.
+TensorFlow Serving does not look into assets.extra. The model card beside the files has their SHA-256, or says why they
+are left out.
 """
 
 from __future__ import annotations
 
-import hashlib
 import json
 from pathlib import Path
 from typing import Any
@@ -14,27 +13,30 @@ from typing import Any
 import numpy as np
 
 from keras_cwp.errors import ServingError
-from keras_cwp.files import write_bytes
+from keras_cwp.files import file_sha256, write_bytes
 from keras_cwp.prediction.card import CARD_FILE
 from keras_cwp.prediction.formats import BOUND
+from keras_cwp.prediction.judging import Judging
 from keras_cwp.prediction.onnx_format import run_onnx, to_onnx, why_not_onnx
+from keras_cwp.serving.around import AROUND_FOLDER, write_around
 from keras_cwp.serving.samples import check_crops
 from keras_cwp.training.run import ModelContract
 
 ONNX_FILE = "assets.extra/model.onnx"
+_FILES = (ONNX_FILE, f"{AROUND_FOLDER}/saved_model.pb")
 CARD_KEY = "onnx"
 _SHA256, _LEFT_OUT = "sha256", "left_out"
 
 
-def write_onnx(version: Path, network: Any, contract: ModelContract) -> dict[str, Any]:
-    """Write ONNX_FILE into a version's folder, if the network has an ONNX form that answers as the network does.
+def write_onnx(version: Path, network: Any, contract: ModelContract, negative: str, judging: Judging) -> dict[str, Any]:
+    """Write ONNX_FILE and AROUND_FOLDER into a version's folder, if the ONNX form answers as the network does.
 
     Args:
         network: the Keras model: images [B, image_size, image_size, 1] in [0, 1] → logits.
+        negative, judging: as `Signatures` takes them.
 
     Returns:
-        The card's entry: the file, its size in bytes and SHA-256, and the largest difference of a probability; or why
-        there is no file.
+        The card's entry: SHA-256 by file, and the largest difference of a probability; or why there is no file.
 
     Raises:
         CwpError: the disk refuses.
@@ -46,31 +48,37 @@ def write_onnx(version: Path, network: Any, contract: ModelContract) -> dict[str
     if not difference <= BOUND:
         return {_LEFT_OUT: f"the ONNX form differs from the Keras model by {difference:.2g} in a probability"}
     write_bytes(version / ONNX_FILE, content)
-    digest = hashlib.sha256(content).hexdigest()
-    return {"file": ONNX_FILE, "bytes": len(content), _SHA256: digest, "difference": difference}
+    write_around(version, contract, negative, judging)
+    return {_SHA256: {name: file_sha256(version / name) for name in _FILES}, "difference": difference}
 
 
 def read_onnx(version: Path) -> bytes:
-    """The content of a version's ONNX_FILE.
+    """The content of a version's ONNX_FILE, after a look at AROUND_FOLDER.
 
     Raises:
-        ServingError: there is none, or it is not the file that was exported.
+        ServingError: there is none, or a file is not the one that was exported.
     """
     entry = _entry(version)
-    try:
-        content = (version / ONNX_FILE).read_bytes()
-    except FileNotFoundError:
+    stated = entry.get(_SHA256)
+    if not isinstance(stated, dict):
         why = entry.get(_LEFT_OUT) or "an older keras-cwp or another program exported it"
-        raise ServingError(f"{version} has no {ONNX_FILE}: {why}") from None
+        raise ServingError(f"{version} has no {ONNX_FILE}: {why}")
+    for name in _FILES:
+        _check(version / name, str(stated.get(name)))
+    return (version / ONNX_FILE).read_bytes()
+
+
+def _check(file: Path, stated: str) -> None:
+    """Raises: ServingError: the file is not the one that was exported."""
+    try:
+        found = file_sha256(file)
     except OSError as error:
-        raise ServingError(f"{version / ONNX_FILE} cannot be read: {error.strerror}") from None
-    found = hashlib.sha256(content).hexdigest()
-    if found != entry.get(_SHA256):
+        raise ServingError(f"{file} cannot be read: {error.strerror}") from None
+    if found != stated:
         raise ServingError(
-            f"{version / ONNX_FILE} has the SHA-256 {found[:16]}, but the model card says "
-            f"{str(entry.get(_SHA256))[:16]}: the file is damaged or belongs to another version"
+            f"{file} has the SHA-256 {found[:16]}, but the model card says {stated[:16]}: the file is damaged or "
+            "belongs to another version"
         )
-    return content
 
 
 def _entry(version: Path) -> dict[str, Any]:

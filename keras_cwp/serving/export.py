@@ -85,8 +85,9 @@ def export(
     negative = negative_class(contract, negative)
     with new_folder(out / str(number)) as beside:
         note(f"writing {out / str(number)}")
-        card = model_card(run, contract, negative, fold) | {"judging": judging_of(run, fold).as_json()}
-        card[CARD_KEY] = write_onnx(beside, network, contract)
+        judging = judging_of(run, fold)
+        card = model_card(run, contract, negative, fold) | {"judging": judging.as_json()}
+        card[CARD_KEY] = write_onnx(beside, network, contract, negative, judging)
         if why := card[CARD_KEY].get("left_out"):
             note(f"no {ONNX_FILE}, so keras-cwp serve will take TensorFlow: {why}")
         write_text(beside / CARD_FILE, json.dumps(card, indent=2) + "\n")

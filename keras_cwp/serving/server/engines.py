@@ -11,11 +11,11 @@ from keras_cwp.errors import ServingError
 from keras_cwp.prediction.onnx_format import engine_name, is_installed, open_session
 from keras_cwp.runtime import install_command
 from keras_cwp.serving.bundled_onnx import read_onnx
+from keras_cwp.serving.server.around_network import AroundNetwork, Network
 from keras_cwp.serving.server.batching import Arrays
 from keras_cwp.serving.server.parameters import BatchingParameters
 from keras_cwp.serving.server.servable import Servable
 from keras_cwp.serving.server.settings import Engine
-from keras_cwp.serving.server.spliced import Network
 from keras_cwp.serving.server.status import Refused
 
 BOUND = 1e-4  # largest difference of a number in an answer that ONNX Runtime may make
@@ -82,7 +82,7 @@ def _compared(version: Path, parameters: BatchingParameters, network: Network, e
     Raises:
         ServingError: it cannot be loaded so, or an answer differs.
     """
-    servable = Servable(version, parameters, network, engine_name())
+    servable = Servable(version, parameters, lambda folder: AroundNetwork(folder, network), engine_name())
     try:
         found = servable.warm_up_answers() + _probe_answers(servable)
         difference = max(map(_difference, expected, found), default=np.inf)
