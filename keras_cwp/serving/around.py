@@ -16,7 +16,7 @@ import tensorflow as tf
 from keras_cwp.prediction.judging import Judging
 from keras_cwp.runtime import errors_of_tensorflow_only
 from keras_cwp.serving.endpoints import ENDPOINTS, Endpoint
-from keras_cwp.serving.signatures import Answer, Signatures, blanked
+from keras_cwp.serving.signatures import Answer, Signatures
 from keras_cwp.serving.warmup import written_by_tensorflow
 from keras_cwp.training.run import ModelContract
 
@@ -50,12 +50,11 @@ def _before(endpoint: Endpoint, signatures: Signatures) -> Callable[..., Answer]
 
     def before(*inputs: Any) -> Answer:
         crops, status = endpoint.crops(signatures)(*inputs)
-        safe = blanked(crops, status)
-        numbers = range(signatures.contract.views)
-        views = [signatures.view(safe, number) for number in numbers] if endpoint.of_files else [safe]
+        views = signatures.views(crops, status) if endpoint.of_files else [crops]
         distance = signatures.distance(views[0])
         known = {} if distance is None else {_DISTANCE: distance}
-        return {VIEWS: tf.stack(views), _STATUS: status} | known
+        several = tf.stack(views) if len(views) > 1 else views[0][None]  # without a copy
+        return {VIEWS: several, _STATUS: status} | known
 
     return before
 

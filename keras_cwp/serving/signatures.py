@@ -7,6 +7,7 @@ from typing import Any
 
 import tensorflow as tf
 
+from keras_cwp.augment.geometry import central_slice
 from keras_cwp.augment.layer import load_policy
 from keras_cwp.augment.tta import VIEWS_POLICY, mean_probabilities, view_of
 from keras_cwp.data.crops import margin_px
@@ -100,9 +101,9 @@ class Signatures:
 
     def check_pixels(self, pixels: Any) -> Crops:
         """The crops of `from_pixels`; zeros in the rows that cannot be used."""
-        inside = tf.math.is_finite(pixels) & (pixels >= -_TOLERANCE) & (pixels <= 1 + _TOLERANCE)
+        inside = tf.abs(pixels - 0.5) <= 0.5 + _TOLERANCE  # False for NaN
         status = tf.where(tf.reduce_all(inside, axis=[1, 2, 3]), OK, BAD_PIXELS)
-        return blanked(pixels, status), status
+        return _blanked(pixels, status), status
 
     def classify(self, inputs: Any) -> Answer:
         """tf.Example string [B] with `image_bytes` and, if it is no crop, `box`; classes and scores [B, classes]."""
@@ -151,13 +152,15 @@ class Signatures:
 
     def _of_views(self, crops: Any, status: Any) -> Answer:
         geometry, policy = self.geometry, load_policy(VIEWS_POLICY)
-        safe = blanked(crops, status)
+        safe = _blanked(crops, status)
         mean = mean_probabilities(self._score, safe, policy, geometry.image_size, geometry.kept, self.contract.views)
-        return self.decide(mean, status, self.distance(self.view(safe, 0)))
+        return self.decide(mean, status, self.distance(central_slice(safe, geometry.image_size, geometry.kept)))
 
-    def view(self, crops: Any, number: int) -> Any:
-        """One of the views of crops that were files: float32 [B, image_size, image_size, 1]; 0: the untouched one."""
-        return view_of(crops, load_policy(VIEWS_POLICY), self.geometry.image_size, self.geometry.kept, number)
+    def views(self, crops: Any, status: Any) -> list[Any]:
+        """All views of crops that were files: float32 [B, image_size, image_size, 1] each, the untouched one first."""
+        size, kept, policy = self.geometry.image_size, self.geometry.kept, load_policy(VIEWS_POLICY)
+        safe = _blanked(crops, status)
+        return [view_of(safe, policy, size, kept, number) for number in range(self.contract.views)]
 
     def distance(self, images: Any) -> Any:
         """How far images are from those of training, float32 [B] (see `Likeness`); None: the model has no measure."""
@@ -233,7 +236,7 @@ def _softmax(network: Any, pixels: Any) -> Any:
     return tf.nn.softmax(tf.cast(network(filled, training=False), tf.float32))[:rows]
 
 
-def blanked(pixels: Any, status: Any) -> Any:
+def _blanked(pixels: Any, status: Any) -> Any:
     """Zeros in the rows that cannot be used, for a NaN could spread to their neighbours."""
     return tf.where(tf.equal(status, OK)[:, None, None, None], pixels, 0.0)
 
