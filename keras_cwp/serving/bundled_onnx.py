@@ -13,17 +13,18 @@ from typing import Any
 import numpy as np
 
 from keras_cwp.errors import ServingError
-from keras_cwp.files import file_sha256, write_bytes
+from keras_cwp.files import file_sha256, write_bytes, write_text
 from keras_cwp.prediction.card import CARD_FILE
 from keras_cwp.prediction.formats import BOUND
 from keras_cwp.prediction.judging import Judging
 from keras_cwp.prediction.onnx_format import run_onnx, to_onnx, why_not_onnx
 from keras_cwp.serving.around import AROUND_FOLDER, write_around
+from keras_cwp.serving.expected import EXPECTED_FILE, write_expected
 from keras_cwp.serving.samples import check_crops
 from keras_cwp.training.run import ModelContract
 
 ONNX_FILE = "assets.extra/model.onnx"
-_FILES = (ONNX_FILE, f"{AROUND_FOLDER}/saved_model.pb")
+_FILES = (ONNX_FILE, f"{AROUND_FOLDER}/saved_model.pb", EXPECTED_FILE)
 CARD_KEY = "onnx"
 _SHA256, _LEFT_OUT = "sha256", "left_out"
 
@@ -36,7 +37,7 @@ def write_onnx(version: Path, network: Any, contract: ModelContract, negative: s
         negative, judging: as `Signatures` takes them.
 
     Returns:
-        The card's entry: SHA-256 by file, and the largest difference of a probability; or why there is no file.
+        The card's entry: the largest difference of a probability, or why there is no file. `sign_onnx` completes it.
 
     Raises:
         CwpError: the disk refuses.
@@ -49,7 +50,23 @@ def write_onnx(version: Path, network: Any, contract: ModelContract, negative: s
         return {_LEFT_OUT: f"the ONNX form differs from the Keras model by {difference:.2g} in a probability"}
     write_bytes(version / ONNX_FILE, content)
     write_around(version, contract, negative, judging)
-    return {_SHA256: {name: file_sha256(version / name) for name in _FILES}, "difference": difference}
+    return {"difference": difference}
+
+
+def sign_onnx(version: Path) -> None:
+    """Write EXPECTED_FILE into a version's folder that has everything else, and the SHA-256 of the files into its card.
+
+    Does nothing in a folder without ONNX_FILE.
+
+    Raises:
+        CwpError: the version does not answer, or the disk refuses.
+    """
+    if not (version / ONNX_FILE).is_file():
+        return
+    write_expected(version)
+    card = json.loads((version / CARD_FILE).read_text(encoding="utf-8"))
+    card[CARD_KEY][_SHA256] = {name: file_sha256(version / name) for name in _FILES}
+    write_text(version / CARD_FILE, json.dumps(card, indent=2) + "\n")
 
 
 def read_onnx(version: Path) -> bytes:

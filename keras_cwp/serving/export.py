@@ -19,7 +19,7 @@ from keras_cwp.prediction.card import CARD_FILE, model_card
 from keras_cwp.prediction.judging import judging_of
 from keras_cwp.runtime import errors_of_tensorflow_only
 from keras_cwp.serving.bundle import check_same_format, free_version, write_bundle_files
-from keras_cwp.serving.bundled_onnx import CARD_KEY, ONNX_FILE, write_onnx
+from keras_cwp.serving.bundled_onnx import CARD_KEY, ONNX_FILE, sign_onnx, write_onnx
 from keras_cwp.serving.endpoints import ENDPOINTS
 from keras_cwp.serving.signatures import Signatures
 from keras_cwp.serving.verify import verify
@@ -95,6 +95,7 @@ def export(
         records = write_warmup(beside, contract)
         note(f"checking it in a process without keras, {records} warm-up records")
         difference, warmup = verify(beside, network, contract, negative)
+        sign_onnx(beside)
     write_bundle_files(out)
     return Exported(out / str(number), difference, warmup)
 

@@ -18,6 +18,7 @@ from keras_cwp.errors import ServingError
 from keras_cwp.prediction import onnx_format
 from keras_cwp.serving.around import AROUND_FOLDER
 from keras_cwp.serving.bundled_onnx import ONNX_FILE, read_onnx
+from keras_cwp.serving.expected import EXPECTED_FILE
 from keras_cwp.serving.server import engines
 from keras_cwp.serving.server.around_network import AroundNetwork
 from keras_cwp.serving.server.engines import BOUND, open_servable
@@ -123,9 +124,12 @@ def spoiled(content: bytes) -> bytes:
 
 
 @pytest.mark.parametrize("lost", [False, True])
-def test_a_damaged_half_around_the_network_is_refused(lost: bool, plain_version: Path, tmp_path: Path) -> None:
+@pytest.mark.parametrize("name", [f"{AROUND_FOLDER}/saved_model.pb", EXPECTED_FILE])
+def test_a_damaged_file_beside_the_network_is_refused(
+    name: str, lost: bool, plain_version: Path, tmp_path: Path
+) -> None:
     version = copied(plain_version, tmp_path)
-    file = version / AROUND_FOLDER / "saved_model.pb"
+    file = version / name
     file.unlink() if lost else file.write_bytes(file.read_bytes()[:-100])
     with pytest.raises(ServingError, match="cannot be read: No such file" if lost else "the file is damaged"):
         open_servable(version, UNSTATED, "onnx")

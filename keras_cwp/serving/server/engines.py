@@ -11,23 +11,23 @@ from keras_cwp.errors import ServingError
 from keras_cwp.prediction.onnx_format import engine_name, is_installed, open_session
 from keras_cwp.runtime import install_command
 from keras_cwp.serving.bundled_onnx import read_onnx
+from keras_cwp.serving.expected import answers_of, read_expected
 from keras_cwp.serving.server.around_network import AroundNetwork, Network
 from keras_cwp.serving.server.batching import Arrays
 from keras_cwp.serving.server.parameters import BatchingParameters
 from keras_cwp.serving.server.servable import Servable
 from keras_cwp.serving.server.settings import Engine
-from keras_cwp.serving.server.status import Refused
 
 BOUND = 1e-4  # largest difference of a number in an answer that ONNX Runtime may make
 _CHUNK = 8  # images at a time, as in prediction/onnx_format.py
-_PROBES, _PIXELS = 4, "pixels"
 
 
 def open_servable(version: Path, parameters: BatchingParameters, engine: Engine) -> Servable:
     """Load a version, warmed up, with the engine that was asked for.
 
     `auto` takes ONNX Runtime if the version has an ONNX form, ONNX Runtime is installed and no GPU is there, and every
-    answer to the warm-up requests is the SavedModel's; else TensorFlow, and `Servable.why_not_onnx` says why.
+    answer to the warm-up requests is what the SavedModel answered at its export; else TensorFlow, and
+    `Servable.why_not_onnx` says why.
 
     Raises:
         ServingError: the version cannot be loaded, or `onnx` was asked for and ONNX Runtime cannot be taken.
@@ -35,20 +35,14 @@ def open_servable(version: Path, parameters: BatchingParameters, engine: Engine)
     if engine == "tensorflow":
         return Servable(version, parameters)
     try:
-        network = _onnx_network(version, engine)
+        return _compared(version, parameters, _onnx_network(version, engine))
     except ServingError as error:
-        return _tensorflow_instead(Servable(version, parameters), str(error), engine)
-    by_tensorflow = Servable(version, parameters)
-    try:
-        expected = by_tensorflow.warm_up_answers() + _probe_answers(by_tensorflow)
-        by_onnx = _compared(version, parameters, network, expected)
-    except ServingError as error:
-        return _tensorflow_instead(by_tensorflow, str(error), engine)
-    except BaseException:
-        by_tensorflow.close()
-        raise
-    by_tensorflow.close()
-    return by_onnx
+        reason = str(error)
+    if engine == "onnx":
+        raise ServingError(f"--engine onnx: {reason}")
+    servable = Servable(version, parameters)
+    servable.why_not_onnx = reason
+    return servable
 
 
 def _onnx_network(version: Path, engine: Engine) -> Network:
@@ -67,25 +61,18 @@ def _onnx_network(version: Path, engine: Engine) -> Network:
     return ask
 
 
-def _tensorflow_instead(servable: Servable, reason: str, engine: Engine) -> Servable:
-    """Raises: ServingError: `onnx` was asked for."""
-    if engine == "onnx":
-        servable.close()
-        raise ServingError(f"--engine onnx: {reason}")
-    servable.why_not_onnx = reason
-    return servable
-
-
-def _compared(version: Path, parameters: BatchingParameters, network: Network, expected: list[Arrays]) -> Servable:
+def _compared(version: Path, parameters: BatchingParameters, network: Network) -> Servable:
     """The version under ONNX Runtime.
 
     Raises:
         ServingError: it cannot be loaded so, or an answer differs.
     """
+    expected = read_expected(version)
     servable = Servable(version, parameters, lambda folder: AroundNetwork(folder, network), engine_name())
     try:
-        found = servable.warm_up_answers() + _probe_answers(servable)
-        difference = max(map(_difference, expected, found), default=np.inf)
+        found = answers_of(servable)
+        same = len(found) == len(expected) > 0
+        difference = max(map(_difference, expected, found)) if same else np.inf
         if not difference <= BOUND:
             raise ServingError(
                 f"{engine_name()} differs from the SavedModel by {difference:.2g} in a warm-up answer, more than "
@@ -95,19 +82,6 @@ def _compared(version: Path, parameters: BatchingParameters, network: Network, e
         servable.close()
         raise
     return servable
-
-
-def _probe_answers(servable: Servable) -> list[Arrays]:
-    """Answers to noise, for the warm-up requests are of even grey; none of a model without the signature."""
-    signature = servable.signatures.get(_PIXELS)
-    if signature is None or list(signature.inputs) != [_PIXELS]:
-        return []
-    sides = [dim.size for dim in signature.inputs[_PIXELS].tensor_shape.dim[1:]]
-    noise = np.random.default_rng(0).uniform(0, 1, (_PROBES, *sides)).astype(np.float32)
-    try:
-        return [servable.ask(_PIXELS, {_PIXELS: noise})]
-    except Refused as refusal:
-        raise ServingError(f"noise cannot be scored: {refusal.message}") from None
 
 
 def _difference(expected: Arrays, found: Arrays) -> float:
