@@ -1,12 +1,14 @@
 """Saturate a server over REST and gRPC, swap a version in, compare every answer with the offline one; then its speed.
 
-python scripts/load_serving.py saved_models/NAME [seconds, default 60] [rounds of the speed table, default 3]
+python scripts/load_serving.py saved_models/NAME [--engine auto] [--seconds 60] [--rounds 3]
+python scripts/load_serving.py saved_models/NAME --swaps 10 --seconds 10 --rounds 0    # memory over ten swaps
 
 NAME needs two versions of different weights. Starts `keras-cwp serve` on loopback itself.
 """
 
 from __future__ import annotations
 
+import argparse
 import json
 import shutil
 import statistics
@@ -20,20 +22,29 @@ from pathlib import Path
 ROOT = Path(__file__).parents[1]
 sys.path[:0] = [str(ROOT), str(ROOT / "tests")]
 
-import cv2  # noqa: E402 - the path comes first
-import numpy as np  # noqa: E402
-from support.serving_load import Tally, Target, load, offline  # noqa: E402
+import numpy as np  # noqa: E402 - the path comes first
+from support.serving_load import Tally, Target, crops, load, offline, together  # noqa: E402
 from support.serving_process import Served, served  # noqa: E402
 
-IMAGES, SIDE_PX = 64, 224
 CLIENTS = 4
 SPEED_BATCH, SPEED_S = 32, 4.0
 GOALS = {"gRPC": 0.8, "REST": 0.5}  # of the images a second of the SavedModel in process
-MAX_GROWTH = 0.02
+WARM_UPS, MAX_GROWTH = 2, 0.02
 
 
-def main(folder: str, seconds: str = "60", rounds: str = "3") -> None:
-    source = Path(folder).resolve()
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("folder", type=Path, help="saved_models/NAME")
+    parser.add_argument("--engine", default="auto", choices=["auto", "tensorflow", "onnx"])
+    parser.add_argument("--seconds", type=float, default=60.0, help="of each load with a swap")
+    parser.add_argument("--swaps", type=int, default=1, help="loads that are counted, after two to warm up")
+    parser.add_argument("--rounds", type=int, default=3, help="of the tables of speed")
+    loaded(parser.parse_args())
+
+
+def loaded(given: argparse.Namespace) -> None:
+    """The loads with swaps, and the table of speed."""
+    source = given.folder.resolve()
     numbers = sorted(int(path.name) for path in source.iterdir() if path.name.isdecimal())[:2]
     if len(numbers) < 2:
         sys.exit(f"{source} has the versions {numbers}; two are needed")
@@ -44,23 +55,17 @@ def main(folder: str, seconds: str = "60", rounds: str = "3") -> None:
         model = Path(scratch) / source.name
         publish(first, model / "1")
         shutil.copy(source / "batching_parameters.txt", model)
-        with served(model) as server:
-            expected = {number: answers[1 - number % 2] for number in (1, 2, 3, 4)}
+        last = 1 + WARM_UPS + given.swaps
+        expected = {number: answers[1 - number % 2] for number in range(1, last + 1)}
+        with served(model, "--engine", given.engine) as server:
             target = Target(server.rest_port, server.grpc_port, source.name, images, expected)
-            swaps = [(second, model / "2"), (first, model / "3"), (second, model / "4")]
-            good = mixed(server, target, float(seconds), swaps)
-        with served(model) as server:
-            target = Target(server.rest_port, server.grpc_port, source.name, images, expected)
-            speed(target, model / "4", int(rounds))
+            swaps = [((first, second)[1 - number % 2], model / str(number)) for number in range(2, last + 1)]
+            good = mixed(server, target, given.seconds, swaps)
+        if given.rounds:
+            with served(model, "--engine", given.engine) as server:
+                target = Target(server.rest_port, server.grpc_port, source.name, images, expected)
+                speed(target, model / str(last), given.rounds)
     sys.exit(0 if good else "rows failed or were wrong, or memory grew")
-
-
-def crops() -> list[bytes]:
-    """Smooth noise with grain, as PNG: about as large as crops of radiographs."""
-    random = np.random.default_rng(0)
-    rough = [cv2.resize(random.uniform(0, 255, (9, 9)), (SIDE_PX, SIDE_PX)) for _ in range(IMAGES)]
-    grained = [np.clip(image + random.normal(0, 3, image.shape), 0, 255).astype(np.uint8) for image in rough]
-    return [bytes(cv2.imencode(".png", image)[1]) for image in grained]
 
 
 def publish(version: Path, path: Path) -> None:
@@ -71,7 +76,7 @@ def publish(version: Path, path: Path) -> None:
 
 
 def mixed(server: Served, target: Target, seconds: float, swaps: list[tuple[Path, Path]]) -> bool:
-    """The load and its table: two loads to warm up, and a third, each with a swap.
+    """The loads, each with a swap, and their table: WARM_UPS of them first, then those that count.
 
     A swap holds two models for a moment, and the C library keeps some of the room of both; the first swaps are part of
     warming up.
@@ -84,17 +89,24 @@ def mixed(server: Served, target: Target, seconds: float, swaps: list[tuple[Path
         timer.join()
         wait_for_the_swap(target, swap[1])
         memory.append(server.rss_mib())
-    growth, tally = memory[-1] / memory[-2] - 1, tallies[-1]
+    before, after = memory[WARM_UPS - 1], memory[-1]
+    growth, counted = after / before - 1, tallies[WARM_UPS:]
     failed, wrong = ([line for each in tallies for line in getattr(each, name)] for name in ("failed", "wrong"))
-    print(
-        f"mixed load, {CLIENTS} clients, batches 1-32, {seconds:.0f} s, one row in 20 unreadable, a swap in the middle"
+    requests, good, bad = (
+        sum(getattr(each, name) for each in counted) for name in ("requests", "good_rows", "bad_rows")
     )
-    print(f"  {tally.requests} requests, {tally.requests / seconds:.1f}/s, {tally.good_rows} good rows, "
-          f"{tally.bad_rows} unreadable, versions {sorted(tally.versions)}")  # fmt: skip
-    for api, times in tally.seconds.items():
+    print(
+        f"mixed load, {CLIENTS} clients, batches 1-32, {len(counted)} x {seconds:.0f} s, one row in 20 unreadable, "
+        "a swap in the middle of each"
+    )
+    print(f"  {requests} requests, {requests / seconds / len(counted):.1f}/s, {good} good rows, {bad} unreadable, "
+          f"versions {sorted(set().union(*(each.versions for each in counted)))}")  # fmt: skip
+    for api in GOALS:
+        times = [value for each in counted for value in each.seconds[api]]
         p50, p99 = np.percentile(times, [50, 99]) * 1000
         print(f"  {api}: {len(times)} requests, p50 {p50:.0f} ms, p99 {p99:.0f} ms")
-    print(f"  failed {len(failed)}, wrong {len(wrong)}, memory {memory[-2]:.0f} → {memory[-1]:.0f} MiB ({growth:+.1%})")
+    steps = " ".join(f"{value:.0f}" for value in memory)
+    print(f"  failed {len(failed)}, wrong {len(wrong)}, memory {before:.0f} → {after:.0f} MiB ({growth:+.1%}): {steps}")
     for line in [*failed[:5], *wrong[:5]]:
         print(f"    {line}")
     return not failed and not wrong and growth <= MAX_GROWTH
@@ -146,13 +158,7 @@ def in_process(function: object, batch: object) -> float:
             function(image_bytes=batch)["probabilities"].numpy()  # type: ignore[operator]
             counts[number] += SPEED_BATCH
 
-    threads = [threading.Thread(target=ask, args=(number,)) for number in range(CLIENTS)]
-    start = time.monotonic()
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    return sum(counts) / (time.monotonic() - start)
+    return together(ask, counts)
 
 
 def per_second(tally: Tally, api: str) -> float:
@@ -161,4 +167,4 @@ def per_second(tally: Tally, api: str) -> float:
 
 
 if __name__ == "__main__":
-    main(*sys.argv[1:])
+    main()

@@ -46,13 +46,26 @@ def mean_probabilities(
     """
     if views < 1:
         raise ValueError(f"test-time augmentation: views must be at least 1, got {views}")
-    crops = tf.cast(crops, tf.float32)
-    total = probabilities(central_slice(crops, image_size, margin))
-    geometry = geometric_part(policy)
+    total = probabilities(view_of(crops, policy, image_size, margin, 0, seed))
     for view in range(1, views):
         with tf.control_dependencies([total]):  # in a graph one after the other, or all would be in memory together
-            total = total + probabilities(_view(crops, geometry, image_size, margin, (seed, view)))
+            total = total + probabilities(view_of(crops, policy, image_size, margin, view, seed))
     return total / views
+
+
+def view_of(
+    crops: np.ndarray | tf.Tensor, policy: Policy, image_size: int, margin: int, view: int, seed: int = 0
+) -> tf.Tensor:
+    """One of the views that `mean_probabilities` scores: float32 [batch, image_size, image_size, 1].
+
+    Args:
+        crops: as there.
+        view: 0 is the untouched one.
+    """
+    crops = tf.cast(crops, tf.float32)
+    if view == 0:
+        return central_slice(crops, image_size, margin)
+    return _view(crops, geometric_part(policy), image_size, margin, (seed, view))
 
 
 def view_matrices(image_size: int, margin: int, views: int, seed: int = 0) -> np.ndarray:

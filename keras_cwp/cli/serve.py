@@ -14,10 +14,10 @@ import click
 
 from keras_cwp.cli.options import PATH
 from keras_cwp.errors import ServingError
+from keras_cwp.serving.server.settings import ENGINES, Engine, Polling, Settings, Tls
 
 if TYPE_CHECKING:
     from keras_cwp.serving.server.server import Server
-    from keras_cwp.serving.server.settings import Settings
 
 _PORT = click.IntRange(0, 65535)
 _POSITIVE = click.FloatRange(min=0, min_open=True)
@@ -71,6 +71,14 @@ _POSITIVE = click.FloatRange(min=0, min_open=True)
 @click.option(
     "--grpc-reflection", is_flag=True, help="Answer gRPC reflection: which services there are (extra: reflection)."
 )
+@click.option(
+    "--engine",
+    type=click.Choice(ENGINES),
+    default="auto",
+    show_default=True,
+    help="What computes the networks. auto: ONNX Runtime (extra: onnx) where the version carries model.onnx and it "
+    "answers the warm-up requests as the SavedModel does, else TensorFlow; onnx: refuse the version instead.",
+)
 def command(
     folders: tuple[Path, ...],
     rest_port: int,
@@ -91,6 +99,7 @@ def command(
     page_model: Path | None,
     page_hosts: tuple[str, ...],
     grpc_reflection: bool,
+    engine: Engine,
 ) -> None:
     """Serve exported models with TensorFlow Serving's own REST and gRPC API, without TensorFlow Serving.
 
@@ -108,7 +117,6 @@ def command(
     import_tensorflow(keep_memory=False)
     from keras_cwp.serving.server.log import logging_to_stderr
     from keras_cwp.serving.server.server import Server
-    from keras_cwp.serving.server.settings import Polling, Settings, Tls
     from keras_cwp.serving.token import read_token
 
     settings = Settings(
@@ -125,6 +133,7 @@ def command(
         cors_origins=cors_origins,
         nan_as_null=json_nan == "null",
         reflection=grpc_reflection,
+        engine=engine,
     )
     if not settings.is_loopback() and not (settings.token and settings.tls):
         click.echo(f"keras-cwp: warning: {host} is open to the network without --token-file and TLS", err=True)
@@ -149,6 +158,8 @@ def _run(server: Server, settings: Settings, has_page: bool, stop: threading.Eve
             raise ServingError("; ".join(server.faults()))
         root = f"http{'s' if settings.tls else ''}://{settings.host}:{server.rest_port}/"
         click.echo(f"REST {root}v1/models gRPC {settings.host}:{server.grpc_port}")
+        for line in server.engines():
+            click.echo(line)
         if has_page:
             click.echo(f"page {root}")
         stop.wait()

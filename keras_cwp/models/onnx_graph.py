@@ -1,8 +1,8 @@
-"""A plan as an ONNX graph, channels first, written node by node."""
+"""Plans as an ONNX graph, channels first, written node by node."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -18,12 +18,17 @@ BLOCK = 16  # channels that ONNX Runtime's CPU kernels keep together with AVX-51
 
 
 def onnx_model(steps: list[Step], side: int, classes: int, notes: dict[str, str]) -> Any:
-    """The ONNX model of a plan whose input has one channel.
+    """The ONNX model of a plan whose input has one channel; see `onnx_mean`."""
+    return onnx_mean([steps], side, classes, notes)
+
+
+def onnx_mean(plans: Sequence[list[Step]], side: int, classes: int, notes: dict[str, str]) -> Any:
+    """One ONNX model that gives the mean of the probabilities of several networks, such as those of the folds.
 
     Args:
-        steps: as `plan` gives them.
+        plans: steps of each network as `plan` gives them; the input has one channel.
         side: of the input, pixels.
-        classes: logits at the end.
+        classes: logits at the end of each network.
         notes: metadata to store in the model, name: text.
 
     Shape:
@@ -37,9 +42,14 @@ def onnx_model(steps: list[Step], side: int, classes: int, notes: dict[str, str]
     graph = _Graph()
     # one channel: last or first is the same bytes
     graph.add("Reshape", PIXELS, graph.constant([0, 1, side, side]), output=IMAGE)
-    for step in align_stem(steps):
-        _ADD[step.kind](graph, step)
-    graph.add("Softmax", LOGITS, output=PROBABILITIES, axis=1)
+    several = len(plans) > 1
+    for number, steps in enumerate(plans, start=1):
+        prefix = f"network{number}_" if several else ""
+        for step in _prefixed(align_stem(steps), prefix):
+            _ADD[step.kind](graph, step)
+        graph.add("Softmax", f"{prefix}{LOGITS}", output=f"{prefix}{PROBABILITIES}", axis=1)
+    if several:
+        graph.add("Mean", *(f"network{k}_{PROBABILITIES}" for k in range(1, len(plans) + 1)), output=PROBABILITIES)
     made = helper.make_graph(
         graph.nodes,
         "network",
@@ -52,6 +62,15 @@ def onnx_model(steps: list[Step], side: int, classes: int, notes: dict[str, str]
     helper.set_model_props(model, notes)
     checker.check_model(model, full_check=True)
     return model
+
+
+def _prefixed(steps: list[Step], prefix: str) -> list[Step]:
+    """The same steps with other names for all tensors but the image."""
+
+    def renamed(names: tuple[str, ...]) -> tuple[str, ...]:
+        return tuple(name if name == IMAGE else f"{prefix}{name}" for name in names)
+
+    return [replace(step, inputs=renamed(step.inputs), outputs=renamed(step.outputs)) for step in steps]
 
 
 class _Graph:

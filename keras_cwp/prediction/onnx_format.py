@@ -37,24 +37,38 @@ def to_onnx(network: Any, contract: ModelContract, notes: dict[str, str] | None 
     """The network, rewritten for inference, as an ONNX file whose metadata names the classes.
 
     Args:
+        network: of one kind that the rewriting knows, or the mean of several such networks.
         notes: more metadata, name: text.
 
     Raises:
         ServingError: the extra is not installed, or a network that the rewriting does not know.
     """
-    from keras_cwp.models.onnx_graph import onnx_model
-    from keras_cwp.models.steps import can_plan, plan
+    from keras_cwp.models.mean import networks_of
+    from keras_cwp.models.onnx_graph import onnx_mean
+    from keras_cwp.models.steps import plan
+
+    if obstacle := why_not_onnx(network):
+        raise ServingError(f"--format onnx: {obstacle}; use --format savedmodel")
+    about = {"classes": json.dumps(contract.classes), "input": "crop, bone bright, 0 to 1"}
+    plans = [plan(each) for each in networks_of(network) or [network]]
+    model = onnx_mean(plans, contract.image_size, len(contract.classes), about | (notes or {}))
+    return model.SerializeToString()
+
+
+def why_not_onnx(network: Any) -> str:
+    """Why a network cannot be written as ONNX here; "" where it can."""
+    from keras_cwp.models.mean import networks_of
+    from keras_cwp.models.steps import can_plan
 
     if not is_installed():
-        raise ServingError(f"--format onnx needs ONNX and ONNX Runtime: {install_command('onnx')}")
-    if not can_plan(network):
-        raise ServingError(
-            f"--format onnx: {network.name!r} is not a ShuffleNet V2 with ECA at the ends of its units or none, the "
-            "only networks that are written as ONNX; use --format savedmodel"
+        return f"ONNX and ONNX Runtime are not installed: {install_command('onnx')}"
+    unknown = [each.name for each in networks_of(network) or [network] if not can_plan(each)]
+    if unknown:
+        return (
+            f"{unknown[0]!r} is not a ShuffleNet V2 with ECA at the ends of its units or none, the only networks that "
+            "are written as ONNX"
         )
-    about = {"classes": json.dumps(contract.classes), "input": "crop, bone bright, 0 to 1"}
-    model = onnx_model(plan(network), contract.image_size, len(contract.classes), about | (notes or {}))
-    return model.SerializeToString()
+    return ""
 
 
 def run_onnx(content: bytes) -> Ask:
@@ -66,8 +80,11 @@ def run_onnx(content: bytes) -> Ask:
     return ask_of(open_session(content))
 
 
-def open_session(content: bytes) -> Any:
+def open_session(content: bytes, *, spin: bool = True) -> Any:
     """ONNX Runtime's session of a file.
+
+    Args:
+        spin: threads wait for the next operation in a busy loop, which is quicker where nothing else wants the CPU.
 
     Raises:
         ServingError: as `run_onnx`.
@@ -80,6 +97,7 @@ def open_session(content: bytes) -> Any:
     options = onnxruntime.SessionOptions()
     options.log_severity_level = _ERRORS_ONLY
     options.intra_op_num_threads = cores()  # stated, or it would bind threads to CPUs that may not be ours
+    options.add_session_config_entry("session.intra_op.allow_spinning", str(int(spin)))
     try:
         return onnxruntime.InferenceSession(content, options, providers=["CPUExecutionProvider"])
     except Exception as error:  # of classes that its C++ part makes

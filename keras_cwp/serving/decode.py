@@ -65,38 +65,38 @@ def map_rows(
 ) -> tuple[Any, ...]:
     """Apply a function that may fail to each row; a row that fails gets the fallback, its neighbours their result.
 
-    A graph has no `try`; a tf.data pipeline does (ignore_errors), and it may be part of a graph.
+    A graph has no `try`; a tf.data pipeline does (ignore_errors), and it may be part of a graph. One pipeline for all
+    rows, for a pipeline of each row's own costs as much as decoding a small file.
 
     Args:
         function: one row of each of `rows` → tensors shaped as `fallback`.
         rows: tensors [B, ...]; B may be 0.
         fallback: tensors, the result of a row that fails.
-        others: functions that are tried, in turn, where the ones before failed.
+        others: functions that are run too; a row gets the result of the first one that did not fail.
 
     Returns:
         Tensors [B, ...] in the order of the rows.
     """
     count = tf.shape(rows[0])[0]
-    filled = tuple(_at_least_one(each, count) for each in rows)
-    failed = tf.data.Dataset.from_tensors(fallback)
+    numbered = tf.data.Dataset.from_tensor_slices((tf.range(count), *rows))
+    parts = [_that_succeed(each, numbered) for each in (function, *others)]
+    found = parts[0]
+    for part in (*parts[1:], tf.data.Dataset.from_tensors((count, *fallback))):
+        found = found.concatenate(part)
+    most = tf.cast(count * len(parts) + 1, tf.int64)
+    numbers, *results = found.batch(most).get_single_element()
+    last = tf.size(numbers) - 1  # where the fallback is
+    first = tf.math.unsorted_segment_min(tf.range(last), numbers[:-1], count)
+    place = tf.minimum(first, last)  # a row that no result has the number of gets the largest integer as its first
+    return tuple(tf.gather(each, place) for each in results)
 
-    def attempt(*row: Any) -> tf.data.Dataset:
-        one = tf.data.Dataset.from_tensors(row)
-        result = one.map(function).ignore_errors(log_warning=False)
-        for other in others:
-            result = result.concatenate(one.map(other).ignore_errors(log_warning=False))
-        return result.concatenate(failed).take(1)
 
-    results = tf.data.Dataset.from_tensor_slices(filled).interleave(
-        attempt, cycle_length=_PARALLEL_ROWS, num_parallel_calls=_PARALLEL_ROWS, deterministic=True
+def _that_succeed(function: Callable[..., Any], numbered: tf.data.Dataset) -> tf.data.Dataset:
+    """(number, *result) of each row that the function does not fail at."""
+    results = numbered.map(
+        lambda number, *row: (number, *function(*row)), num_parallel_calls=_PARALLEL_ROWS, deterministic=False
     )
-    batch = results.batch(tf.cast(tf.maximum(count, 1), tf.int64)).get_single_element()
-    return tuple(each[:count] for each in batch)
-
-
-def _at_least_one(values: Any, count: Any) -> Any:
-    missing = tf.cast(count == 0, tf.int32)
-    return tf.concat([values, tf.zeros(tf.concat([[missing], tf.shape(values)[1:]], 0), values.dtype)], 0)
+    return results.ignore_errors(log_warning=False)
 
 
 def _decode_jpeg(image_bytes: Any, max_pixels: int) -> Any:

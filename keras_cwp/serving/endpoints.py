@@ -15,7 +15,7 @@ import tensorflow as tf
 from keras_cwp.prediction.formats import BOUND
 from keras_cwp.serving.records import example_record, grey_pixels, predict_record, sample_png
 from keras_cwp.serving.samples import Samples
-from keras_cwp.serving.signatures import Answer, Signatures
+from keras_cwp.serving.signatures import Answer, Crops, Signatures
 from keras_cwp.training.run import ModelContract
 
 # A crop made in the graph differs from the same crop made by SciPy in the last bit of its pixels (1e-7), and a
@@ -30,6 +30,7 @@ class Endpoint:
     Args:
         name: its key.
         answer: the function behind it.
+        crops: the part of it before the network.
         inputs: of a contract, its tensors in the order that `answer` takes them.
         warm_up: of a contract and a number of rows, a record that TensorFlow Serving replays.
         asked: of samples, the inputs of the check by name. Where files are taken, one that is no image comes last.
@@ -37,10 +38,13 @@ class Endpoint:
         output: the output that the check compares.
         bound: largest difference that the check allows.
         method: what strict servers ask for, the last part of method_name.
+        of_files: its crops are cut out of files, and each is scored in all views.
+        shown: of all that is known of a row, what it gives.
     """
 
     name: str
     answer: Callable[[Signatures], Callable[..., Answer]]
+    crops: Callable[[Signatures], Callable[..., Crops]]
     inputs: Callable[[ModelContract], list[tf.TensorSpec]]
     warm_up: Callable[[ModelContract, int], Any]
     asked: Callable[[Samples], dict[str, np.ndarray]]
@@ -48,6 +52,8 @@ class Endpoint:
     output: str = "probabilities"
     bound: float = BOUND_CROPPED
     method: str = "predict"
+    of_files: bool = True
+    shown: Callable[[Signatures, Answer], Answer] = lambda _, answer: answer
 
 
 def _images() -> tf.TensorSpec:
@@ -87,6 +93,7 @@ ENDPOINTS = (
     Endpoint(
         "serving_default",
         answer=lambda signatures: signatures.from_bytes,
+        crops=lambda signatures: signatures.read_bytes,
         inputs=lambda _: [_images()],
         warm_up=lambda contract, rows: predict_record(
             "serving_default", {"image_bytes": [sample_png(contract)] * rows}
@@ -97,6 +104,7 @@ ENDPOINTS = (
     Endpoint(
         "roi_bytes",
         answer=lambda signatures: signatures.from_roi,
+        crops=lambda signatures: signatures.read_roi,
         inputs=_roi_inputs,
         warm_up=_roi_warm_up,
         asked=_roi_asked,
@@ -105,30 +113,36 @@ ENDPOINTS = (
     Endpoint(
         "pixels",
         answer=lambda signatures: signatures.from_pixels,
+        crops=lambda signatures: signatures.check_pixels,
         inputs=_pixel_inputs,
         warm_up=lambda contract, rows: predict_record("pixels", {"pixels": grey_pixels(contract, rows)}),
         asked=lambda samples: {"pixels": samples.crops},
         expected=lambda samples: samples.of_crops,
         bound=BOUND,
+        of_files=False,
     ),
     Endpoint(
         "classify",
         answer=lambda signatures: signatures.classify,
+        crops=lambda signatures: signatures.read_examples,
         inputs=_example_inputs,
         warm_up=lambda contract, rows: example_record("classify", sample_png(contract), rows),
         asked=lambda samples: {"inputs": samples.example_texts},
         expected=lambda samples: samples.of_whole,
         output="scores",
         method="classify",
+        shown=Signatures.as_scores,
     ),
     Endpoint(
         "regress",
         answer=lambda signatures: signatures.regress,
+        crops=lambda signatures: signatures.read_examples,
         inputs=_example_inputs,
         warm_up=lambda contract, rows: example_record("regress", sample_png(contract), rows),
         asked=lambda samples: {"inputs": samples.example_texts},
         expected=lambda samples: 1 - samples.of_whole[:, samples.negative],
         output="outputs",
         method="regress",
+        shown=Signatures.as_one_number,
     ),
 )

@@ -19,6 +19,7 @@ from keras_cwp.prediction.card import CARD_FILE, model_card
 from keras_cwp.prediction.judging import judging_of
 from keras_cwp.runtime import errors_of_tensorflow_only
 from keras_cwp.serving.bundle import check_same_format, free_version, write_bundle_files
+from keras_cwp.serving.bundled_onnx import CARD_KEY, ONNX_FILE, sign_onnx, write_onnx
 from keras_cwp.serving.endpoints import ENDPOINTS
 from keras_cwp.serving.signatures import Signatures
 from keras_cwp.serving.verify import verify
@@ -84,12 +85,17 @@ def export(
     negative = negative_class(contract, negative)
     with new_folder(out / str(number)) as beside:
         note(f"writing {out / str(number)}")
-        card = model_card(run, contract, negative, fold) | {"judging": judging_of(run, fold).as_json()}
+        judging = judging_of(run, fold)
+        card = model_card(run, contract, negative, fold) | {"judging": judging.as_json()}
+        card[CARD_KEY] = write_onnx(beside, network, contract, negative, judging)
+        if why := card[CARD_KEY].get("left_out"):
+            note(f"no {ONNX_FILE}, so keras-cwp serve will take TensorFlow: {why}")
         write_text(beside / CARD_FILE, json.dumps(card, indent=2) + "\n")
         write_saved_model(deploy(network), contract, negative, beside)
         records = write_warmup(beside, contract)
         note(f"checking it in a process without keras, {records} warm-up records")
         difference, warmup = verify(beside, network, contract, negative)
+        sign_onnx(beside)
     write_bundle_files(out)
     return Exported(out / str(number), difference, warmup)
 

@@ -54,6 +54,22 @@ def crop_box(grey: Any, box: Any, geometry: Geometry, side: Any = None) -> tuple
     Returns:
         float32 [geometry.side, geometry.side, 1] and a status string []: OK or BAD_BOX, then the pixels are zero.
     """
+    if geometry.kept:
+        return _cut_out(grey, box, geometry, side)
+    # An image of the network's size from edge to edge: the crop is the image, without the operations that find that.
+    own_size = tf.reduce_all(tf.equal(tf.shape(grey), geometry.image_size))
+    from_edge_to_edge = tf.reduce_all(tf.equal(box, [0.0, 0.0, geometry.image_size, geometry.image_size]))
+    unchanged = own_size & from_edge_to_edge & (True if side is None else tf.math.is_nan(side))
+    shape = [geometry.side, geometry.side, 1]
+    return tf.cond(
+        unchanged,
+        lambda: (tf.ensure_shape(grey[..., None], shape), tf.constant(OK)),
+        lambda: _cut_out(grey, box, geometry, side),
+    )
+
+
+def _cut_out(grey: Any, box: Any, geometry: Geometry, side: Any) -> tuple[Any, Any]:
+    """`crop_box` of any image and box."""
     stated = tf.cast(box, tf.float64)
     start = tf.maximum(stated[:2], 0)
     clipped = tf.minimum(stated[:2] + stated[2:], tf.cast(whole_image(grey)[2:], tf.float64)) - start

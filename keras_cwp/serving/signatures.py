@@ -9,7 +9,7 @@ import tensorflow as tf
 
 from keras_cwp.augment.geometry import central_slice
 from keras_cwp.augment.layer import load_policy
-from keras_cwp.augment.tta import VIEWS_POLICY, mean_probabilities
+from keras_cwp.augment.tta import VIEWS_POLICY, mean_probabilities, view_of
 from keras_cwp.data.crops import margin_px
 from keras_cwp.data.radiographs.radiograph import DEFAULT_RULES
 from keras_cwp.prediction.judging import Judging
@@ -28,6 +28,7 @@ _NUMBERS = (tf.float32, tf.int64)  # types of tf.Example that numbers come in
 _MISSING = tf.int64.min  # stands for no number among whole ones
 
 Answer = dict[str, Any]
+Crops = tuple[Any, Any]  # float32 [B, side, side, 1] and status string [B]
 
 
 class Signatures:
@@ -38,7 +39,8 @@ class Signatures:
     comes as a file is scored in contract.views views, as the run's figures were; `pixels` is the network alone.
 
     Args:
-        network: float32 [B, image_size, image_size, 1] in [0, 1] → logits [B, classes].
+        network: float32 [B, image_size, image_size, 1] in [0, 1] → logits [B, classes]. None: only what does not ask
+            the network can be called.
         contract: classes in order, image_size, the rule for boxes that are not square, context and views.
         negative: the class that `regress` gives one minus the probability of.
         judging: what the outputs `set`, `distance` and `unlike` come from; without it they are left out.
@@ -54,14 +56,19 @@ class Signatures:
         numbers = tf.TensorSpec([None], tf.float32)
         crops = tf.TensorSpec([None, self.geometry.side, self.geometry.side, 1], tf.float32)
         images = tf.TensorSpec([None, size, size, 1], tf.float32)
-        self._score = _traced(lambda pixels: _softmax(network, pixels), images)
-        self._answer = _traced(self._of_views, crops, texts)
+        if network is not None:
+            self._score = _traced(lambda pixels: _softmax(network, pixels), images)
+            self._answer = _traced(self._of_views, crops, texts)
         self._read = _traced(self._crop_rows, texts, tf.TensorSpec([None, 4], tf.float32), numbers)
 
     def from_bytes(self, image_bytes: Any) -> Answer:
         """PNG or JPEG files string [B], each of them one ROI from edge to edge."""
+        return self._answer(*self.read_bytes(image_bytes))
+
+    def read_bytes(self, image_bytes: Any) -> Crops:
+        """The crops of `from_bytes`."""
         rows = tf.shape(image_bytes)[0]
-        return self._answer(*self._read(image_bytes, tf.fill([rows, 4], _NAN), tf.fill([rows], _NAN)))
+        return self._read(image_bytes, tf.fill([rows, 4], _NAN), tf.fill([rows], _NAN))
 
     def from_roi(self, image_bytes: Any, box: Any, spacing_mm: Any = None) -> Answer:
         """PNG or JPEG radiographs string [B] and the ROI in each.
@@ -73,6 +80,10 @@ class Signatures:
             spacing_mm: float32 [B]; pixel spacing of each radiograph, 0 or NaN where it is unknown. Only a model
                 that was trained at one spacing takes it: then the box says where the region is, not how large.
         """
+        return self._answer(*self.read_roi(image_bytes, box, spacing_mm))
+
+    def read_roi(self, image_bytes: Any, box: Any, spacing_mm: Any = None) -> Crops:
+        """The crops of `from_roi`."""
         unstated = tf.reduce_all(tf.math.is_nan(box), axis=1)
         # A box of NaN means the whole image below; infinite numbers are no box.
         of_whole_images = self.contract.region_share is not None and not self.contract.of_regions
@@ -81,33 +92,44 @@ class Signatures:
         spacing = tf.fill(tf.shape(image_bytes), _NAN) if spacing_mm is None else spacing_mm
         crops, status = self._read(image_bytes, stated, spacing)
         refused = unstated & self.contract.of_regions & tf.equal(status, BAD_BOX)
-        return self._answer(crops, tf.where(refused, WHOLE_IMAGE, status))
+        return crops, tf.where(refused, WHOLE_IMAGE, status)
 
     def from_pixels(self, pixels: Any) -> Answer:
         """Crops float32 [B, image_size, image_size, 1] in [0, 1], bone bright; each in this one view."""
-        inside = tf.math.is_finite(pixels) & (pixels >= -_TOLERANCE) & (pixels <= 1 + _TOLERANCE)
+        crops, status = self.check_pixels(pixels)
+        return self.decide(self._score(crops), status, self.distance(crops))
+
+    def check_pixels(self, pixels: Any) -> Crops:
+        """The crops of `from_pixels`; zeros in the rows that cannot be used."""
+        inside = tf.abs(pixels - 0.5) <= 0.5 + _TOLERANCE  # False for NaN
         status = tf.where(tf.reduce_all(inside, axis=[1, 2, 3]), OK, BAD_PIXELS)
-        safe = _blanked(pixels, status)
-        return self._decide(self._score(safe), status, safe)
+        return _blanked(pixels, status), status
 
     def classify(self, inputs: Any) -> Answer:
         """tf.Example string [B] with `image_bytes` and, if it is no crop, `box`; classes and scores [B, classes]."""
-        answer = self._from_examples(inputs)
+        return self.as_scores(self._answer(*self.read_examples(inputs)))
+
+    def as_scores(self, answer: Answer) -> Answer:
+        """What `classify` gives of an answer."""
         return {"classes": answer["classes"], "scores": answer["probabilities"]}
 
     def regress(self, inputs: Any) -> Answer:
         """tf.Example as `classify` takes it; float32 [B], probability of any class but the negative one."""
-        probabilities = self._from_examples(inputs)["probabilities"]
-        return {"outputs": 1 - probabilities[:, self.negative]}
+        return self.as_one_number(self._answer(*self.read_examples(inputs)))
 
-    def _from_examples(self, inputs: Any) -> Answer:
+    def as_one_number(self, answer: Answer) -> Answer:
+        """What `regress` gives of an answer."""
+        return {"outputs": 1 - answer["probabilities"][:, self.negative]}
+
+    def read_examples(self, inputs: Any) -> Crops:
+        """The crops of `classify` and `regress`."""
         parsers = [_parser(box, spacing) for box in _NUMBERS for spacing in _NUMBERS]
         nothing = (tf.constant(""), tf.fill([4], _NAN), tf.constant(_NAN))
         images, box, spacing = map_rows(parsers[0], (inputs,), nothing, tuple(parsers[1:]))
         without = tf.reduce_all(tf.math.is_nan(box), axis=1)
-        return self._answer(*self._read(images, box, tf.where(without, _NAN, spacing)))
+        return self._read(images, box, tf.where(without, _NAN, spacing))
 
-    def _crop_rows(self, image_bytes: Any, box: Any, spacing_mm: Any) -> tuple[Any, Any]:
+    def _crop_rows(self, image_bytes: Any, box: Any, spacing_mm: Any) -> Crops:
         """Crops float32 [B, side, side, 1], context kept, and status string [B]; a box of NaN is the whole image."""
         field_mm = self.geometry.image_size * (self.contract.spacing_mm or _NAN)
 
@@ -132,31 +154,44 @@ class Signatures:
         geometry, policy = self.geometry, load_policy(VIEWS_POLICY)
         safe = _blanked(crops, status)
         mean = mean_probabilities(self._score, safe, policy, geometry.image_size, geometry.kept, self.contract.views)
-        return self._decide(mean, status, central_slice(safe, geometry.image_size, geometry.kept))
+        return self.decide(mean, status, self.distance(central_slice(safe, geometry.image_size, geometry.kept)))
 
-    def _decide(self, probabilities: Any, status: Any, images: Any) -> Answer:
+    def views(self, crops: Any, status: Any) -> list[Any]:
+        """All views of crops that were files: float32 [B, image_size, image_size, 1] each, the untouched one first."""
+        size, kept, policy = self.geometry.image_size, self.geometry.kept, load_policy(VIEWS_POLICY)
+        safe = _blanked(crops, status)
+        return [view_of(safe, policy, size, kept, number) for number in range(self.contract.views)]
+
+    def distance(self, images: Any) -> Any:
+        """How far images are from those of training, float32 [B] (see `Likeness`); None: the model has no measure."""
+        if not self.judging.likenesses:
+            return None
+        xp = tf.experimental.numpy
+        parts = [tf.cast(each.distance(images, xp), tf.float32) for each in self.judging.likenesses]
+        return tf.add_n(parts) / len(parts)
+
+    def decide(self, probabilities: Any, status: Any, distance: Any) -> Answer:
+        """All outputs of rows whose probabilities are known; NaN, False and empty in rows that cannot be used.
+
+        Args:
+            probabilities: float32 [B, classes].
+            status: string [B].
+            distance: as `distance` gives it.
+        """
         names = tf.constant(self.contract.classes)
         good = tf.equal(status, OK)
-        return {
+        answer = {
             "probabilities": tf.where(good[:, None], probabilities, _NAN),
             "label": tf.where(good, tf.gather(names, tf.argmax(probabilities, axis=1)), ""),
             "classes": tf.tile(names[None], [tf.shape(status)[0], 1]),
             "status": status,
-            **self._judge(probabilities, good, images),
         }
-
-    def _judge(self, probabilities: Any, good: Any, images: Any) -> Answer:
-        """`set` bool [B, classes], `distance` float32 [B] and `unlike` bool [B]; False and NaN in rows without use."""
-        found: Answer = {}
         if self.judging.sets:
             least = tf.constant([self.judging.sets[name] for name in self.contract.classes], tf.float32)
-            found["set"] = good[:, None] & (probabilities >= least)
-        if self.judging.likenesses:
-            xp = tf.experimental.numpy
-            parts = [tf.cast(each.distance(images, xp), tf.float32) for each in self.judging.likenesses]
-            distance = tf.add_n(parts) / len(parts)
-            found |= {"distance": tf.where(good, distance, _NAN), "unlike": good & (distance > 1)}
-        return found
+            answer["set"] = good[:, None] & (probabilities >= least)
+        if distance is not None:
+            answer |= {"distance": tf.where(good, distance, _NAN), "unlike": good & (distance > 1)}
+        return answer
 
 
 def film_pixels(contract: ModelContract) -> int:

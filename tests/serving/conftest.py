@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from support.serving_bundle import ENGINE_SIDE, judging_of_noise, steep_network, write_version
 from support.serving_helpers import Running, start
 from support.serving_stub import write_stub
 
@@ -30,3 +31,19 @@ def running(stub: Path) -> Iterator[Running]:
     """A server of the stub; not to be changed."""
     with start([stub]) as running:
         yield running
+
+
+@pytest.fixture(scope="session")
+def bundle(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """saved_models/cwp: version 1 of two views with sets and likeness; not to be changed."""
+    folder = tmp_path_factory.mktemp("engines") / "cwp"
+    write_version(folder / "1", [steep_network(1, ENGINE_SIDE)], judging_of_noise(ENGINE_SIDE), views=2)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def plain_version(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A version of another network, one view, at a pixel spacing; to be copied."""
+    version = tmp_path_factory.mktemp("plain") / "2"
+    write_version(version, [steep_network(2, ENGINE_SIDE)], spacing_mm=0.2)
+    return version

@@ -14,6 +14,7 @@ import numpy as np
 import pytest
 
 from keras_cwp.errors import ServingError
+from keras_cwp.runtime import cores
 from keras_cwp.serving.bundle import BATCH_SIZES, write_bundle_files
 from keras_cwp.serving.server.batching import Arrays, Batcher, overdue, result_within
 from keras_cwp.serving.server.parameters import UNSTATED, BatchingParameters, read_parameters
@@ -171,7 +172,8 @@ def test_the_file_of_a_bundle(tmp_path: Path) -> None:
     write_bundle_files(tmp_path / "cwp")
     found = read_parameters(tmp_path / "cwp" / "batching_parameters.txt")
     assert found == BatchingParameters(32, 2000, 64, 0, BATCH_SIZES)
-    assert found.threads >= 1
+    assert found.threads == cores() + 1
+    assert replace(found, num_batch_threads=2).threads == 2
     assert [found.padded(rows) for rows in (1, 3, 32)] == [1, 4, 32]
     assert UNSTATED.run_rows == 32
 

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import cv2
 import grpc
 import numpy as np
 
@@ -22,6 +23,7 @@ BAD_ONE_IN = 20
 BATCHES = (1, 2, 3, 4, 8, 16, 32)
 BOUND = 5e-5  # of a probability; rounding of another batch size
 _STRING = 7
+_IMAGES, _SIDE_PX = 64, 224
 
 
 @dataclass(frozen=True)
@@ -164,3 +166,22 @@ def _floats(tensor: Any) -> np.ndarray:
     values = np.array(tensor.float_val, float)
     size = int(np.prod([dim.size for dim in tensor.tensor_shape.dim]))
     return np.pad(values, (0, size - len(values)), "edge")
+
+
+def together(ask: Callable[[int], None], counts: list[int]) -> float:
+    """Run `ask` in as many threads as there are counts, each with its number; what is counted, a second."""
+    threads = [threading.Thread(target=ask, args=(number,)) for number in range(len(counts))]
+    start = time.monotonic()
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    return sum(counts) / (time.monotonic() - start)
+
+
+def crops() -> list[bytes]:
+    """Smooth noise with grain, as PNG: about as large as crops of radiographs."""
+    random = np.random.default_rng(0)
+    rough = [cv2.resize(random.uniform(0, 255, (9, 9)), (_SIDE_PX, _SIDE_PX)) for _ in range(_IMAGES)]
+    grained = [np.clip(image + random.normal(0, 3, image.shape), 0, 255).astype(np.uint8) for image in rough]
+    return [bytes(cv2.imencode(".png", image)[1]) for image in grained]

@@ -22,7 +22,7 @@ class Metrics:
         self._registry = CollectorRegistry()
         self._lock = threading.Lock()
         self._requests: Counter[tuple[str, str]] = Counter()
-        self._states: Callable[[], Iterable[tuple[str, int, str]]] = lambda: ()
+        self._states: Callable[[], Iterable[tuple[str, int, str, str]]] = lambda: ()
         self._latency = Histogram(
             ":tensorflow:serving:request_latency",
             "Time of a request, microseconds.",
@@ -42,8 +42,8 @@ class Metrics:
         )
         self._registry.register(self)
 
-    def watch(self, states: Callable[[], Iterable[tuple[str, int, str]]]) -> None:
-        """Where to read model, version and state from."""
+    def watch(self, states: Callable[[], Iterable[tuple[str, int, str, str]]]) -> None:
+        """Where to read model, version, state and engine from; the engine is "" where the version is not loaded."""
         self._states = states
 
     def request(self, model: str, api: str, entrypoint: str, status: str, seconds: float) -> None:
@@ -73,6 +73,11 @@ class Metrics:
         states = GaugeMetricFamily(
             "keras_cwp_version_state", "1 for the state a version is in.", labels=("model_name", "version", "state")
         )
-        for model, version, state in self._states():
+        engines = GaugeMetricFamily(
+            "keras_cwp_version_engine", "1 for what computes the network.", labels=("model_name", "version", "engine")
+        )
+        for model, version, state, engine in self._states():
             states.add_metric((model, str(version), state), 1)
-        return requests, states
+            if engine:
+                engines.add_metric((model, str(version), engine), 1)
+        return requests, states, engines

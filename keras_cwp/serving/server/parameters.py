@@ -23,7 +23,7 @@ class BatchingParameters:
         max_batch_size: rows of a batch, and of a request unless splitting is on.
         batch_timeout_micros: how long a request waits for company, microseconds.
         max_enqueued_batches: batches that may wait; beyond them a request is refused.
-        num_batch_threads: batches that run at once; 0: as many as there are cores.
+        num_batch_threads: batches that run at once; 0: one more than there are cores.
         allowed_batch_sizes: ascending; a batch is padded to the next of them. Empty: every size.
         enable_large_batch_splitting: run a request larger than max_execution_batch_size in parts.
         max_execution_batch_size: rows of one run when splitting is on; 0: max_batch_size.
@@ -39,8 +39,8 @@ class BatchingParameters:
 
     @property
     def threads(self) -> int:
-        """Batches that run at once."""
-        return self.num_batch_threads or cores()
+        """Batches that run at once; one more than cores, for a batch has moments in which it keeps no core busy."""
+        return self.num_batch_threads or cores() + 1
 
     @property
     def run_rows(self) -> int:

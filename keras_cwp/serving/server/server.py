@@ -8,6 +8,7 @@ import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Any
 
 import uvicorn
 from starlette.types import ASGIApp
@@ -16,6 +17,7 @@ from keras_cwp.errors import ServingError
 from keras_cwp.serving.http_config import http_config
 from keras_cwp.serving.server import parameters
 from keras_cwp.serving.server.beside import with_page
+from keras_cwp.serving.server.engines import open_servable
 from keras_cwp.serving.server.grpc_services import grpc_server
 from keras_cwp.serving.server.log import event
 from keras_cwp.serving.server.metrics import Metrics
@@ -26,6 +28,7 @@ from keras_cwp.serving.server.service import Service
 from keras_cwp.serving.server.settings import Settings
 from keras_cwp.serving.server.slots import Slots
 from keras_cwp.serving.server.slow_clients import bounded_protocol
+from keras_cwp.serving.server.version import Version
 from keras_cwp.serving.server.versions import Versions
 from keras_cwp.serving.server.wrong_scheme import log_failed_handshakes
 
@@ -112,13 +115,30 @@ class Server:
             pool.shutdown()
         event("stopped")
 
-    def _load(self, path: Path, config: ModelConfig) -> Servable:
-        return Servable(path, self._batching or _parameters_of(config))
+    def engines(self) -> list[str]:
+        """What computes each version that answers; a line each, with the reason where it is not ONNX Runtime."""
+        lines = []
+        for version in self._listed():
+            if (servable := version.servable) is not None:
+                reason = f", because {servable.why_not_onnx}" if servable.why_not_onnx else ""
+                lines.append(f"{version.model} version {version.number}: {servable.engine}{reason}")
+        return lines
 
-    def _states(self) -> Iterator[tuple[str, int, str]]:
+    def _load(self, path: Path, config: ModelConfig) -> Servable:
+        servable = open_servable(path, self._batching or _parameters_of(config), self._settings.engine)
+        refused = servable.why_not_onnx
+        extra: dict[str, Any] = {"why_not_onnx": refused} if refused else {}
+        event("engine", model=config.name, version=path.name, engine=servable.engine, **extra)
+        return servable
+
+    def _listed(self) -> Iterator[Version]:
         for name in self._versions.models():
-            for version in self._versions.listed(name):
-                yield name, version.number, version.state.name
+            yield from self._versions.listed(name)
+
+    def _states(self) -> Iterator[tuple[str, int, str, str]]:
+        for version in self._listed():
+            servable = version.servable
+            yield version.model, version.number, version.state.name, servable.engine if servable else ""
 
 
 def _configs(folders: list[Path]) -> list[ModelConfig]:

@@ -6,10 +6,13 @@ import hmac
 import ipaddress
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Literal
 
 from keras_cwp.serving.server.version import Polling
 
 LOOPBACK = "127.0.0.1"
+Engine = Literal["auto", "tensorflow", "onnx"]
+ENGINES: tuple[Engine, ...] = ("auto", "tensorflow", "onnx")
 
 
 @dataclass(frozen=True)
@@ -38,6 +41,7 @@ class Settings:
         cors_origins: web pages that may ask over REST, "*" for every one.
         nan_as_null: REST answers have null for a number that is none.
         reflection: gRPC clients may ask what can be asked.
+        engine: what computes the networks; see `engines.open_servable`.
     """
 
     host: str = LOOPBACK
@@ -53,6 +57,7 @@ class Settings:
     cors_origins: tuple[str, ...] = ()
     nan_as_null: bool = False
     reflection: bool = False
+    engine: Engine = "auto"
 
     def is_loopback(self) -> bool:
         """Whether only this machine can reach the server."""

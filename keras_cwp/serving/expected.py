@@ -1,0 +1,77 @@
+"""What the SavedModel answers to the warm-up requests and to noise, kept in the bundle.
+
+A server that computes the network with another program compares its own answers with these. So it need not load the
+SavedModel beside, and the comparison is made on each machine.
+"""
+
+from __future__ import annotations
+
+import zipfile
+from pathlib import Path
+
+import numpy as np
+
+from keras_cwp.errors import ServingError
+from keras_cwp.serving.server.batching import Arrays
+from keras_cwp.serving.server.parameters import UNSTATED
+from keras_cwp.serving.server.servable import Servable
+from keras_cwp.serving.server.status import Refused
+
+EXPECTED_FILE = "assets.extra/expected_answers.npz"
+_PROBES, _PIXELS = 4, "pixels"
+
+
+def write_expected(version: Path) -> None:
+    """Write EXPECTED_FILE into a version's folder that is complete but for it.
+
+    Raises:
+        ServingError: the version does not answer.
+    """
+    servable = Servable(version, UNSTATED)
+    try:
+        answers = answers_of(servable)
+    finally:
+        servable.close()
+    arrays = {f"{number}/{name}": value for number, answer in enumerate(answers) for name, value in answer.items()}
+    texts = {name: value.astype(np.bytes_) for name, value in arrays.items() if value.dtype == object}
+    np.savez_compressed(version / EXPECTED_FILE, **(arrays | texts))  # type: ignore[arg-type]
+
+
+def read_expected(version: Path) -> list[Arrays]:
+    """What `answers_of` gave when the version was exported.
+
+    Raises:
+        ServingError: it cannot be read.
+    """
+    path, answers = version / EXPECTED_FILE, dict[int, Arrays]()
+    try:
+        with np.load(path, allow_pickle=False) as stored:
+            for key in stored.files:
+                number, _, name = key.partition("/")
+                value = stored[key]
+                answers.setdefault(int(number), {})[name] = value.astype(object) if value.dtype.kind == "S" else value
+    except (OSError, ValueError, zipfile.BadZipFile) as error:
+        raise ServingError(f"{path} cannot be read: {' '.join(str(error).split())[:200]}") from None
+    return [answers[number] for number in sorted(answers)]
+
+
+def answers_of(servable: Servable) -> list[Arrays]:
+    """Outputs by name of each warm-up request, and of noise, for the warm-up requests are of even grey.
+
+    Raises:
+        ServingError: one cannot be answered.
+    """
+    return servable.warm_up_answers() + _of_noise(servable)
+
+
+def _of_noise(servable: Servable) -> list[Arrays]:
+    """Answers to noise; none of a model without the signature."""
+    signature = servable.signatures.get(_PIXELS)
+    if signature is None or list(signature.inputs) != [_PIXELS]:
+        return []
+    sides = [dim.size for dim in signature.inputs[_PIXELS].tensor_shape.dim[1:]]
+    noise = np.random.default_rng(0).uniform(0, 1, (_PROBES, *sides)).astype(np.float32)
+    try:
+        return [servable.ask(_PIXELS, {_PIXELS: noise})]
+    except Refused as refusal:
+        raise ServingError(f"noise cannot be scored: {refusal.message}") from None
