@@ -14,6 +14,7 @@ from pydantic import AfterValidator, Field
 from keras_cwp.errors import ConfigError
 from keras_cwp.schema import RETIRED, Section, is_section, validated
 from keras_cwp.settings_file import as_values, find_settings, lay_over, parse_overrides, read_yaml
+from keras_cwp.staging_section import StagingConfig
 
 
 class DataConfig(Section):
@@ -161,8 +162,7 @@ class EvaluateConfig(Section):
 
     bootstraps: int = Field(2000, ge=100, description="resamples of patients behind the intervals")
     interval: Literal["score", "percentile", "bca"] = Field(
-        "score",
-        description="how intervals are made: score (from the variance over patients), or by percentile or bca",
+        "score", description="how intervals are made: score (from the variance over patients), percentile or bca"
     )
     calibration_bins: int = Field(10, ge=2, description="points of the calibration curve")
     threshold: Literal["youden", "sensitivity", "specificity", "cost"] = Field(
@@ -176,8 +176,8 @@ class EvaluateConfig(Section):
         None,
         ge=0.5,
         lt=1,
-        description="for the rules sensitivity and specificity: confidence with which validation shows the target; "
-        "none: validation's own value reaches it",
+        description="for the rules sensitivity and specificity: confidence that the target is reached; none: "
+        "validation's own value reaches it",
     )
     patient_rule: Literal["mean_logit", "mean", "max", "noisy_or"] = Field(
         "mean_logit",
@@ -189,12 +189,11 @@ class EvaluateConfig(Section):
     prevalence: dict[str, float] = Field(
         {}, description="class → its share where the model is to be used; predictive values are given for it too"
     )
-    coverage: float = Field(
-        0.9, ge=0.5, lt=1, description="share of a class's ROIs whose conformal set is to hold the class"
-    )
+    coverage: float = Field(0.9, ge=0.5, lt=1, description="share of a class's ROIs whose conformal set is to hold it")
     margin: float | None = Field(
         None, gt=0, lt=0.5, description="compare: loss of AUC that still counts as not inferior; none: not asked"
     )
+    staging: StagingConfig = StagingConfig()
     tta: int = Field(1, ge=1, le=64, description="views of a crop whose probabilities are averaged; 1: the crop alone")
     examples: int = Field(4, ge=0, le=24, description="ROIs shown per kind of example in the report")
 

@@ -13,10 +13,11 @@ import pytest
 import keras_cwp
 
 ROOT = Path(keras_cwp.__file__).parent
-# A part may import those before it in this list and itself. The first twelve are files.
+# A part may import those before it in this list and itself. The first thirteen are files.
 ORDER = [
-    "version", "wording", "registration", "errors", "settings_file", "schema", "config", "candidates", "files",
-    "runtime", "cluster", "scores", "data", "layers", "augment", "models", "evaluation", "audit", "explain", "training",
+    "version", "wording", "registration", "errors", "settings_file", "schema", "staging_section", "config",
+    "candidates", "files", "runtime", "cluster", "scores", "data", "layers", "augment", "models", "evaluation", "audit",
+    "explain", "training",
     "report", "prediction",
     "serving", "reader", "api", "cli", "__main__",
 ]  # fmt: skip

@@ -65,10 +65,20 @@ def keys(section: str | None) -> None:
         if name not in sections:
             click.echo("\n".join(_lines(name, field)) + "\n")
             continue
-        schema: Any = field.annotation
-        click.echo(f"{name}: {schema.__doc__}\n")
-        for key, inner in schema.model_fields.items():
-            click.echo("\n".join(f"  {line}" for line in _lines(f"{name}.{key}", inner)) + "\n")
+        click.echo(f"{name}: {field.annotation.__doc__}\n")
+        for key, inner in _inside(name, field.annotation):
+            click.echo("\n".join(f"  {line}" for line in _lines(key, inner)) + "\n")
+
+
+def _inside(name: str, schema: Any) -> Iterator[tuple[str, FieldInfo]]:
+    """The keys of a section and of sections within it."""
+    from keras_cwp.schema import is_section
+
+    for key, field in schema.model_fields.items():
+        if is_section(field.annotation):
+            yield from _inside(f"{name}.{key}", field.annotation)
+        else:
+            yield f"{name}.{key}", field
 
 
 def _introduction(file: Path) -> str:

@@ -16,6 +16,7 @@ from scipy import special, stats
 from typing_extensions import NotRequired
 
 from keras_cwp.config import EvaluateConfig
+from keras_cwp.evaluation.agreement_interval import agreement_limits
 from keras_cwp.evaluation.estimates import Estimate
 from keras_cwp.evaluation.metric_table import METRICS
 from keras_cwp.evaluation.resampling import LeftOut, Resampled, leave_out, resample
@@ -56,6 +57,7 @@ class Measured:
         behind: patients that a metric rests on, where they are fewer than all.
         perfect: interval of a metric that no resample varies, by its value.
         why_undefined: metric -> reason.
+        chance: agreement by chance, without weights, of each metric that is agreement beyond it.
     """
 
     patients: np.ndarray
@@ -65,6 +67,7 @@ class Measured:
     behind: Mapping[Key, int] = field(default_factory=dict)
     perfect: Mapping[Key, Callable[[float], Limits | None]] = field(default_factory=dict)
     why_undefined: Callable[[Key], str] = lambda _: "undefined on this table"
+    chance: Mapping[Key, float] = field(default_factory=dict)
 
 
 def with_intervals(
@@ -198,6 +201,10 @@ def _of_left_out(table: Measured, left_out: LeftOut, key: Key) -> Figure:
         return {"value": value, "ci95": None, "reason": "too few patients of a class"}
     if variance < _UNVARIED**2:
         return {"value": value, "ci95": None, "reason": "no patient changes the value"}
+    if key in table.chance:
+        known = (left_out.patients, left_out.informing(key), min(float(behind - 1), left_out.freedom(key)))
+        if limits := agreement_limits(value, variance, table.chance[key], *known):
+            return {"value": value, "ci95": list(limits)}
     scale, freedom = METRICS[key[0]].scale, float(behind - 1)
     if scale != "share":  # losses have no upper end: a single patient may make up most of the variance
         freedom = min(freedom, left_out.freedom(key))

@@ -27,6 +27,7 @@ from keras_cwp.evaluation.prior_shift import shift_figures
 from keras_cwp.evaluation.readings import Readings
 from keras_cwp.evaluation.roi_metrics import Order, check_order, roi_figures
 from keras_cwp.evaluation.score_interval import SCORE_METHOD
+from keras_cwp.evaluation.staging import staging_figures
 from keras_cwp.evaluation.statistic import nested
 from keras_cwp.evaluation.subgroups import is_subgroup, subgroup_figures
 from keras_cwp.evaluation.thresholds import operating_points
@@ -67,6 +68,7 @@ class Metrics(TypedDict):
         interactions: column -> test that its subgroups have one macro AUC (`interaction.interaction`).
         readers: of the held-out ROIs, where several readers labelled them: `agreement` (`readers.reader_agreement`) and
             `beside` (`beside_readers.beside_readers`); None without readers.
+        staging: stages of patients from their zones (`staging.staging_figures`), or None.
         verdict: the first sentence of page and terminal.
         cautions: sentences that belong in the box above the figures.
         views: of test-time augmentation. shared_with_training: patients in common. Both are added by the report.
@@ -103,6 +105,7 @@ class Metrics(TypedDict):
     subgroups: dict[str, Any]
     interactions: dict[str, Any]
     readers: dict[str, Any] | None
+    staging: dict[str, Any] | None
     verdict: str
     cautions: list[str]
     views: NotRequired[int]
@@ -120,6 +123,7 @@ def evaluate(
     order: Order = None,
     locked: Locked | None = None,
     readings: Readings | None = None,
+    zones: np.ndarray | None = None,
 ) -> Metrics:
     """Metrics with 95 % intervals over patients, ready for JSON: no NaN, null with a `reason` instead.
 
@@ -132,6 +136,7 @@ def evaluate(
         subgroups: name of a column (site, manufacturer) -> str [rows of `scores`].
         order: all classes from least to most disease (`data.ordinal`); None: they have no order.
         readings: what several readers said of the rows of `scores`.
+        zones: str [rows of `scores`], the zone of each ROI as the ROI table calls it; None: it has no such column.
         locked: for another data set: `locked` of the run's metrics.json, applied unchanged instead of `validation`.
 
     Raises:
@@ -161,6 +166,8 @@ def evaluate(
         "interactions": {name: interaction(known, values) for name, values in columns.items() if is_subgroup(values)},
     }
     found["readers"] = reader_figures(known, _labelled_readings(scores, readings), found["thresholds"], config, order)
+    own = None if zones is None else _of_labelled(scores, {"zone": zones})["zone"]
+    found["staging"] = staging_figures(known, own, config, seed, order)
     return Metrics(**found, verdict=verdict(found), cautions=_cautions(found))  # type: ignore[typeddict-item]
 
 

@@ -15,8 +15,10 @@ import numpy as np
 from keras_cwp.config import EvaluateConfig
 from keras_cwp.errors import ScoresError
 from keras_cwp.evaluation.agreement import kappa
+from keras_cwp.evaluation.agreement_interval import chance_of
 from keras_cwp.evaluation.estimates import proportion_of
-from keras_cwp.evaluation.intervals import Measured, with_intervals
+from keras_cwp.evaluation.intervals import Limits, Measured, with_intervals
+from keras_cwp.evaluation.roi_metrics import perfect_kappa
 from keras_cwp.evaluation.statistic import Key, Statistic, ratio
 from keras_cwp.scores import UNKNOWN_LABEL
 
@@ -59,7 +61,7 @@ def reader_agreement(
     ranked = np.where(labels == UNKNOWN_LABEL, UNKNOWN_LABEL, rank[labels])
     counts = (ranked[:, :, None] == np.arange(len(classes))).sum(axis=1).astype(float)
     statistic = _all_readers(counts, labels.shape[1], order is not None)
-    table = Measured(patients, statistic, why_undefined=lambda _: _ONE_CLASS)
+    table = Measured(patients, statistic, **_beyond_chance(ranked, patients), why_undefined=lambda _: _ONE_CLASS)
     found = {_NAMES[key[-1]]: figure for key, figure in with_intervals(table, config, 0).items()}
     names = list(map(str, range(1, labels.shape[1] + 1))) if readers is None else list(readers)
     pairs = [
@@ -105,11 +107,31 @@ def _pair(
         statistic,
         exact=share,
         estimates={} if estimate is None else {("accuracy",): estimate},
+        perfect=dict.fromkeys((("kappa", name) for name in names), perfect_kappa(first, own)),
+        chance=dict.fromkeys((("kappa", name) for name in names), chance_of(first, second)),
         why_undefined=lambda _: "both readers gave one class only",
     )
     found = with_intervals(table, config, 0)
     kappas = {name: found["kappa", name] for name in names}
     return {"rois": int(both.sum()), "agreement": found[("accuracy",)], **kappas}
+
+
+def _beyond_chance(ranked: np.ndarray, patients: np.ndarray) -> dict[str, Any]:
+    """`perfect` and `chance` of Fleiss' kappa and of the alphas, by the ROIs that each of them rests on.
+
+    Args:
+        ranked: int [ROIs, readers] by rank, UNKNOWN_LABEL where a reader has not read the ROI.
+    """
+    read = (ranked != UNKNOWN_LABEL).sum(axis=1)
+    perfect: dict[Key, Callable[[float], Limits | None]] = {}
+    chance: dict[Key, float] = {}
+    for name in _NAMES:
+        rows = read == ranked.shape[1] if name == "fleiss" else read > 1
+        if rows.any():
+            given = ranked[rows][ranked[rows] != UNKNOWN_LABEL]
+            chance["kappa", name] = chance_of(given, given)
+            perfect["kappa", name] = perfect_kappa(ranked[rows].max(axis=1), patients[rows])
+    return {"perfect": perfect, "chance": chance}
 
 
 def _all_readers(counts: np.ndarray, readers: int, ordered: bool) -> Statistic:

@@ -84,9 +84,20 @@ class LeftOut:
 
     def freedom(self, key: Key) -> float:
         """Degrees of freedom of `variance`, by how much single groups matter (`estimates.settled`)."""
-        own = [self.values[key][self.layer == layer] for layer in np.unique(self.layer)]
-        squares = np.concatenate([(values - values.mean()) ** 2 for values in own])
+        squares = self._squares(key)
         return settled(squares, len(squares))
+
+    def informing(self, key: Key) -> float:
+        """How many patients `variance` rests on, as `Estimate.informing`; 0 where no patient changes the metric."""
+        squares = self._squares(key)
+        fourth = float((squares**2).sum())
+        size = len(squares)
+        return float(squares.sum()) ** 2 / fourth * ((size - 1) / size) ** 2 if fourth > 0 else 0.0
+
+    def _squares(self, key: Key) -> np.ndarray:
+        """float [groups]: what each group adds to the jackknife's sum."""
+        own = [self.values[key][self.layer == layer] for layer in np.unique(self.layer)]
+        return np.concatenate([(values - values.mean()) ** 2 for values in own])
 
 
 def leave_out(statistic: Statistic, patients: np.ndarray, layers: np.ndarray | None = None) -> LeftOut:

@@ -9,6 +9,7 @@ import numpy as np
 from keras_cwp.config import EvaluateConfig
 from keras_cwp.errors import ScoresError
 from keras_cwp.evaluation.agreement import agreement_statistic, right_estimates, right_statistic
+from keras_cwp.evaluation.agreement_interval import chance_of
 from keras_cwp.evaluation.calibration_error import calibration_error
 from keras_cwp.evaluation.estimates import Estimate, mean_estimate, proportion_of
 from keras_cwp.evaluation.intervals import Figure, Limits, Measured, with_intervals
@@ -27,6 +28,7 @@ from keras_cwp.evaluation.statistic import Key, Statistic, joined, on_table
 from keras_cwp.scores import Scores
 
 Order = tuple[str, ...] | None
+_AGREEMENTS = (("kappa", "unweighted"), ("kappa", "linear"), ("kappa", "quadratic"), ("mcc",))
 _ROUNDING = 1e-9  # a value that is this near 1 is 1
 
 
@@ -107,8 +109,10 @@ def roi_measured(scores: Scores, order: Order = None) -> Measured:
         exact_statistic(scores),
         exact_estimates(scores, patient, len(names)),
         behind_classes(positive, patient, scores.classes, ("average_precision", "f1")),
-        perfect_of_classes(positive, patient, scores.classes, ("average_precision", "f1")) | _perfect_kappa(scores),
+        perfect_of_classes(positive, patient, scores.classes, ("average_precision", "f1"))
+        | dict.fromkeys(_AGREEMENTS, perfect_kappa(scores.label, scores.patient_id)),
         why_undefined,
+        dict.fromkeys(_AGREEMENTS, chance_of(scores.label, scores.probabilities.argmax(axis=1))),
     )
 
 
@@ -156,18 +160,22 @@ def check_order(order: Order, classes: tuple[str, ...]) -> None:
         raise ScoresError(f"data.ordinal is {list(order)}, the classes are {list(classes)}; name each class once")
 
 
-def _perfect_kappa(scores: Scores) -> dict[Key, Callable[[float], Limits | None]]:
-    """Kappa and correlation at 1: their value where accuracy is at its own limit and the classes' shares stay."""
-    names, patient = np.unique(scores.patient_id, return_inverse=True)
-    whole = proportion_of(np.ones(len(scores)), patient, len(names))
-    chance = float((np.bincount(scores.label) ** 2).sum() / len(scores) ** 2)
+def perfect_kappa(labels: np.ndarray, patients: np.ndarray) -> Callable[[float], Limits | None]:
+    """Kappa and correlation at 1: their value where accuracy is at its own limit and the classes' shares stay.
+
+    Args:
+        labels: int [rows].
+        patients: str [rows].
+    """
+    names, patient = np.unique(patients, return_inverse=True)
+    whole = proportion_of(np.ones(len(labels)), patient, len(names))
+    chance = float((np.bincount(labels) ** 2).sum() / len(labels) ** 2)
 
     def limits(value: float) -> Limits | None:
         own = None if whole is None or value < 1 - _ROUNDING else score_limits(whole)
         return None if own is None or chance >= 1 else (max((own[0] - chance) / (1 - chance), -1.0), 1.0)
 
-    kinds = (("kappa", "unweighted"), ("kappa", "linear"), ("kappa", "quadratic"), ("mcc",))
-    return dict.fromkeys(kinds, limits)
+    return limits
 
 
 def _at_one_or_zero(estimate: Estimate) -> Callable[[float], Limits | None]:

@@ -34,7 +34,7 @@ def score_limits(estimate: Estimate, level: float = LEVEL) -> tuple[float, float
     # The variance of a share follows from its value. That of an AUC is estimated, and few patients may make it up.
     areas = any(len(own) == 2 for own in estimate.cases)
     freedom = min(estimate.freedom, estimate.settled()) if areas else estimate.freedom
-    quantile = _towards(_t_quantile(freedom, level), _t_quantile(np.inf, level), informing)
+    quantile = towards(t_quantile(freedom, level), t_quantile(np.inf, level), informing)
     return _limits(estimate.value, estimate.cases, quantile**2 * design(estimate))
 
 
@@ -42,7 +42,7 @@ def design(estimate: Estimate) -> float:
     """The design ratio: clustered variance over that of independent patients, towards 1 where few patients inform."""
     informing = _informing(estimate)
     observed = estimate.variance() / reference_variance(estimate.value, estimate.cases) if informing else 1.0
-    return _towards(observed, 1.0, informing)
+    return towards(observed, 1.0, informing)
 
 
 def _informing(estimate: Estimate) -> float:
@@ -57,12 +57,12 @@ def newcombe_auc(area: float, positives: int, negatives: int) -> tuple[float, fl
         area: observed, in [0, 1].
         positives, negatives: independent cases, at least one each.
     """
-    return _limits(area, ((positives, negatives),), _t_quantile(np.inf) ** 2)
+    return _limits(area, ((positives, negatives),), t_quantile(np.inf) ** 2)
 
 
 def wilson(successes: float, trials: float) -> tuple[float, float]:
     """Wilson's interval of a proportion of independent trials; trials may be an effective, fractional number."""
-    z2 = _t_quantile(np.inf) ** 2
+    z2 = t_quantile(np.inf) ** 2
     share = successes / trials
     middle = (share + z2 / (2 * trials)) / (1 + z2 / trials)
     half = np.sqrt(z2 * (share * (1 - share) / trials + z2 / (4 * trials**2))) / (1 + z2 / trials)
@@ -118,9 +118,11 @@ def _of_share(value: float, trials: float) -> float:
     return value * (1 - value) / trials
 
 
-def _towards(observed: float, prior: float, informing: float) -> float:
+def towards(observed: float, prior: float, informing: float) -> float:
+    """What was observed, drawn towards what is expected where few patients inform."""
     return (informing * observed + _PRIOR * prior) / (informing + _PRIOR)
 
 
-def _t_quantile(freedom: float, level: float = LEVEL) -> float:
+def t_quantile(freedom: float, level: float = LEVEL) -> float:
+    """Upper two-sided quantile of t; that of the normal distribution for infinite degrees of freedom."""
     return float(special.stdtrit(freedom, (1 + level) / 2) if np.isfinite(freedom) else special.ndtri((1 + level) / 2))

@@ -9,6 +9,7 @@ from typing import Any
 
 from keras_cwp.evaluation.bands import Band, roc_bands
 from keras_cwp.evaluation.metrics import labelled
+from keras_cwp.evaluation.staging import Staged
 from keras_cwp.report.cases import Cases
 from keras_cwp.report.examples import Example
 from keras_cwp.scores import Scores
@@ -33,6 +34,7 @@ class ReportInput:
         command: the command line that repeats the run.
         examples: ROIs with heat maps.
         cases: the held-out ROIs to look through; None: the page has no viewer.
+        staged: patients with their stages; None: the page has no table of them.
         flow: rows of the participant flow (`flow.participant_flow`).
         facts: name → value in the first lines of the page: model, data set, sizes, date.
     """
@@ -49,6 +51,7 @@ class ReportInput:
     command: str = ""
     examples: Sequence[Example] = ()
     cases: Cases | None = None
+    staged: Staged | None = None
     facts: Mapping[str, str] = field(default_factory=dict)
     flow: Sequence[tuple[str, ...]] = ()
 

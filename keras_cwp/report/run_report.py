@@ -29,6 +29,7 @@ from keras_cwp.report.sections import write_report
 from keras_cwp.report.shared_patients import check_shared, shared_sentence
 from keras_cwp.report.subgroup_columns import subgroup_columns
 from keras_cwp.report.summary import summary
+from keras_cwp.report.zones_of import staged_patients, zone_texts
 from keras_cwp.scores import Scores
 from keras_cwp.wording import plural, verb
 
@@ -91,6 +92,7 @@ def evaluate_run(
         command=run.info.get("command", ""),
         examples=examples,
         cases=cases,
+        staged=staged_patients(scores, source, config) if source else None,
         flow=participant_flow(run, source, metrics, elsewhere=data is not None),
         facts=run_facts(run, metrics, data.path.resolve() if data else None, datetime.date.today().isoformat()),
     )
@@ -165,6 +167,7 @@ def _evaluated(
         order=config.data.ordinal,
         locked=lock(run.validation_scores, config.evaluate) if elsewhere else None,
         readings=readings_of(scores, source) if source else None,
+        zones=zone_texts(scores, source) if source else None,
     )
 
 

@@ -30,6 +30,7 @@ from keras_cwp.report.performance_tables import (
 from keras_cwp.report.ranking_plots import draw_precision_recall, draw_roc, draw_roc_per_class
 from keras_cwp.report.reader_tables import agreement_table, beside_table, why_not_beside
 from keras_cwp.report.run_input import ReportInput
+from keras_cwp.report.stage_tables import NO_STAGES, confusion_tables, missing_table, patient_stage_table
 from keras_cwp.report.statements import (
     calibration_sentence,
     interaction_sentences,
@@ -176,6 +177,18 @@ def _readers(run: ReportInput) -> Sequence[Block]:
     return _present(agreement_table(found), beside_table(found), None if reason is None else Text(reason))
 
 
+def _staging(run: ReportInput) -> Sequence[Block]:
+    found = run.metrics["staging"]
+    if "reason" in found:
+        return [Text(NO_STAGES.format(found["reason"]))]
+    return _present(
+        *confusion_tables(found),
+        missing_table(found),
+        _listing("What these stages rest on", *found["notes"]),
+        None if run.staged is None else FileOnly(patient_stage_table(run.staged)),
+    )
+
+
 def _folds(run: ReportInput) -> Sequence[Block]:
     sentence = rank_sentence(run.metrics)
     return _present(draw_folds(run.metrics), None if sentence is None else Text(sentence))
@@ -254,6 +267,10 @@ SECTIONS: tuple[Section[ReportInput], ...] = (
     Section(
         "readers", "Readers", "Readers", _readers, lambda run: run.metrics.get("readers") is not None,
         answers=(("8", "18", "how well readers agreed"),),
+    ),
+    Section(
+        "staging", "Stages of patients", "Stages", _staging, lambda run: run.metrics.get("staging") is not None,
+        answers=(("12e", "28", "performance for the patient"),),
     ),
     Section(
         "folds", "Fold by fold", "Folds", _folds, lambda run: run.metrics["folds"] is not None,

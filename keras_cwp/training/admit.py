@@ -8,6 +8,7 @@ from keras_cwp.audit.checks import refuse_leaks
 from keras_cwp.config import Config, TrainConfig
 from keras_cwp.data.prepared import PreparedData
 from keras_cwp.errors import ConfigError
+from keras_cwp.training.staging_guard import check_staging
 from keras_cwp.training.targets import check_targets
 
 _GEOMETRY = ("image_size", "context", "square", "spacing_mm", "voi", "window", "link_duplicates")
@@ -32,12 +33,14 @@ def admit(
 
     Raises:
         ConfigError: a stated key contradicts the data set; or it cannot give the targets or the order that the training
-            asks for.
-        DataError: a radiograph or crop belongs to several patients, or a region has two labels.
+            asks for, or the stages that it states.
+        DataError: a radiograph or crop belongs to several patients, or a region has two labels, or patients are to be
+            staged and a zone has a strange name.
     """
     adopted = _with_geometry(data, config, stated, note)
     refuse_leaks(data)
     check_targets(data, adopted)
+    check_staging(data, adopted)
     if config.train.steps is None:
         return adopted
     epochs = config.train.epochs if "train.epochs" in stated else None

@@ -121,3 +121,24 @@ def test_intervals_by_resampling_where_that_is_asked_for() -> None:
     found = reader_agreement(labels, patients, ("a", "b", "c"), EvaluateConfig(interval="percentile", bootstraps=400))
     for own in (found["fleiss"], found["alpha"], found["pairs"][0]["unweighted"], found["pairs"][0]["agreement"]):
         assert own["ci95"][0] < own["value"] < own["ci95"][1]
+
+
+@pytest.mark.parametrize("interval", ["score", "percentile"])
+def test_agreement_without_exception_has_an_interval_that_one_exception_hardly_moves(interval: str) -> None:
+    """Twenty patients with two ROIs; three readers who agree, and then one who differs in one ROI by one rank."""
+    patients = np.repeat(np.arange(20), 2).astype(str)
+    labels = np.repeat(np.random.default_rng(5).integers(3, size=40)[:, None], 3, axis=1)
+    config = EvaluateConfig(interval=interval, bootstraps=200)
+    perfect, nearly = (reader_agreement(own, patients, tuple("abc"), config, order=tuple("abc"))
+                       for own in (labels, np.where(np.arange(120).reshape(40, 3) == 0, 1, labels)))  # fmt: skip
+    for key in ("fleiss", "alpha", "alpha_ordinal", "alpha_interval"):
+        assert perfect[key]["value"] == pytest.approx(1)
+        assert 0.6 < perfect[key]["ci95"][0] < 0.95
+        assert perfect[key]["ci95"][1] == 1
+    for own in perfect["pairs"]:
+        for kind in ("unweighted", "linear", "quadratic"):
+            assert 0.6 < own[kind]["ci95"][0] < 0.95
+    if interval == "score":
+        assert labels[0, 0] != 1
+        for key in ("fleiss", "alpha", "alpha_ordinal", "alpha_interval"):
+            assert abs(nearly[key]["ci95"][0] - perfect[key]["ci95"][0]) < 0.12, key

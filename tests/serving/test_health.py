@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import threading
 import time
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import grpc
 import pytest
@@ -58,6 +61,62 @@ def test_a_watcher_sees_the_stop_which_does_not_wait_for_it(stub: Path) -> None:
         assert [answer.status for answer in stream] == [NOT_SERVING]
         assert list(other) == []
         assert (stream.code(), other.code()) == (grpc.StatusCode.OK, grpc.StatusCode.OK)
+
+
+class Left:
+    """A watcher's call whose client leaves when the test says so, in a thread of its own as in gRPC."""
+
+    def __init__(self) -> None:
+        self.callbacks: list[Callable[[], None]] = []
+
+    def add_callback(self, callback: Callable[[], None]) -> bool:
+        self.callbacks.append(callback)
+        return True
+
+    def leave(self) -> bool:
+        """Whether the server let the event thread go on."""
+        thread = threading.Thread(target=lambda: [callback() for callback in self.callbacks], daemon=True)
+        thread.start()
+        thread.join(10)
+        return not thread.is_alive()
+
+
+@pytest.mark.parametrize("moment", ["stop", "start", "another watch"])
+def test_a_watcher_that_leaves_while_a_status_is_sent_does_not_stop_the_server(moment: str) -> None:
+    servicer, leaver, went_on = health.Health(), Left(), list[bool]()
+    servicer.Watch(asked(""), leaver, lambda _: None)  # type: ignore[arg-type]
+
+    def send(response: Any) -> None:
+        if sending and response is not None:
+            went_on.append(leaver.leave())
+
+    sending = moment == "another watch"
+    servicer.Watch(asked(""), Left(), send)  # type: ignore[arg-type]
+    sending = True
+    if moment == "stop":
+        servicer.start()
+        servicer.stop()
+    elif moment == "start":
+        servicer.start()
+    assert went_on
+    assert all(went_on)
+
+
+def test_watchers_that_come_and_go_leave_an_answering_server(stub: Path) -> None:
+    with start([stub], max_requests=2) as running:
+
+        def come_and_go() -> None:
+            for _ in range(25):
+                stream = stub_of(running).Watch(asked(""), timeout=20)
+                next(stream)
+                stream.cancel()
+
+        threads = [threading.Thread(target=come_and_go) for _ in range(4)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        assert stub_of(running).Check(asked(""), timeout=20).status == SERVING
 
 
 def test_watchers_are_limited_and_leave_room_for_requests(stub: Path) -> None:
