@@ -44,7 +44,9 @@ def test_a_folder_of_that_name_is_not_a_file(tmp_path, monkeypatch):
 
 
 def test_an_unknown_name_lists_those_that_there_are():
-    with pytest.raises(ConfigError, match="configuration defalt: no such file, and keras_cwp comes with auto, default, "):
+    with pytest.raises(
+        ConfigError, match="configuration defalt: no such file, and keras_cwp comes with auto, default, "
+    ):
         load_config("defalt")
 
 
