@@ -108,10 +108,10 @@ class AugmentConfig(Section):
 class TrainConfig(Section):
     """How the network is trained."""
 
-    mode: Literal["network", "fine_tune", "probe"] = Field(
+    mode: Literal["network", "fine_tune", "probe", "auto"] = Field(
         "network",
         description="network: all weights at once; fine_tune: first the head, on the features of model.weights, then "
-        "all weights; probe: the head alone",
+        "all weights; probe: the head alone; auto: training patients choose fine_tune or a probe of ImageNet features",
     )
     epochs: int = Field(32, ge=1, description="times that training sees every ROI")
     steps: Annotated[int, Field(ge=1)] | Literal["auto"] | None = Field(

@@ -4,7 +4,7 @@
 
 Methods: a network from random weights (config scratch), the same with simulated opacities in normal training ROIs
 (scratch_opacities, not for whole images), a probe of ImageNet features (probe), a probe of the shipped
-weights (probe_cxr), and these fine-tuned (config default).
+weights (probe_cxr), these fine-tuned (config default), and what train.mode auto chooses in each fold (auto).
 
 Makes OUT/SET_SEED/METHOD runs and prints a table of macro AUCs; what is finished is kept. The pediatric set is a draw
 of 360 patients, the same for every method and seed. Nothing is tuned here: methods are rows of METHODS.
@@ -30,6 +30,7 @@ METHODS: dict[str, dict[str, Any]] = {
     "probe": {"config": "probe"},
     "probe_cxr": {"config": "default", "mode": "probe", "tta": 1},
     "fine_tuned": {"config": "default"},
+    "auto": {"config": "auto"},
 }
 SETS = ("cwp_sim", "pediatric_360")
 

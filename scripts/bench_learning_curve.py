@@ -1,4 +1,5 @@
-"""Macro AUC against the number of training patients: by probes of two kinds of weights, fine-tuned, and from scratch.
+"""Macro AUC against the number of training patients: by probes of two kinds of weights, fine-tuned, from scratch,
+and by the rule that chooses (train.mode auto).
 
     PYTHONPATH=. python scripts/bench_learning_curve.py DATA OUT [--patients 50 --patients 100 …] [--only fine_tuned]
 
@@ -33,6 +34,7 @@ METHODS: dict[str, tuple[str, dict[str, Any]]] = {
     "probe_cxr": ("default", {"train.mode": "probe"}),
     "fine_tuned": ("default", {}),
     "scratch": ("scratch", {}),
+    "auto": ("auto", {}),
 }
 _JUDGED = 0.2
 

@@ -44,7 +44,9 @@ def test_a_folder_of_that_name_is_not_a_file(tmp_path, monkeypatch):
 
 
 def test_an_unknown_name_lists_those_that_there_are():
-    with pytest.raises(ConfigError, match="configuration defalt: no such file, and keras_cwp comes with default, "):
+    with pytest.raises(
+        ConfigError, match="configuration defalt: no such file, and keras_cwp comes with auto, default, "
+    ):
         load_config("defalt")
 
 
@@ -98,7 +100,7 @@ def test_keys_of_one_section_print_defaults_and_bounds():
 @pytest.mark.parametrize(
     ("words", "message"),
     [
-        (("show", "defalt"), "config show defalt: .*there are default, nested"),
+        (("show", "defalt"), "config show defalt: .*there are auto, default, nested"),
         (("keys", "trian"), "config keys trian: no such section; there are data, split"),
     ],
 )

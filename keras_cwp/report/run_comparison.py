@@ -8,7 +8,7 @@ from pathlib import Path
 from keras_cwp.errors import RunError
 from keras_cwp.report.compared_run import ComparedRun
 from keras_cwp.report.comparison import write_comparison
-from keras_cwp.report.run_facts import run_history
+from keras_cwp.report.run_facts import architectures, run_history
 from keras_cwp.training.run import RunFolder
 
 
@@ -52,13 +52,15 @@ def run_names(paths: Sequence[Path]) -> list[str]:
 def compared_run(name: str, folder: RunFolder) -> ComparedRun:
     """A run as a comparison shows it."""
     scores = folder.scores
-    architectures = dict.fromkeys(folder.model_config(own).arch for own in folder.model_folders())
     settings = folder.config.model_dump(mode="json")
-    return ComparedRun(name, scores, ", ".join(architectures), *_size(folder), run_history(folder), settings)
+    return ComparedRun(name, scores, architectures(folder), *_size(folder), run_history(folder), settings)
 
 
-def _size(folder: RunFolder) -> tuple[int, int]:
-    """Trainable parameters and multiply-accumulates of the run's first network."""
+def _size(folder: RunFolder) -> tuple[int | None, int | None]:
+    """Trainable parameters and multiply-accumulates of a network of the run; None where the folds' networks differ."""
+    modes = {chosen.mode for chosen in folder.chosen_modes().values()}
+    if len(modes) > 1 or len({folder.model_config(own) for own in folder.model_folders()}) > 1:
+        return None, None
     from keras_cwp.models.cost import count_macs, count_parameters
     from keras_cwp.training.saved import load_network
 

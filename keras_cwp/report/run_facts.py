@@ -59,9 +59,9 @@ def run_history(run: RunFolder) -> list[dict[str, float]]:
 
 
 def kept_epochs(run: RunFolder) -> dict[str, int]:
-    """Fold, as `training_plots.fold_names` calls it → epoch whose weights the model has, counted from 1."""
+    """Fold, as `training_plots.fold_names` calls it → epoch whose weights the model has, counted from 1; no probes."""
     early, kept = run.config.train.early_stopping is not None, {}
-    rows = run_history(run)
+    rows = [row for row in run_history(run) if "loss" in row]
     for fold in dict.fromkeys(str(row.get("fold", 0)) for row in rows):
         own = [row for row in rows if str(row.get("fold", 0)) == fold]
         by_validation = early and all("val_auc" in row for row in own)
@@ -70,7 +70,7 @@ def kept_epochs(run: RunFolder) -> dict[str, int]:
 
 
 def architectures(run: RunFolder) -> str:
-    """Names of the networks of a run; several where nested cross-validation chose among them."""
+    """Names of the networks of a run; several where inner folds or `train.mode: auto` chose among them."""
     return ", ".join(dict.fromkeys(run.model_config(folder).arch for folder in run.model_folders()))
 
 

@@ -185,9 +185,10 @@ def _look_alikes(run: RunFolder, data: PreparedData) -> dict[str, Any]:
 
 
 def _seen_by_weights(run: RunFolder, data: PreparedData) -> int:
-    """Radiographs that look like some that `model.weights` was made from; 0 where the file is gone or does not say."""
+    """Radiographs that look like some that the networks' first weights were made from; 0 where no file says so."""
     try:
-        looks = looks_of(run.config.model)
+        models = {run.model_config(folder) for folder in run.model_folders()}
+        looks = sorted({look for model in models for look in looks_of(model)})
     except ModelError:
         return 0
     own = sorted(set(data.manifest.texts("look").tolist()))

@@ -26,10 +26,11 @@ def draw_training(history: History, kept: Mapping[str, int] | None = None) -> Pl
 
     Args:
         history: a row an epoch, at least one: `epoch`, then `loss`, `val_loss`, `accuracy` … and `fold` where there
-            are several.
+            are several. Folds whose network is a probe have no curves and are left out.
         kept: fold as `fold_names` gives it → epoch whose weights the model has, counted from 1.
     """
     kept = kept or {}
+    history = [row for row in history if has_curves([row])]
     panels = [(key, title) for key, title in _PANELS if any(f"val_{key}" in row or key in row for row in history)]
     figure, axes = blank(3.5 * len(panels), 3.2, len(panels))
     folds = fold_names(history)

@@ -16,8 +16,9 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 from keras_cwp.config import Config
 from keras_cwp.evaluation.roc import macro_auc
+from keras_cwp.training.chosen import Chosen
 from keras_cwp.training.fold import FoldJob, fold_scores
-from keras_cwp.training.progress import shows_bars
+from keras_cwp.training.progress import say, shows_bars
 
 _LOOK_EVERY_S = 1.0
 _WINDOW_S = 1e9  # the speed is that of all epochs since the start: they come too seldom for a shorter window
@@ -69,6 +70,8 @@ class FoldProgress:
         """Say that a fold is finished, and what it found."""
         scores, _ = fold_scores(job)
         run = f"{job.run.name} " if self.runs > 1 else ""
+        if chosen := Chosen.read(job.folder):
+            say(self.console)(f"{run}fold {job.fold}  {chosen.sentence}")
         patients, area = len(np.unique(scores.patient_id)), macro_auc(scores.label, scores.probabilities)
         self.console.print(
             f"{run}fold {job.fold}/{len(self.jobs) // self.runs}  done: {len(scores)} ROIs of {patients} patients "

@@ -27,6 +27,8 @@ from keras_cwp.data.split_file import split_csv
 from keras_cwp.data.splits import folds
 from keras_cwp.evaluation.roc import macro_auc
 from keras_cwp.files import write_text
+from keras_cwp.training.choose_mode import with_mode
+from keras_cwp.training.chosen import Chosen
 from keras_cwp.training.epochs import kept_so_far, kept_validation
 from keras_cwp.training.network import train_network
 from keras_cwp.training.search import Found, Train, search
@@ -54,36 +56,41 @@ def train_nested(
     write_text(folder / "inner" / "split.csv", split_csv(data, _inner_parts(data, rows, inner)))
     if config.search.space:
         name, chosen, found = search(config, seed, folder / "inner", _trainer(data, rows, inner, seed))
-        curves, probabilities = {name: found.curve}, found.probabilities
+        curves = {name: found.curve}
     else:
-        name, chosen, curves, probabilities = _among_candidates(data, rows, inner, config, seed, folder)
+        name, chosen, curves, found = _among_candidates(data, rows, inner, config, seed, folder)
     _, epoch = choose(curves)
+    if found.mode is not None:
+        found.mode.write(folder)
     write_text(folder / "config.yaml", dump_config(chosen))
     write_text(folder / "choice.json", _choice(name, epoch, curves))
     network = train_network(data, rows, rows[:0], chosen, seed, folder, _SILENT, folder.name, stop_after=epoch + 1)
-    return network, probabilities[epoch]
+    return network, found.probabilities[epoch]
 
 
 def _among_candidates(
     data: PreparedData, rows: np.ndarray, inner: np.ndarray, config: Config, seed: int, folder: Path
-) -> tuple[str, Config, dict[str, np.ndarray], np.ndarray]:
-    """Name and configuration of the best candidate, the curves of all, and the best one's probabilities."""
+) -> tuple[str, Config, dict[str, np.ndarray], Found]:
+    """Name and configuration of the best candidate, the curves of all, and what the best one's inner networks gave."""
     candidates = {name: _without_stopping(candidate) for name, candidate in candidate_configs(config).items()}
-    found = {
-        name: _out_of_fold(data, rows, inner, candidate, seed, folder / "inner" / name)
-        for name, candidate in candidates.items()
-    }
-    curves = {name: _mean_auc(data.labels[rows], inner, probabilities) for name, probabilities in found.items()}
+    train = _trainer(data, rows, inner, seed)
+    found = {name: train(candidate, folder / "inner" / name, lambda *_: None) for name, candidate in candidates.items()}
+    curves = {name: own.curve for name, own in found.items()}
     name, _ = choose(curves)
     return name, candidates[name], curves, found[name]
 
 
 def _trainer(data: PreparedData, rows: np.ndarray, inner: np.ndarray, seed: int) -> Train:
-    """What a search trains a trial with: it has the training rows of the outer fold and no others."""
+    """What trains the inner networks of a configuration: it has the training rows of the outer fold and no others.
+
+    `train.mode: auto` is decided once, by all these rows. The inner networks are then of the kind of the fold's own,
+    for which they choose the epoch and the thresholds.
+    """
 
     def train(config: Config, folder: Path, tell: Callable[[int, float], None]) -> Found:
-        probabilities = _out_of_fold(data, rows, inner, _without_stopping(config), seed, folder, tell)
-        return Found(probabilities, _mean_auc(data.labels[rows], inner, probabilities))
+        trained = _without_stopping(with_mode(data, rows, config, seed, folder))
+        probabilities = _out_of_fold(data, rows, inner, trained, seed, folder, tell)
+        return Found(probabilities, _mean_auc(data.labels[rows], inner, probabilities), Chosen.read(folder))
 
     return train
 

@@ -18,13 +18,14 @@ from keras_cwp.config import Config
 from keras_cwp.data.pipeline import batches
 from keras_cwp.data.prepared import PreparedData
 from keras_cwp.models.build import build_model
+from keras_cwp.training.choose_mode import rival_of, with_mode
 from keras_cwp.training.device import jit_compile, make_reproducible, training_precision
 from keras_cwp.training.epochs import STATE_FILE, EpochEnd, keep_validation
 from keras_cwp.training.inference import forward, predict_probabilities
 from keras_cwp.training.losses import make_loss
 from keras_cwp.training.optim import make_optimizer
 from keras_cwp.training.probe import check_weights, fit_head, train_probe
-from keras_cwp.training.progress import TrainingProgress
+from keras_cwp.training.progress import TrainingProgress, say
 from keras_cwp.training.run import ModelContract
 from keras_cwp.training.saved import MODEL_FILE, load_network, save_network
 from keras_cwp.training.seen import radiographs_seen, refuse_seen
@@ -41,7 +42,7 @@ def check_buildable(config: Config, data: PreparedData) -> None:
     Raises:
         ModelError: unknown architecture, or weights that cannot be found, read or matched.
         ConfigError: an augmentation policy that is unknown, malformed or names classes which the data set lacks; a
-            probe without weights; or weights that were trained on this very data set.
+            probe or a fine-tuning without weights; or weights that were trained on this very data set.
     """
     if opacities := load_policy(config.augment.policy).opacities:
         laying(opacities, data, config.seed)
@@ -49,6 +50,8 @@ def check_buildable(config: Config, data: PreparedData) -> None:
     if config.train.mode != "network":
         check_weights(config)
     build_model(config.model, len(data.classes), data.image_size)
+    if config.train.mode == "auto" and (rival := rival_of(config)):
+        build_model(rival, len(data.classes), data.image_size)
     if seen := radiographs_seen(config.model, data):
         _log.warning(
             "model.weights %s: %d radiographs of %s look like some that these weights were made from; figures on them "
@@ -87,6 +90,8 @@ def train_network(
         return load_network(folder)
     folder.mkdir(parents=True, exist_ok=True)
     make_reproducible(seed)
+    config = with_mode(data, train, config, seed, folder, lambda line: say(console)(f"{title}  {line}"))
+    make_reproducible(seed)  # again: a choice drew numbers, and the network is to be the same as without it
     if config.train.mode == "probe":
         return _probe(data, train, validation, config, seed, folder, console, title, keep)
     steps = -(-len(train) // config.train.batch_size)

@@ -21,7 +21,8 @@ from keras_cwp.runtime import use_threads
 from keras_cwp.training.device import command_line, environment
 from keras_cwp.training.likeness import keep_likeness
 from keras_cwp.training.network import check_buildable, train_network
-from keras_cwp.training.run import RunFolder, begin_run
+from keras_cwp.training.probe import PROBE_FILE
+from keras_cwp.training.run import RunFolder, begin_run, write_info
 
 KIND = "refit"
 # Of the cross-validation, copied: its figures and thresholds are what is known of the new network. Scores come last,
@@ -38,7 +39,8 @@ def refit(source: RunFolder, data: PreparedData, out: Path, console: Console) ->
     Args:
         source: completed run of cv. Of a search the configuration is taken that was best in its fold's inner folds. Of
             another nested one the candidate that most folds chose is taken, and the median of
-            their epochs; with early stopping the median of the best epochs.
+            their epochs; with early stopping the median of the best epochs. Where train.mode is auto, all patients
+            decide anew how the network is trained; folds whose network was a probe say nothing about epochs.
         data: its data set.
 
     Raises:
@@ -61,7 +63,7 @@ def refit(source: RunFolder, data: PreparedData, out: Path, console: Console) ->
         )  # fmt: skip
         keep_likeness(data, everyone, run.path)
         about = {"data": str(data.path.resolve()), "command": command_line(), "figures_of": str(source.path.resolve())}
-        write_text(run.path / "run.json", json.dumps(run.info | about, indent=2) + "\n")
+        write_info(run, about)
         for name in _COPIED:
             if (source.path / name).is_file():
                 shutil.copyfile(source.path / name, run.path / name)
@@ -75,23 +77,34 @@ def _chosen(source: RunFolder) -> tuple[Config, int | None]:
         return _of_search(folders) if config.search.space else _of_nested(folders)
     if config.train.early_stopping is None:
         return config, None
-    return _without_stopping(config), round(statistics.median(_best_epoch(folder) for folder in folders))
+    return _without_stopping(config), _middle([_best_epoch(folder) for folder in folders if not _is_probe(folder)])
 
 
-def _of_nested(folders: list[Path]) -> tuple[Config, int]:
+def _of_nested(folders: list[Path]) -> tuple[Config, int | None]:
     choices = [json.loads((folder / "choice.json").read_text(encoding="utf-8")) for folder in folders]
     name = Counter(choice["candidate"] for choice in choices).most_common(1)[0][0]
     of_name = [number for number, choice in enumerate(choices) if choice["candidate"] == name]
     config = read_stored_config(folders[of_name[0]] / "config.yaml")
-    return _without_stopping(config), round(statistics.median(choices[number]["epochs"] for number in of_name))
+    epochs = [choices[number]["epochs"] for number in of_name if not _is_probe(folders[number])]
+    return _without_stopping(config), _middle(epochs)
 
 
-def _of_search(folders: list[Path]) -> tuple[Config, int]:
+def _of_search(folders: list[Path]) -> tuple[Config, int | None]:
     """Each fold drew its own configurations: that of the highest mean AUC over its inner folds."""
     choices = [json.loads((folder / "choice.json").read_text(encoding="utf-8")) for folder in folders]
     areas = [choice["inner_macro_auc"][choice["candidate"]][choice["epochs"] - 1] for choice in choices]
     best = max(range(len(folders)), key=areas.__getitem__)
-    return _without_stopping(read_stored_config(folders[best] / "config.yaml")), int(choices[best]["epochs"])
+    epochs = [] if _is_probe(folders[best]) else [int(choices[best]["epochs"])]
+    return _without_stopping(read_stored_config(folders[best] / "config.yaml")), _middle(epochs)
+
+
+def _middle(epochs: list[int]) -> int | None:
+    return round(statistics.median(epochs)) if epochs else None
+
+
+def _is_probe(folder: Path) -> bool:
+    """Whether the network of a fold is a probe, which has no epochs to learn from."""
+    return (folder / PROBE_FILE).is_file()
 
 
 def _without_stopping(config: Config) -> Config:

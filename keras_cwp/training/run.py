@@ -11,6 +11,7 @@ from keras_cwp.config import Config, ModelConfig, dump_config, read_stored_confi
 from keras_cwp.errors import ModelError, RunError
 from keras_cwp.files import write_text
 from keras_cwp.scores import Scores
+from keras_cwp.training.chosen import Chosen
 
 FOLD = "fold_"  # begins the name of a fold's folder
 WHOLE_SHARE = 0.8  # of a radiograph's area: a region that covers as much counts as the whole of it
@@ -152,9 +153,20 @@ class RunFolder:
         return trained or {0: self._existing("model.keras").parent}
 
     def model_config(self, folder: Path) -> ModelConfig:
-        """The network of one of `model_folders`: the run's, or what nested cross-validation chose in that fold."""
+        """The network of one of `model_folders`: the run's, or what was chosen there, by inner folds or `auto`."""
         own = folder / "config.yaml"
-        return (read_stored_config(own) if own.is_file() else self.config).model
+        model = (read_stored_config(own) if own.is_file() else self.config).model
+        chosen = Chosen.read(folder)
+        return model if chosen is None else chosen.network(model)
+
+    def chosen_modes(self) -> dict[int, Chosen]:
+        """What `train.mode: auto` chose, by fold (0 in a run of fit); {} in a run that named its mode.
+
+        Raises:
+            RunError: a damaged file.
+        """
+        found = {number: Chosen.read(path) for number, path in (fold_folders(self.path) or {0: self.path}).items()}
+        return {number: chosen for number, chosen in found.items() if chosen is not None}
 
     def _existing(self, name: str) -> Path:
         path = self.path / name
@@ -188,9 +200,16 @@ def begin_run(path: Path | str, config: Config, data_hash: str, kind: str) -> Ru
 
 def finish_run(run: RunFolder, info: dict[str, Any], scores: Scores, validation: Scores) -> None:
     """Write what the run found; scores.csv comes last and marks it complete."""
-    write_text(run.path / "run.json", json.dumps(run.info | info, indent=2) + "\n")
+    write_info(run, info)
     validation.to_csv(run.path / "validation_scores.csv")
     scores.to_csv(run.path / "scores.csv")
+
+
+def write_info(run: RunFolder, info: dict[str, Any]) -> None:
+    """Add to run.json, with what `train.mode: auto` chose under `modes`, by fold."""
+    modes = {str(number): asdict(chosen) for number, chosen in run.chosen_modes().items()}
+    more = info | ({"modes": modes} if modes else {})
+    write_text(run.path / "run.json", json.dumps(run.info | more, indent=2) + "\n")
 
 
 def keep_split(run: RunFolder, text: str) -> None:

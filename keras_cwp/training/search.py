@@ -23,6 +23,7 @@ from keras_cwp.data.fold_plan import fold_seed
 from keras_cwp.errors import CwpError, RunError
 from keras_cwp.files import write_text
 from keras_cwp.runtime import install_command
+from keras_cwp.training.chosen import Chosen
 from keras_cwp.training.search_space import Choices, laid_over, space_of
 
 JOURNAL_FILE, TRIALS_FILE = "trials.journal", "trials.json"
@@ -37,10 +38,12 @@ class Found:
     Args:
         probabilities: float64 [epochs, rows, classes], out of fold.
         curve: mean macro AUC over the inner folds, float64 [epochs].
+        mode: what `train.mode: auto` chose for them; None where the configuration names a mode.
     """
 
     probabilities: np.ndarray
     curve: np.ndarray
+    mode: Chosen | None = None
 
 
 # Trains a trial's inner networks in a folder; tells the AUC of each (inner fold, epoch), counted through from 0.

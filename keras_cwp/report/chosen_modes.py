@@ -1,0 +1,34 @@
+"""In words: how the networks of a run were trained, where `train.mode: auto` decided it."""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import TYPE_CHECKING
+
+from keras_cwp.wording import plural
+
+if TYPE_CHECKING:
+    from keras_cwp.training.run import RunFolder
+
+
+def how_trained(run: RunFolder) -> str:
+    """A sentence or two; empty for a run that named its mode."""
+    chosen = run.chosen_modes()
+    if not chosen:
+        return ""
+    if list(chosen) == [0]:
+        return f"The training patients alone decided how the network was trained: {chosen[0].what}; {chosen[0].reason}."
+    counts = Counter(each.what for each in chosen.values()).most_common()
+    said = "; ".join(f"{count} of {plural(len(chosen), 'fold')}: {what}" for what, count in counts)
+    return (
+        f"The training patients of each network alone decided how it was trained. {said}. run.json has the reason for "
+        "each."
+    )
+
+
+def all_probes(run: RunFolder) -> bool:
+    """Whether every network of a run is a probe, which has no epochs."""
+    chosen = run.chosen_modes()
+    if not chosen:
+        return run.config.train.mode == "probe"
+    return all(each.mode == "probe" for each in chosen.values())

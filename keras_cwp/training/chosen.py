@@ -1,0 +1,80 @@
+"""What `train.mode: auto` chose for one network, and why; the note is kept beside the network."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Literal
+
+from keras_cwp.config import Config, ModelConfig
+from keras_cwp.errors import RunError
+from keras_cwp.files import write_text
+
+CHOSEN_FILE = "mode.json"
+
+
+@dataclass(frozen=True)
+class Chosen:
+    """How one network is trained.
+
+    Args:
+        mode: as `train.mode`.
+        arch, weights: as in `model`.
+        patients: that the training has; they alone decided.
+        reason: in words, with its numbers.
+        log_loss: `imagenet` → of the probe of ImageNet features on inner folds, `configured` → of the probe of
+            `model.weights`; {} where nothing was compared.
+    """
+
+    mode: Literal["fine_tune", "probe"]
+    arch: str
+    weights: str
+    patients: int
+    reason: str
+    log_loss: Mapping[str, float] = field(default_factory=dict)
+
+    @property
+    def what(self) -> str:
+        """The training in words, without the path that weights may have."""
+        name = Path(self.weights).name
+        if self.mode == "fine_tune":
+            return f"fine-tuning of {self.arch} from {name}"
+        features = "ImageNet" if name == "imagenet" else name
+        return f"probe of {features} features of {self.arch}"
+
+    @property
+    def sentence(self) -> str:
+        """The choice with its reason, for one line."""
+        return f"train.mode auto: {self.what}; {self.reason}"
+
+    def network(self, model: ModelConfig) -> ModelConfig:
+        """The network that is trained, where `model` is configured."""
+        return model.model_copy(update={"arch": self.arch, "weights": self.weights})
+
+    def laid_over(self, config: Config) -> Config:
+        """The configuration with the choice in the place of `auto`."""
+        train = config.train.model_copy(update={"mode": self.mode})
+        return config.model_copy(update={"model": self.network(config.model), "train": train})
+
+    def write(self, folder: Path) -> None:
+        """Write mode.json into `folder`."""
+        write_text(folder / CHOSEN_FILE, json.dumps(asdict(self), indent=2) + "\n")
+
+    @classmethod
+    def read(cls, folder: Path) -> Chosen | None:
+        """What `write` left in `folder`; None where there is nothing of it.
+
+        Raises:
+            RunError: the file is damaged.
+        """
+        path = folder / CHOSEN_FILE
+        if not path.is_file():
+            return None
+        try:
+            return cls(**json.loads(path.read_text(encoding="utf-8")))
+        except (OSError, ValueError, TypeError) as error:
+            raise RunError(
+                f"{path}: not what train.mode auto leaves: {error}; remove the run and begin again"
+            ) from None
