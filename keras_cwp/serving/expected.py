@@ -1,17 +1,19 @@
 """What the SavedModel answers to the warm-up requests and to noise, kept in the bundle.
 
-A server that computes the network with another program compares its own answers with these. So it need not load the
-SavedModel beside, and the comparison is made on each machine.
+A server that computes the network with another program compares its own answers with these, on each machine where it
+runs. It does not load the SavedModel for that.
 """
 
 from __future__ import annotations
 
+import io
 import zipfile
 from pathlib import Path
 
 import numpy as np
 
 from keras_cwp.errors import ServingError
+from keras_cwp.files import write_bytes
 from keras_cwp.serving.server.batching import Arrays
 from keras_cwp.serving.server.parameters import UNSTATED
 from keras_cwp.serving.server.servable import Servable
@@ -25,7 +27,7 @@ def write_expected(version: Path) -> None:
     """Write EXPECTED_FILE into a version's folder that is complete but for it.
 
     Raises:
-        ServingError: the version does not answer.
+        CwpError: the version does not answer, or the disk refuses.
     """
     servable = Servable(version, UNSTATED)
     try:
@@ -34,7 +36,9 @@ def write_expected(version: Path) -> None:
         servable.close()
     arrays = {f"{number}/{name}": value for number, answer in enumerate(answers) for name, value in answer.items()}
     texts = {name: value.astype(np.bytes_) for name, value in arrays.items() if value.dtype == object}
-    np.savez_compressed(version / EXPECTED_FILE, **(arrays | texts))  # type: ignore[arg-type]
+    buffer = io.BytesIO()
+    np.savez_compressed(buffer, **(arrays | texts))  # type: ignore[arg-type]
+    write_bytes(version / EXPECTED_FILE, buffer.getvalue())
 
 
 def read_expected(version: Path) -> list[Arrays]:
