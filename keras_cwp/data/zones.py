@@ -52,7 +52,7 @@ _SHORT = {
     for side, level in ((side, level) for side in _SIDES for level in _LEVELS)
     for first, second in ((side[0], level[0]), (level[0], side[0]))
     for rest in ("", "z", "f", "lz", "lf", "l")
-    if (rest != "l" or first == side[0])  # RUL is "right upper lung" as a rule, URL nothing that anyone writes
+    if (rest != "l" or first == side[0])  # RUL is "right upper lung"; nobody writes URL
 }
 EXPECTED = 'right or left with upper, middle or lower, such as RU, RUZ, "right upper" or 右上'
 
@@ -106,9 +106,9 @@ def seem_lobes(texts: Sequence[str] | np.ndarray) -> bool:
 
 
 def _plain(text: str) -> str:
-    """Without case and accents; words parted by one blank, also where RightUpper has none."""
-    parted = re.sub(r"(?<=[a-z])(?=[A-Z])", " ", unicodedata.normalize("NFKC", text))
-    letters = "".join(c for c in unicodedata.normalize("NFKD", parted) if not unicodedata.combining(c))
+    """Without case and accents; words with one blank between them, also in RightUpper."""
+    words = re.sub(r"(?<=[a-z])(?=[A-Z])", " ", unicodedata.normalize("NFKC", text))
+    letters = "".join(c for c in unicodedata.normalize("NFKD", words) if not unicodedata.combining(c))
     whole = unicodedata.normalize("NFC", letters)  # Korean syllables, which NFKD takes apart
     return re.sub(r"[\W_]+", " ", whole.translate(_POLISH).casefold()).strip()
 

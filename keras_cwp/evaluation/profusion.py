@@ -15,7 +15,7 @@ from keras_cwp.evaluation.roi_metrics import Order
 from keras_cwp.evaluation.unit_metrics import NORMAL_NAMES
 from keras_cwp.staging_section import StagingConfig
 
-UNREAD = -1  # in the place of a profusion: nobody can say
+UNREAD = -1  # stands for a profusion that is not known
 _MOST = 3
 # The ILO's twelve categories; the first number is the major one.
 _MINOR = ("0/-", "0/0", "0/1", "1/0", "1/1", "1/2", "2/1", "2/2", "2/3", "3/2", "3/3", "3/+")
@@ -112,5 +112,5 @@ def _tidy(name: str) -> str:
 
 
 def _words(name: str) -> str:
-    """Words with one blank between, also where CategoryTwo had none."""
+    """Words with one blank between, whatever stood there."""
     return re.sub(r"[\s_:-]+", " ", _tidy(name)).strip()

@@ -169,7 +169,7 @@ def perfect_kappa(labels: np.ndarray, patients: np.ndarray) -> Callable[[float],
     """
     names, patient = np.unique(patients, return_inverse=True)
     whole = proportion_of(np.ones(len(labels)), patient, len(names))
-    chance = float((np.bincount(labels) ** 2).sum() / len(labels) ** 2)
+    chance = chance_of(labels, labels)
 
     def limits(value: float) -> Limits | None:
         own = None if whole is None or value < 1 - _ROUNDING else score_limits(whole)

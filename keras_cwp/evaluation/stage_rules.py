@@ -9,13 +9,13 @@ zones have profusion 1 or more):
   coalesce or a large opacity.
 
 The standard does not say what 2 or 3 in fewer zones are. Here the highest stage counts whose condition is met, and
-"overall profusion 1" is read as 1 or more. The sub-stages of GBZ 70-2002 were taken out in 2009. GBZ 70-2015 is taken
-to have the same stages; its text was not at hand. Pleural plaques after asbestos, which count in some editions, are
+"overall profusion 1" is read as 1 or more. The sub-stages of GBZ 70-2002 were removed in 2009. GBZ 70-2015 is assumed
+to have the same stages; its text was not found. Pleural plaques after asbestos, which count in some editions, are
 not read from zones.
 
 The ILO judges profusion over the affected zones together, and leaves out zones that have much less than others. The
-profusion of the worst zone is the same or higher. Large opacities make a class of their own here, above all
-others; their sizes A, B and C are not derived.
+profusion of the worst zone is the same or higher. A large opacity is a category above
+all others here; their sizes A, B and C are not derived.
 
 References: GBZ 70-2009, Diagnostic criteria of pneumoconiosis, Ministry of Health of China; ILO, Guidelines for the use
 of the ILO International Classification of Radiographs of Pneumoconioses, revised edition 2022 (OSH series 22).

@@ -37,7 +37,7 @@ class Staged:
         labelled, predicted: what the zones show.
         rules: those that were asked for.
         notes: sentences on what is missing or was read in a way that may matter.
-        missing: zone -> patients without it, for zones that anyone lacks.
+        missing: zone -> patients without it, for zones that some patient lacks.
     """
 
     patient_id: np.ndarray
@@ -165,8 +165,8 @@ def _of_first(sick: np.ndarray, called: np.ndarray, patient: np.ndarray, patient
     for name, rows, right in (("sensitivity", sick, called), ("specificity", ~sick, ~called)):
         part = proportion_of(right[rows], patient[rows], patients)
         value = np.nan if part is None else part.value
-        whom = "has a stage" if name == "sensitivity" else "is without a stage"
-        found[name] = estimated(part, value, f"no patient {whom} by the labels")
+        which = "has a stage" if name == "sensitivity" else "has no stage"
+        found[name] = estimated(part, value, f"no patient {which} by the labels")
     return found
 
 

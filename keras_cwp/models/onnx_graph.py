@@ -17,13 +17,8 @@ _PRODUCER = "keras_cwp"
 BLOCK = 16  # channels that ONNX Runtime's CPU kernels keep together with AVX-512; 8 or 4 elsewhere
 
 
-def onnx_model(steps: list[Step], side: int, classes: int, notes: dict[str, str]) -> Any:
-    """The ONNX model of a plan whose input has one channel; see `onnx_mean`."""
-    return onnx_mean([steps], side, classes, notes)
-
-
-def onnx_mean(plans: Sequence[list[Step]], side: int, classes: int, notes: dict[str, str]) -> Any:
-    """One ONNX model that gives the mean of the probabilities of several networks, such as those of the folds.
+def onnx_model(plans: Sequence[list[Step]], side: int, classes: int, notes: dict[str, str]) -> Any:
+    """The ONNX model of one network, or of the mean of the probabilities of several, such as those of the folds.
 
     Args:
         plans: steps of each network as `plan` gives them; the input has one channel.

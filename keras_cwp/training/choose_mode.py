@@ -15,7 +15,7 @@ import numpy as np
 from keras_cwp.config import Config, ModelConfig
 from keras_cwp.data.prepared import PreparedData
 from keras_cwp.models.build import build_model
-from keras_cwp.models.pretrained import package_at_hand
+from keras_cwp.models.pretrained import package_installed
 from keras_cwp.models.probed import probed
 from keras_cwp.runtime import install_command
 from keras_cwp.training.beside import probe_config
@@ -88,7 +88,7 @@ def choose_mode(data: PreparedData, train: np.ndarray, config: Config, seed: int
 def rival_of(config: Config) -> ModelConfig | None:
     """The network whose probe is the alternative; None where the package with its weights is not installed."""
     model = probe_config(config).model
-    return model if package_at_hand(model.arch) else None
+    return model if package_installed(model.arch) else None
 
 
 def _fine_tuned(config: Config, patients: int, reason: str, losses: dict[str, float] | None = None) -> Chosen:

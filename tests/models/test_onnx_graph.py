@@ -21,7 +21,7 @@ onnxruntime = pytest.importorskip("onnxruntime", reason="ONNX Runtime is not ins
 
 
 def answer(model: keras.Model, images: np.ndarray) -> Any:
-    made = onnx_model(plan(model), images.shape[1], 3, {})
+    made = onnx_model([plan(model)], images.shape[1], 3, {})
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = 1
     session = onnxruntime.InferenceSession(made.SerializeToString(), options, providers=["CPUExecutionProvider"])
@@ -46,7 +46,9 @@ def test_an_imported_network_keeps_its_borders(shared, rng: np.random.Generator)
 
 
 def test_nothing_is_transposed_and_every_gate_is_five_nodes() -> None:
-    nodes = Counter(node.op_type for node in onnx_model(plan(build_model(ModelConfig(), 3, 64)), 64, 3, {}).graph.node)
+    nodes = Counter(
+        node.op_type for node in onnx_model([plan(build_model(ModelConfig(), 3, 64))], 64, 3, {}).graph.node
+    )
     assert nodes["Conv"] == 56
     assert nodes["ReduceMean"] == nodes["Sigmoid"] == nodes["Mul"] == 16
     assert nodes["Gemm"] == 17

@@ -46,7 +46,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("KERAS_CWP_CACHE", str(folder / "cache"))
-        patch.setattr(choose_mode, "package_at_hand", lambda _: False)
+        patch.setattr(choose_mode, "package_installed", lambda _: False)
         patch.setattr(choose_mode, "choose_mode", choose)
         yield folder
 

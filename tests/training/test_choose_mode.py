@@ -34,7 +34,7 @@ TUNED = Chosen("fine_tune", OWN, "cxr", 9, "log loss", {"imagenet": 0.5, "config
 
 @pytest.fixture
 def installed(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(choose_mode, "package_at_hand", lambda arch: arch == IMAGENET)
+    monkeypatch.setattr(choose_mode, "package_installed", lambda arch: arch == IMAGENET)
 
 
 def losses(monkeypatch: pytest.MonkeyPatch, imagenet: float | None, configured: float | None) -> list[str]:
@@ -85,7 +85,7 @@ def test_many_patients_need_no_comparison(tmp_path, monkeypatch):
 
 
 def test_without_the_package_the_line_says_what_to_install(tmp_path, monkeypatch):
-    monkeypatch.setattr(choose_mode, "package_at_hand", lambda _: False)
+    monkeypatch.setattr(choose_mode, "package_installed", lambda _: False)
     asked = losses(monkeypatch, 0.4, 0.5)
     chosen = choose_mode.choose_mode(small_data(tmp_path), np.arange(20), AUTO, 0)
     assert (chosen.mode, chosen.arch, chosen.weights, asked) == ("fine_tune", OWN, "cxr", [])
