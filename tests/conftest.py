@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import numpy as np
@@ -33,6 +33,15 @@ def shared() -> Path:
     if not (folder / "golden").is_dir():
         pytest.skip(f"the shared data folder is not at {folder}; set CWP_SHARED to where it is")
     return folder
+
+
+@pytest.fixture(scope="module")
+def small_network() -> Iterator[None]:
+    """Networks that this file builds are small; for `pytestmark = pytest.mark.usefixtures("small_network")`."""
+    from support.small_network import small_presets
+
+    with small_presets():
+        yield
 
 
 @pytest.fixture(scope="session")

@@ -17,6 +17,8 @@ from keras_cwp.errors import CwpError
 from keras_cwp.models.build import build_model
 from keras_cwp.models.own_weights import write_weights
 
+pytestmark = pytest.mark.usefixtures("small_network")
+
 
 @pytest.fixture(scope="module")
 def run(tmp_path_factory: pytest.TempPathFactory) -> Path:

@@ -15,6 +15,8 @@ import keras_cwp as cwp
 from keras_cwp.config import Config
 from keras_cwp.schema import is_section
 
+pytestmark = pytest.mark.usefixtures("small_network")
+
 TINY = {"image_size": 32, "bootstraps": 100, "batch_size": 8, "epochs": 1}
 
 

@@ -21,6 +21,8 @@ from keras_cwp.report.run_comparison import run_names
 from keras_cwp.scores import Scores
 from keras_cwp.training.run import ModelContract
 
+pytestmark = pytest.mark.usefixtures("small_network")
+
 CLASSES = ("normal", "opacity")
 
 

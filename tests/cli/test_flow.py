@@ -16,6 +16,8 @@ from keras_cwp.data.prepared import PreparedData
 from keras_cwp.errors import CwpError
 from keras_cwp.scores import Scores
 
+pytestmark = pytest.mark.usefixtures("small_network")
+
 TINY = ["--set", "data.image_size=32", "--set", "evaluate.bootstraps=100", "--set", "train.batch_size=8"]
 CLASSES = {"normal", "small_opacities", "large_opacity"}
 

@@ -24,6 +24,8 @@ from keras_cwp.prediction.judging import judging_of
 from keras_cwp.serving.export import Exported, export
 from keras_cwp.training.likeness import LIKENESS_FILE
 
+pytestmark = pytest.mark.usefixtures("small_network")
+
 LEAST = {"large_opacity": 0.2, "normal": 0.35, "small_opacities": 0.0}
 
 

@@ -18,6 +18,8 @@ from keras_cwp.report.run_report import evaluate_run
 from keras_cwp.training.beside import probe_run
 from keras_cwp.training.crossval import cross_validate
 
+pytestmark = pytest.mark.usefixtures("small_network")
+
 
 def test_a_probe_has_a_report_and_stands_beside_another_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("KERAS_CWP_CACHE", str(tmp_path / "cache"))

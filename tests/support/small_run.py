@@ -5,13 +5,15 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+from support.small_network import small_presets
+
 CLASSES = ("large_opacity", "normal", "small_opacities")
 IMAGE_SIZE = 64
 CONTEXT = 0.25
 
 
 def write_model(folder: Path, seed: int = 0, spacing_mm: float | None = None, **contract: Any) -> None:
-    """model.keras and model.json as fit writes them; a steep head, so that answers differ.
+    """model.keras and model.json as fit writes them, of a small network; a steep head, so that answers differ.
 
     Args:
         contract: further fields of ModelContract.
@@ -23,9 +25,10 @@ def write_model(folder: Path, seed: int = 0, spacing_mm: float | None = None, **
     from keras_cwp.training.run import ModelContract
 
     keras.utils.set_random_seed(seed)
-    network = build_model(ModelConfig(), len(CLASSES), IMAGE_SIZE)
+    with small_presets():
+        network = build_model(ModelConfig(), len(CLASSES), IMAGE_SIZE)
     head = network.get_layer("logits")
-    head.set_weights([head.get_weights()[0] * 40, head.get_weights()[1]])
+    head.set_weights([head.get_weights()[0] * 2, head.get_weights()[1]])
     folder.mkdir(parents=True, exist_ok=True)
     network.save(folder / "model.keras")
     ModelContract(CLASSES, IMAGE_SIZE, CONTEXT, "pad", spacing_mm, "f" * 64, **contract).write(folder)

@@ -15,6 +15,8 @@ from keras_cwp.files import locked_folder
 from keras_cwp.training.admit import admit, note_short_training
 from keras_cwp.training.run import ModelContract
 
+pytestmark = pytest.mark.usefixtures("small_network")
+
 TINY = {"bootstraps": 100, "batch_size": 8, "epochs": 1}
 
 

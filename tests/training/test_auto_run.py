@@ -23,7 +23,7 @@ from keras_cwp.report.run_maps import map_rows
 from keras_cwp.training import choose_mode
 from keras_cwp.training.chosen import Chosen
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("small_network")]
 OWN, OTHER = "shufflenet_v2_x0_5", "shufflenet_v2_x1_0"
 PROBED, TUNED = f"probe of other.safetensors features of {OTHER}", f"fine-tuning of {OWN} from own.safetensors"
 

@@ -21,6 +21,8 @@ from keras_cwp.training.films import find_films, without_copies
 from keras_cwp.training.pretext import Film, Views, draw_views, phantom_films
 from keras_cwp.training.pretrain import PretrainSettings, pretrain
 
+pytestmark = pytest.mark.usefixtures("small_network")
+
 SILENT = Console(quiet=True)
 SIDE = 64
 CROP = SIDE + 2 * round(SIDE * 0.125)

@@ -26,6 +26,8 @@ from keras_cwp.training.fit import fit
 from keras_cwp.training.probe import STRENGTHS, UNCHOSEN, Head, cached_features, choose_strength
 from keras_cwp.training.saved import load_network
 
+pytestmark = pytest.mark.usefixtures("small_network")
+
 SILENT = Console(quiet=True)
 PROBE = Config(train=TrainConfig(mode="probe"))
 
@@ -106,7 +108,7 @@ def test_fit_leaves_an_ordinary_run(data: PreparedData, weights: Path, own_cache
     network = load_network(run.path)
     assert [weight.path for weight in network.trainable_variables] == ["logits/kernel", "logits/bias"]
     about = json.loads((run.path / "probe.json").read_text())
-    assert about["features"] == network.get_layer("logits").kernel.shape[0] == 24 + 24 + 48 + 96 + 1024
+    assert about["features"] == network.get_layer("logits").kernel.shape[0] == 8 + 8 + 16 + 32 + 64
     kept = list((own_cache / "features").iterdir())
     assert len(kept) == 1
     assert len(np.load(kept[0])) == len(data)

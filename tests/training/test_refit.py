@@ -16,6 +16,8 @@ from keras_cwp.prediction.decided import thresholds_of
 from keras_cwp.training.run import RunFolder
 from keras_cwp.training.saved import load_network
 
+pytestmark = pytest.mark.usefixtures("small_network")
+
 SMALL = {
     "model.dropout": 0.0, "epochs": 3, "batch_size": 8, "bootstraps": 100, "examples": 0, "warmup_epochs": 0.0,
     "policy": "none", "folds": 2,

@@ -9,6 +9,8 @@ from keras_cwp.api.data import draw_phantoms, prepare
 from keras_cwp.cli.main import cli
 from keras_cwp.training.run import RunFolder
 
+pytestmark = pytest.mark.usefixtures("small_network")
+
 pytest.importorskip("optuna", reason="Optuna is not installed; pip install '.[search]'")
 
 

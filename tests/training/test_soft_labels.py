@@ -26,6 +26,8 @@ from keras_cwp.training.network import _batches, _build, class_weights
 from keras_cwp.training.probe import Head
 from keras_cwp.training.targets import ranks
 
+pytestmark = pytest.mark.usefixtures("small_network")
+
 SOFT = TrainConfig(mode="probe", labels="soft")
 
 
