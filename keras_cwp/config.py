@@ -108,10 +108,14 @@ class AugmentConfig(Section):
 class TrainConfig(Section):
     """How the network is trained."""
 
-    mode: Literal["network", "fine_tune", "probe", "auto"] = Field(
+    mode: Literal["network", "fine_tune", "probe", "ensemble", "auto"] = Field(
         "network",
         description="network: all weights at once; fine_tune: first the head, on the features of model.weights, then "
-        "all weights; probe: the head alone; auto: training patients choose fine_tune or a probe of ImageNet features",
+        "all weights; probe: the head alone; ensemble: the mean of fine_tune and a probe of ImageNet features; auto: "
+        "training patients choose fine_tune or that probe",
+    )
+    ensemble_share: float | None = Field(
+        None, ge=0, le=1, description="share of the fine-tuned network in an ensemble; none: validation patients choose"
     )
     epochs: int = Field(32, ge=1, description="times that training sees every ROI")
     steps: Annotated[int, Field(ge=1)] | Literal["auto"] | None = Field(

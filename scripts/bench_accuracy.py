@@ -4,7 +4,8 @@
 
 Methods: a network from random weights (config scratch), the same with simulated opacities in normal training ROIs
 (scratch_opacities, not for whole images), a probe of ImageNet features (probe), a probe of the shipped
-weights (probe_cxr), these fine-tuned (config default), and what train.mode auto chooses in each fold (auto).
+weights (probe_cxr), these fine-tuned (config default), the weighted mean of that and of the probe of ImageNet features
+(ensemble), and what train.mode auto chooses in each fold (auto).
 
 Makes OUT/SET_SEED/METHOD runs and prints a table of macro AUCs; what is finished is kept. The pediatric set is a draw
 of 360 patients, the same for every method and seed. Nothing is tuned here: methods are rows of METHODS.
@@ -30,6 +31,7 @@ METHODS: dict[str, dict[str, Any]] = {
     "probe": {"config": "probe"},
     "probe_cxr": {"config": "default", "mode": "probe", "tta": 1},
     "fine_tuned": {"config": "default"},
+    "ensemble": {"config": "ensemble"},
     "auto": {"config": "auto"},
 }
 SETS = ("cwp_sim", "pediatric_360")

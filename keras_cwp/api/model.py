@@ -139,12 +139,13 @@ class Model:
         if not self.path.is_file() and not any((folder / KERAS_FILE).is_file() for folder in folders):
             return None
         import_tensorflow()
+        from keras_cwp.models.mean import mapped_network
         from keras_cwp.prediction.region_maps import map_regions
         from keras_cwp.training.saved import load_with_contract, named_model
 
         one = self.path.is_file() or self.fold is not None
         paths = [named_model(self.path, self.fold)] if one else RunFolder(self.path).model_folders()
-        networks = [load_with_contract(path)[0] for path in paths]
+        networks = [mapped_network(load_with_contract(path)[0]) for path in paths]
         called = dict(
             zip(found.scores.roi_id.tolist(), found.scores.probabilities.argmax(axis=1).tolist(), strict=True)
         )

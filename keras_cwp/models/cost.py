@@ -9,6 +9,8 @@ from dataclasses import dataclass
 import keras
 import numpy as np
 
+from keras_cwp.models.mean import networks_of
+
 
 @dataclass(frozen=True)
 class Cost:
@@ -32,8 +34,8 @@ def count_parameters(model: keras.Model) -> int:
 
 
 def count_macs(model: keras.Model) -> int:
-    """Multiply-accumulates of convolutions and linear layers, for one image."""
-    return sum(_macs(layer) for layer in model.layers)
+    """Multiply-accumulates of convolutions and linear layers, for one image; of a mean of networks those of all."""
+    return sum(_macs(layer) for network in networks_of(model) or [model] for layer in network.layers)
 
 
 def _macs(layer: keras.layers.Layer) -> int:

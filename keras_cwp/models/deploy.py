@@ -8,7 +8,7 @@ from typing import Any
 
 import keras
 
-from keras_cwp.models.mean import mean_of, networks_of
+from keras_cwp.models.mean import mean_of, networks_of, shares_of
 from keras_cwp.models.steps import IMAGE, LOGITS, Step, can_plan, plan
 
 
@@ -28,7 +28,7 @@ def deploy(model: keras.Model, *, portable: bool = False) -> keras.Model:
     if keras.backend.backend() != "tensorflow":
         return model
     if networks := networks_of(model):
-        return mean_of([deploy(network, portable=portable) for network in networks])
+        return mean_of([deploy(network, portable=portable) for network in networks], shares_of(model))
     if not can_plan(model):
         return model
     image = keras.Input(model.input_shape[1:], name="image")

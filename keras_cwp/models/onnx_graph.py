@@ -17,7 +17,9 @@ _PRODUCER = "keras_cwp"
 BLOCK = 16  # channels that ONNX Runtime's CPU kernels keep together with AVX-512; 8 or 4 elsewhere
 
 
-def onnx_model(plans: Sequence[list[Step]], side: int, classes: int, notes: dict[str, str]) -> Any:
+def onnx_model(
+    plans: Sequence[list[Step]], side: int, classes: int, notes: dict[str, str], shares: Sequence[float] = ()
+) -> Any:
     """The ONNX model of one network, or of the mean of the probabilities of several, such as those of the folds.
 
     Args:
@@ -25,6 +27,7 @@ def onnx_model(plans: Sequence[list[Step]], side: int, classes: int, notes: dict
         side: of the input, pixels.
         classes: logits at the end of each network.
         notes: metadata to store in the model, name: text.
+        shares: of each network in the mean; none: all alike.
 
     Shape:
         PIXELS float32 [batch, side, side, 1] in [0, 1] → PROBABILITIES float32 [batch, classes]; batch is free.
@@ -44,7 +47,13 @@ def onnx_model(plans: Sequence[list[Step]], side: int, classes: int, notes: dict
             _ADD[step.kind](graph, step)
         graph.add("Softmax", f"{prefix}{LOGITS}", output=f"{prefix}{PROBABILITIES}", axis=1)
     if several:
-        graph.add("Mean", *(f"network{k}_{PROBABILITIES}" for k in range(1, len(plans) + 1)), output=PROBABILITIES)
+        answers = [f"network{number}_{PROBABILITIES}" for number in range(1, len(plans) + 1)]
+        if len(set(shares)) > 1:
+            weighted = zip(answers, shares, strict=True)
+            answers = [graph.add("Mul", name, graph.constant(np.array([share]))) for name, share in weighted]
+            graph.add("Sum", *answers, output=PROBABILITIES)
+        else:
+            graph.add("Mean", *answers, output=PROBABILITIES)
     made = helper.make_graph(
         graph.nodes,
         "network",

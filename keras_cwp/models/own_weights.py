@@ -18,6 +18,7 @@ from safetensors.numpy import load_file, save
 from keras_cwp.errors import CwpError, ModelError
 from keras_cwp.models.authors import authors_eca
 from keras_cwp.models.lite import efficientnet_lite
+from keras_cwp.models.mean import mapped_network
 from keras_cwp.models.presets import PRESETS, LitePreset, ShuffleNetPreset
 from keras_cwp.models.shufflenet import shufflenet_v2
 from keras_cwp.models.units import Attention
@@ -164,7 +165,7 @@ def _read_keras(path: Path) -> keras.Model:
         raise ModelError(f"weights {path}: there is no {file.name} there{advice}")
     importlib.import_module(_LAYERS)
     try:
-        return keras.models.load_model(file, compile=False, safe_mode=True)
+        return mapped_network(keras.models.load_model(file, compile=False, safe_mode=True))
     except Exception as error:  # Keras raises of every kind on a file that is not its own
         reason = str(error).strip().split("\n")[0]
         raise ModelError(f"weights {file}: cannot be loaded: {reason}") from None

@@ -22,6 +22,7 @@ from keras_cwp.explain.common_scale import on_one_scale, small_map
 from keras_cwp.explain.overlay import side_by_side, with_bar
 from keras_cwp.explain.trust import randomised, try_maps
 from keras_cwp.files import new_folder, write_bytes, write_text
+from keras_cwp.models.mean import mapped_network
 from keras_cwp.prediction.regions import cut_regions
 from keras_cwp.prediction.whole_image import check_whole_images
 from keras_cwp.training.run import ModelContract
@@ -67,7 +68,8 @@ def explain(
     weights is withheld (see `explain.trust`): both halves of its picture are the crop, and index.csv says so.
 
     Args:
-        network: images [B, image_size, image_size, 1] → logits [B, classes].
+        network: images [B, image_size, image_size, 1] → logits [B, classes]. Of a mean of networks, the maps are of the
+            first.
         out: a new folder.
         method: see `heat_maps.METHODS`.
         class_name: the class to explain; None: for each region the most probable one.
@@ -88,7 +90,7 @@ def explain(
     check_whole_images(regions, contract, whole_image, note)
     with new_folder(out) as folder:
         found: list[Explanation] = []
-        twins = randomised(network)
+        twins = randomised(mapped_network(network))
         crops = cut_regions(regions, contract, refuse, progress, note)
         while some := list(islice(crops, _BATCH)):
             found += _explain_batch(network, twins, contract, some, method, class_name)
@@ -119,9 +121,10 @@ def _explain_batch(
     size = contract.image_size
     images = central_slice(np.stack([crop for _, crop in some]), size, margin_px(size, contract.context))
     wanted = None if class_name is None else contract.classes.index(class_name)
-    tried = try_maps(network, twins, images, wanted, method)
-    probabilities = special.softmax(tried.logits, axis=1)
-    chosen = probabilities.argmax(axis=1) if wanted is None else np.full(len(some), wanted)
+    logits = np.asarray(network(images, training=False), dtype=np.float64)
+    chosen = logits.argmax(axis=1) if wanted is None else np.full(len(some), wanted)
+    probabilities = special.softmax(logits, axis=1)
+    tried = try_maps(mapped_network(network), twins, images, chosen, method)
     return [
         Explanation(
             roi,

@@ -43,7 +43,7 @@ def to_onnx(network: Any, contract: ModelContract, notes: dict[str, str] | None 
     Raises:
         ServingError: the extra is not installed, or a network that the rewriting does not know.
     """
-    from keras_cwp.models.mean import networks_of
+    from keras_cwp.models.mean import networks_of, shares_of
     from keras_cwp.models.onnx_graph import onnx_model
     from keras_cwp.models.steps import plan
 
@@ -51,7 +51,7 @@ def to_onnx(network: Any, contract: ModelContract, notes: dict[str, str] | None 
         raise ServingError(f"--format onnx: {obstacle}; use --format savedmodel")
     about = {"classes": json.dumps(contract.classes), "input": "crop, bone bright, 0 to 1"}
     plans = [plan(each) for each in networks_of(network) or [network]]
-    model = onnx_model(plans, contract.image_size, len(contract.classes), about | (notes or {}))
+    model = onnx_model(plans, contract.image_size, len(contract.classes), about | (notes or {}), shares_of(network))
     return model.SerializeToString()
 
 

@@ -243,10 +243,11 @@ class Answers:
     def _open_sight(self) -> Sight:
         folder = network_folder(self._model)
         import_tensorflow(keep_memory=False)
+        from keras_cwp.models.mean import mapped_network
         from keras_cwp.reader.sight import Sight
         from keras_cwp.training.saved import load_with_contract
 
-        sight = Sight(load_with_contract(folder)[0])
+        sight = Sight(mapped_network(load_with_contract(folder)[0]))
         nothing = np.zeros((1, sight.side, sight.side, 1), np.float32)
         sight.try_maps(nothing, np.zeros(1, np.int64))  # the first call builds the graph, which takes seconds
         sight.features(nothing)

@@ -1,10 +1,11 @@
-"""In words: how the networks of a run were trained, where `train.mode: auto` decided it."""
+"""In words: how the networks of a run were trained, where `train.mode: auto` decided it or two make an ensemble."""
 
 from __future__ import annotations
 
 from collections import Counter
 from typing import TYPE_CHECKING
 
+from keras_cwp.training.ensemble_note import Ensemble
 from keras_cwp.wording import plural
 
 if TYPE_CHECKING:
@@ -12,10 +13,10 @@ if TYPE_CHECKING:
 
 
 def how_trained(run: RunFolder) -> str:
-    """A sentence or two; empty for a run that named its mode."""
+    """A sentence or two; empty for a run of one network that named its mode."""
     chosen = run.chosen_modes()
     if not chosen:
-        return ""
+        return _of_ensembles(run)
     if list(chosen) == [0]:
         return f"The training patients alone decided how the network was trained: {chosen[0].what}; {chosen[0].reason}."
     counts = Counter(each.what for each in chosen.values()).most_common()
@@ -32,3 +33,22 @@ def all_probes(run: RunFolder) -> bool:
     if not chosen:
         return run.config.train.mode == "probe"
     return all(each.mode == "probe" for each in chosen.values())
+
+
+def _of_ensembles(run: RunFolder) -> str:
+    found = {number: Ensemble.read(folder) for number, folder in run.folders_by_fold().items()}
+    about = {number: each for number, each in found.items() if each is not None}
+    if not about:
+        return ""
+    shares = [
+        f"{each.share:.2f}" if number == 0 else f"fold {number}: {each.share:.2f}" for number, each in about.items()
+    ]
+    chose = (
+        "was chosen by the validation patients, by log loss"
+        if any(each.patients for each in about.values())
+        else "was given"
+    )
+    return (
+        "Each probability is the weighted mean of two networks: model.weights fine-tuned, and a probe of ImageNet "
+        f"features. The share of the first {chose} ({', '.join(shares)}). Heat maps are of the first."
+    )

@@ -42,6 +42,7 @@ def map_rows(run: RunFolder, scores: Scores, rows: np.ndarray, data: PreparedDat
     """Map ROIs, each with the network that scored it (of other data: the first), and test each map."""
     from keras_cwp.explain.heat_maps import default_method
     from keras_cwp.explain.trust import randomised, trust_of, try_maps
+    from keras_cwp.models.mean import mapped_network
     from keras_cwp.training.saved import load_network
 
     row_of = {str(key): number for number, key in enumerate(data.manifest.texts("roi_key"))}
@@ -52,7 +53,7 @@ def map_rows(run: RunFolder, scores: Scores, rows: np.ndarray, data: PreparedDat
     maps: list[np.ndarray | None] = [None] * len(rows)
     tested, patients, method = [], [], ""
     for number in np.unique(fold):
-        network = load_network(folders[int(number)])
+        network = mapped_network(load_network(folders[int(number)]))
         twins, method = randomised(network), default_method(network)
         own = np.flatnonzero(fold == number)
         for some in np.array_split(own, -(-len(own) // _BATCH)):

@@ -18,8 +18,10 @@ from keras_cwp.config import Config
 from keras_cwp.data.pipeline import batches
 from keras_cwp.data.prepared import PreparedData
 from keras_cwp.models.build import build_model
+from keras_cwp.training.beside import probe_config
 from keras_cwp.training.choose_mode import rival_of, with_mode
 from keras_cwp.training.device import jit_compile, make_reproducible, training_precision
+from keras_cwp.training.ensemble import check_ensemble, remove_members, train_ensemble
 from keras_cwp.training.epochs import STATE_FILE, EpochEnd, keep_validation
 from keras_cwp.training.inference import forward, predict_probabilities
 from keras_cwp.training.losses import make_loss
@@ -42,7 +44,8 @@ def check_buildable(config: Config, data: PreparedData) -> None:
     Raises:
         ModelError: unknown architecture, or weights that cannot be found, read or matched.
         ConfigError: an augmentation policy that is unknown, malformed or names classes which the data set lacks; a
-            probe or a fine-tuning without weights; or weights that were trained on this very data set.
+            probe or a fine-tuning without weights; weights that were trained on this very data set; or an ensemble
+            with inner folds.
     """
     if opacities := load_policy(config.augment.policy).opacities:
         laying(opacities, data, config.seed)
@@ -52,6 +55,9 @@ def check_buildable(config: Config, data: PreparedData) -> None:
     build_model(config.model, len(data.classes), data.image_size)
     if config.train.mode == "auto" and (rival := rival_of(config)):
         build_model(rival, len(data.classes), data.image_size)
+    if config.train.mode == "ensemble":
+        check_ensemble(config)
+        build_model(probe_config(config).model, len(data.classes), data.image_size)
     if seen := radiographs_seen(config.model, data):
         _log.warning(
             "model.weights %s: %d radiographs of %s look like some that these weights were made from; figures on them "
@@ -87,6 +93,7 @@ def train_network(
         The network with the weights to keep: images [batch, image_size, image_size, 1] → logits, float32.
     """
     if (folder / MODEL_FILE).is_file():
+        remove_members(folder)
         return load_network(folder)
     folder.mkdir(parents=True, exist_ok=True)
     make_reproducible(seed)
@@ -94,6 +101,15 @@ def train_network(
     make_reproducible(seed)  # again: a choice drew numbers, and the network is to be the same as without it
     if config.train.mode == "probe":
         return _probe(data, train, validation, config, seed, folder, console, title, keep)
+    if config.train.mode == "ensemble":
+
+        def one(own: Config, within: Path) -> keras.Model:
+            return train_network(data, train, validation, own, seed, within, console, title, stop_after, watch=watch)
+
+        network = train_ensemble(data, validation, config, folder, lambda line: say(console)(f"{title}  {line}"), one)
+        _save(network, data, train, config.evaluate.tta, folder)
+        remove_members(folder)
+        return network
     steps = -(-len(train) // config.train.batch_size)
     trainee, network = _build(data, train, config, seed)
     progress = load_state(folder / STATE_FILE, trainee) if (folder / STATE_FILE).is_file() else Progress()

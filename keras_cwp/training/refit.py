@@ -19,6 +19,7 @@ from keras_cwp.errors import RunError
 from keras_cwp.files import locked_folder, write_text
 from keras_cwp.runtime import use_threads
 from keras_cwp.training.device import command_line, environment
+from keras_cwp.training.ensemble_note import Ensemble
 from keras_cwp.training.likeness import keep_likeness
 from keras_cwp.training.network import check_buildable, train_network
 from keras_cwp.training.probe import PROBE_FILE
@@ -40,7 +41,8 @@ def refit(source: RunFolder, data: PreparedData, out: Path, console: Console) ->
         source: completed run of cv. Of a search the configuration is taken that was best in its fold's inner folds. Of
             another nested one the candidate that most folds chose is taken, and the median of
             their epochs; with early stopping the median of the best epochs. Where train.mode is auto, all patients
-            decide anew how the network is trained; folds whose network was a probe say nothing about epochs.
+            decide anew how the network is trained; folds whose network was a probe say nothing about epochs. The
+            share of an ensemble is the mean of the folds' shares.
         data: its data set.
 
     Raises:
@@ -72,12 +74,22 @@ def refit(source: RunFolder, data: PreparedData, out: Path, console: Console) ->
 
 def _chosen(source: RunFolder) -> tuple[Config, int | None]:
     """Configuration and epochs; None: those of the configuration."""
-    config, folders = source.config, source.model_folders()
+    folders = source.model_folders()
+    config = _with_share(source.config, folders)
     if config.split.inner is not None:
         return _of_search(folders) if config.search.space else _of_nested(folders)
     if config.train.early_stopping is None:
         return config, None
     return _without_stopping(config), _middle([_best_epoch(folder) for folder in folders if not _is_probe(folder)])
+
+
+def _with_share(config: Config, folders: list[Path]) -> Config:
+    """Nobody is held out who could choose the share of an ensemble's networks."""
+    shares = [about.share for folder in folders if (about := Ensemble.read(folder)) is not None]
+    if not shares:
+        return config
+    train = config.train.model_copy(update={"ensemble_share": round(statistics.fmean(shares), 3)})
+    return config.model_copy(update={"train": train})
 
 
 def _of_nested(folders: list[Path]) -> tuple[Config, int | None]:
