@@ -49,21 +49,20 @@ def command(out: Path, overrides: tuple[str, ...], patients: int, output: Output
         draw_phantoms(out / "phantoms", patients, load_config(None, settings).seed)
     if _begin(2, "prepare crops", out / "data"):
         prepare(table, images, out / "data", **settings)
-    if _begin(3, "train", home / "scores.csv"):
+    if _begin(3, "train, and evaluate on held-out patients", home / "scores.csv"):
         fit(open_data(out / "data"), home, console=output.console, **settings)
-    _begin(4, "evaluate on held-out patients")
     run = Run(home)
-    page = run.evaluate().report.path
-    if _begin(5, "export for TensorFlow Serving", bundle / "1"):
+    page = run.report().path
+    if _begin(4, "export for TensorFlow Serving", bundle / "1"):
         Model(home).export(bundle)
-    if _begin(6, "predict with the export", scores):
+    if _begin(5, "predict with the export", scores):
         Model(bundle).score(table, images=images).to_csv(scores)
     output.result(f"\n{run.summary}\n\nReport: {page.resolve()}", {"report": str(page), "metrics": run.metrics}, page)
     output.next("your own radiographs: keras-cwp prepare --rois rois.csv --images FOLDER --out data")
 
 
-def _begin(number: int, what: str, result: Path | None = None) -> bool:
+def _begin(number: int, what: str, result: Path) -> bool:
     """Say what comes, or that its result is there already."""
-    there = result is not None and result.exists()
-    click.echo(f"{number}/6 {what}{': kept from an earlier demo' if there else ' …'}")
+    there = result.exists()
+    click.echo(f"{number}/5 {what}{': kept from an earlier demo' if there else ' …'}")
     return not there
