@@ -21,13 +21,13 @@ from keras_cwp.models.lite import efficientnet_lite
 from keras_cwp.models.mean import mapped_network
 from keras_cwp.models.presets import PRESETS, LitePreset, ShuffleNetPreset
 from keras_cwp.models.shufflenet import shufflenet_v2
+from keras_cwp.models.transfer import HEADLESS
 from keras_cwp.models.units import Attention
 from keras_cwp.models.weight_notes import ABOUT, SUFFIX, read_notes
 
 MODEL_FILE = "model.keras"  # of a RUN folder
 _H5 = ".weights.h5"
 _HEAD = "logits"
-_HEADLESS = 1  # classes of a network without a head of use: a classifier has two at least
 _LAYERS = "keras_cwp.layers"  # importing it registers every layer that a saved network may hold
 
 
@@ -98,7 +98,7 @@ def _save_h5(model: keras.Model, path: Path) -> None:
 
 
 def _save_safetensors(model: keras.Model, path: Path, head: bool, notes: dict[str, str]) -> None:
-    about = _about(model) if head else _about(model) | {"classes": _HEADLESS}
+    about = _about(model) if head else _about(model) | {"classes": HEADLESS}
     tensors = {
         name: keras.ops.convert_to_numpy(weight).astype(np.float16)
         for name, weight in _named(model).items()

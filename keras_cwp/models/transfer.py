@@ -10,6 +10,9 @@ import numpy as np
 from keras_cwp.errors import ModelError
 from keras_cwp.layers.eca import ECA
 
+HEADLESS = 1  # classes of a network without a head of use: a classifier has two at least
+_IMAGENET = 1000
+
 
 def carry_over(source: keras.Model, target: keras.Model) -> list[str]:
     """Copy every layer that both have.
@@ -18,7 +21,7 @@ def carry_over(source: keras.Model, target: keras.Model) -> list[str]:
     half, and what comes before the gate is doubled.
 
     Returns:
-        What was not carried over, one line each: the head, when the classes differ; gates that the target lacks.
+        What was not carried over, one line each: a head of other classes than ImageNet's; gates that the target lacks.
 
     Raises:
         ModelError: the architectures differ.
@@ -46,11 +49,11 @@ def carry_over(source: keras.Model, target: keras.Model) -> list[str]:
 
 def _about_head(source: keras.Model, target: keras.Model) -> list[str]:
     theirs, ours = source.output_shape[-1], target.output_shape[-1]
-    if theirs == 1:  # a file without a head
+    if theirs in (HEADLESS, _IMAGENET):  # nobody expects these heads to be kept
         return []
     if theirs == ours:
-        return ["the head of a probe is dropped, a new one starts at random"]
-    return [f"the head for {theirs} classes is dropped, a new one for {ours} starts at random"]
+        return ["the head of a probe is dropped, a new one is trained"]
+    return [f"the head for {theirs} classes is dropped, a new one for {ours} is trained"]
 
 
 def _shapes(layer: keras.layers.Layer | None) -> list[tuple[int, ...]] | None:

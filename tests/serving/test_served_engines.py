@@ -91,7 +91,8 @@ def test_the_command_says_what_computes_each_version(bundle: Path, stub: Path, m
 _COME_AND_GO = """
 import sys
 from pathlib import Path
-from keras_cwp.runtime import import_tensorflow
+from keras_cwp.runtime import give_large_blocks_back, import_tensorflow
+give_large_blocks_back()
 import_tensorflow(keep_memory=False)
 from keras_cwp.serving.server.engines import open_servable
 from keras_cwp.serving.server.parameters import UNSTATED

@@ -13,12 +13,15 @@ CONTEXT = 0.25
 
 
 def write_model(folder: Path, seed: int = 0, spacing_mm: float | None = None, **contract: Any) -> None:
-    """model.keras and model.json as fit writes them, of a small network; a steep head, so that answers differ.
+    """model.keras and model.json as fit writes them, of a small network.
+
+    Its head is steep and prefers no class, so that answers differ.
 
     Args:
         contract: further fields of ModelContract.
     """
     import keras
+    import numpy as np
 
     from keras_cwp.config import ModelConfig
     from keras_cwp.models.build import build_model
@@ -28,7 +31,10 @@ def write_model(folder: Path, seed: int = 0, spacing_mm: float | None = None, **
     with small_presets():
         network = build_model(ModelConfig(), len(CLASSES), IMAGE_SIZE)
     head = network.get_layer("logits")
-    head.set_weights([head.get_weights()[0] * 2, head.get_weights()[1]])
+    steep = head.get_weights()[0] * 4
+    noise = np.random.default_rng(seed).random((64, IMAGE_SIZE, IMAGE_SIZE, 1), np.float32)
+    features = keras.Model(network.input, head.input)(noise, training=False)
+    head.set_weights([steep, -np.asarray(features).mean(axis=0) @ steep])
     folder.mkdir(parents=True, exist_ok=True)
     network.save(folder / "model.keras")
     ModelContract(CLASSES, IMAGE_SIZE, CONTEXT, "pad", spacing_mm, "f" * 64, **contract).write(folder)
