@@ -36,10 +36,10 @@ def all_probes(run: RunFolder) -> bool:
 
 
 def _of_ensembles(run: RunFolder) -> str:
+    if run.config.train.mode != "ensemble":
+        return ""
     found = {number: Ensemble.read(folder) for number, folder in run.folders_by_fold().items()}
     about = {number: each for number, each in found.items() if each is not None}
-    if not about:
-        return ""
     shares = [
         f"{each.share:.2f}" if number == 0 else f"fold {number}: {each.share:.2f}" for number, each in about.items()
     ]

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from keras_cwp.data.split_file import SPLIT_FILE, split_rows
+from keras_cwp.training.beside import probe_config
 from keras_cwp.wording import plural
 
 if TYPE_CHECKING:
@@ -70,8 +71,11 @@ def kept_epochs(run: RunFolder) -> dict[str, int]:
 
 
 def architectures(run: RunFolder) -> str:
-    """Names of the networks of a run; several where inner folds or `train.mode: auto` chose among them."""
-    return ", ".join(dict.fromkeys(run.model_config(folder).arch for folder in run.model_folders()))
+    """Names of the networks of a run; several where inner folds or `train.mode: auto` chose, or in an ensemble."""
+    names = [run.model_config(folder).arch for folder in run.model_folders()]
+    if run.config.train.mode == "ensemble":
+        names.append(probe_config(run.config).model.arch)
+    return ", ".join(dict.fromkeys(names))
 
 
 def _epoch(row: Mapping[str, float]) -> float:

@@ -94,6 +94,7 @@ def test_page_and_history_tell_of_it(run: cwp.Run) -> None:
     shares = ", ".join(f"fold {number}: {about.share:.2f}" for number, about in enumerate(notes(run), start=1))
     assert "Each probability is the weighted mean of two networks: model.weights fine-tuned, and a probe" in page
     assert f"The share of the first was chosen by the validation patients, by log loss ({shares})." in page
+    assert f"run: {OWN}, {OTHER} on data" in page
     assert 'id="training"' in page
     assert run.history.groupby("fold").size().to_dict() == {1: 2, 2: 2}
 
