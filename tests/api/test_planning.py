@@ -17,7 +17,7 @@ from keras_cwp.errors import CwpError
 from keras_cwp.models.build import build_model
 from keras_cwp.models.own_weights import write_weights
 
-pytestmark = pytest.mark.usefixtures("small_network")
+pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("small_network")]
 
 
 @pytest.fixture(scope="module")

@@ -20,7 +20,7 @@ from keras_cwp.scores import Scores
 from keras_cwp.staging_section import StagingConfig
 from keras_cwp.training.staging_guard import check_staging
 
-pytestmark = pytest.mark.usefixtures("small_network")
+pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("small_network")]
 
 ZONES = ("RU", "right middle", "右下", "L-upper", "LMZ", "left lower")
 ORDER = "data.ordinal=[normal, small_opacities, large_opacity]"

@@ -59,6 +59,7 @@ def test_default_eca_costs_few_parameters() -> None:
     assert with_eca - without == 16 * 3  # three taps for 24, 48 and 96 channels
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("arch", ["shufflenet_v2_x0_5", "authors_eca"])
 def test_grey_in_logits_out_and_it_learns(arch: str) -> None:
     keras.utils.set_random_seed(0)

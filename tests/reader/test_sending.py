@@ -93,6 +93,7 @@ def test_an_archive_that_refuses_leaves_the_files(trusted: Answers, pacs: orthan
         assert wrong.failed == f"{pacs.url}/nothing refuses the objects (HTTP 404)"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("scheme", ["dicom://PACS@", "http://"])
 def test_an_archive_that_does_not_answer_is_named(trusted: Answers, scheme: str, tmp_path: Path) -> None:
     port, _ = orthanc.free_ports()
@@ -130,6 +131,7 @@ def test_a_token_is_not_for_c_store() -> None:
         parse_archive("dicom://PACS@pacs.example", "t")
 
 
+@pytest.mark.slow
 def test_an_archive_is_told_the_token(monkeypatch: pytest.MonkeyPatch, trusted: Answers, tmp_path: Path) -> None:
     import requests
 

@@ -21,6 +21,7 @@ from keras_cwp.training.crossval import cross_validate
 pytestmark = pytest.mark.usefixtures("small_network")
 
 
+@pytest.mark.slow
 def test_a_probe_has_a_report_and_stands_beside_another_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("KERAS_CWP_CACHE", str(tmp_path / "cache"))
     keras.utils.set_random_seed(0)

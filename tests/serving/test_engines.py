@@ -94,6 +94,7 @@ def test_every_signature_of_a_model_of_one_view_at_a_spacing(plain_version: Path
     assert "spacing_mm" not in compare(plain_version)["roi_bytes"]
 
 
+@pytest.mark.slow
 def test_the_mean_of_folds_is_one_onnx_file(tmp_path: Path) -> None:
     write_version(tmp_path / "1", [steep_network(3, SIDE), steep_network(4, SIDE, eca="none")])
     compare(tmp_path / "1")

@@ -194,6 +194,7 @@ def test_the_model_card_says_what_a_caller_must_know(exported: Exported) -> None
     assert card["metrics"] is None  # this run was never evaluated
 
 
+@pytest.mark.slow
 def test_the_bundle_averages_the_views_of_the_runs_figures_unless_told(fit_run: Path, tmp_path: Path) -> None:
     run = tmp_path / "run"
     shutil.copytree(fit_run, run)
@@ -284,6 +285,7 @@ def test_a_class_that_is_not_there(fit_run: Path, tmp_path: Path) -> None:
         export(fit_run, tmp_path / "cwp", negative="healthy")
 
 
+@pytest.mark.slow
 def test_a_cv_run_without_a_fold_is_the_mean_of_its_folds(tmp_path: Path, rng: np.random.Generator) -> None:
     for fold in (1, 2):
         write_model(tmp_path / "cv" / f"fold_{fold}", seed=fold)

@@ -105,6 +105,7 @@ print(*[load_once() for _ in range(6)])
 """
 
 
+@pytest.mark.slow
 def test_memory_is_given_back_when_versions_come_and_go(plain_version: Path) -> None:
     """In a process of its own: what other tests left in the heap would count too."""
     said = subprocess.run(

@@ -245,6 +245,7 @@ def _some_scores(folder: Path) -> Path:
     return path
 
 
+@pytest.mark.slow
 def test_what_auto_chooses_is_what_its_name_trains(tmp_path, monkeypatch):
     """The draws that a choice takes leave no trace in the network."""
     from keras_cwp.data.phantom.draw import draw_phantoms

@@ -103,6 +103,7 @@ def test_too_few_patients_to_choose_by(rng: np.random.Generator) -> None:
     assert choose_strength(rng.normal(size=(4, 3)), labels, patients, 2, PROBE, 0) == (UNCHOSEN, {})
 
 
+@pytest.mark.slow
 def test_fit_leaves_an_ordinary_run(data: PreparedData, weights: Path, own_cache: Path, tmp_path: Path) -> None:
     run = fit(data, settings(weights, data), tmp_path / "run", SILENT)
     network = load_network(run.path)

@@ -16,7 +16,7 @@ from keras_cwp.prediction.decided import thresholds_of
 from keras_cwp.training.run import RunFolder
 from keras_cwp.training.saved import load_network
 
-pytestmark = pytest.mark.usefixtures("small_network")
+pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("small_network")]
 
 SMALL = {
     "model.dropout": 0.0, "epochs": 3, "batch_size": 8, "bootstraps": 100, "examples": 0, "warmup_epochs": 0.0,
