@@ -91,9 +91,9 @@ def remove_members(folder: Path) -> None:
 def choose_share(first: np.ndarray, second: np.ndarray, labels: np.ndarray, patients: np.ndarray) -> float:
     """The share of the first in a mean of two probabilities that has the least log loss.
 
-    A patient counts once, with the mean over the patient's ROIs. Two patients are added: one whom only the first network
-    gets right, and one whom only the second does (a beta distribution with the parameters 2 and 2 as prior). They keep
-    the share near a half where there are few patients.
+    A patient counts once, with the mean over the patient's ROIs. Two patients are added: one whom only the first
+    network gets right, and one whom only the second does (a beta distribution with the parameters 2 and 2 as prior).
+    They keep the share near a half where there are few patients.
 
     Args:
         first, second: float [n, classes]; probabilities of ROIs that neither network was trained on.
