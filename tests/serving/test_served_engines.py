@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
+import os
 import subprocess
 import sys
 import threading
@@ -106,14 +107,15 @@ print(*[load_once() for _ in range(8)])
 
 @pytest.mark.slow
 def test_memory_is_given_back_when_versions_come_and_go(plain_version: Path) -> None:
-    """In a process of its own: what other tests left in the heap would count too."""
+    """In a process of its own, for what other tests left in the heap would count too, and with two arenas of glibc: with
+    more of them, what is resident varies by 5 MiB from load to load."""
     said = subprocess.run(
         [sys.executable, "-c", _COME_AND_GO, str(plain_version)],
         capture_output=True,
         text=True,
         check=True,
         timeout=300,
+        env=os.environ | {"MALLOC_ARENA_MAX": "2"},
     ).stdout
     resident_mib = [float(number) for number in said.split()]
-    # A version's session alone takes more than 2 MiB. On a busy machine the first loads still fill the heap.
-    assert resident_mib[-1] - resident_mib[2] < 10, resident_mib
+    assert resident_mib[-1] - resident_mib[2] < 8, resident_mib  # a version's session alone takes more than 2 MiB
