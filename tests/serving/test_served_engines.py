@@ -107,8 +107,10 @@ print(*[load_once() for _ in range(8)])
 
 @pytest.mark.slow
 def test_memory_is_given_back_when_versions_come_and_go(plain_version: Path) -> None:
-    """In a process of its own, for what other tests left in the heap would count too, and with two arenas of glibc: with
-    more of them, what is resident varies by 5 MiB from load to load."""
+    """In a process of its own: what other tests left in the heap would count too.
+
+    With two arenas of glibc: with more of them, what is resident varies by 5 MiB from load to load.
+    """
     said = subprocess.run(
         [sys.executable, "-c", _COME_AND_GO, str(plain_version)],
         capture_output=True,
