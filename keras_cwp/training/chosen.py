@@ -2,21 +2,19 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Literal
+from typing import ClassVar, Literal
 
 from keras_cwp.config import Config, ModelConfig
-from keras_cwp.errors import RunError
-from keras_cwp.files import write_text
+from keras_cwp.training.kept_note import KeptNote
 
 CHOSEN_FILE = "mode.json"
 
 
 @dataclass(frozen=True)
-class Chosen:
+class Chosen(KeptNote):
     """How one network is trained.
 
     Args:
@@ -27,6 +25,9 @@ class Chosen:
         log_loss: `imagenet` → of the probe of ImageNet features on inner folds, `configured` → of the probe of
             `model.weights`; {} where nothing was compared.
     """
+
+    file: ClassVar[str] = CHOSEN_FILE
+    mode_of_note: ClassVar[str] = "auto"
 
     mode: Literal["fine_tune", "probe"]
     arch: str
@@ -57,24 +58,3 @@ class Chosen:
         """The configuration with the choice in the place of `auto`."""
         train = config.train.model_copy(update={"mode": self.mode})
         return config.model_copy(update={"model": self.network(config.model), "train": train})
-
-    def write(self, folder: Path) -> None:
-        """Write mode.json into `folder`."""
-        write_text(folder / CHOSEN_FILE, json.dumps(asdict(self), indent=2) + "\n")
-
-    @classmethod
-    def read(cls, folder: Path) -> Chosen | None:
-        """What `write` left in `folder`; None where there is nothing of it.
-
-        Raises:
-            RunError: the file is damaged.
-        """
-        path = folder / CHOSEN_FILE
-        if not path.is_file():
-            return None
-        try:
-            return cls(**json.loads(path.read_text(encoding="utf-8")))
-        except (OSError, ValueError, TypeError) as error:
-            raise RunError(
-                f"{path}: not what train.mode auto leaves: {error}; remove the run and begin again"
-            ) from None

@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-import json
-from dataclasses import asdict, dataclass
-from pathlib import Path
+from dataclasses import dataclass
+from typing import ClassVar
 
-from keras_cwp.errors import RunError
-from keras_cwp.files import write_text
+from keras_cwp.training.kept_note import KeptNote
 
 ENSEMBLE_FILE = "ensemble.json"
 
 
 @dataclass(frozen=True)
-class Ensemble:
+class Ensemble(KeptNote):
     """The share of each network, and what it rests on.
 
     Args:
@@ -22,25 +20,9 @@ class Ensemble:
         log_loss: of the validation patients: `fine_tuned`, `probe` and `ensemble`; {} where there are none.
     """
 
+    file: ClassVar[str] = ENSEMBLE_FILE
+    mode_of_note: ClassVar[str] = "ensemble"
+
     share: float
     patients: int
     log_loss: dict[str, float]
-
-    def write(self, folder: Path) -> None:
-        """Write ensemble.json into `folder`."""
-        write_text(folder / ENSEMBLE_FILE, json.dumps(asdict(self), indent=2) + "\n")
-
-    @classmethod
-    def read(cls, folder: Path) -> Ensemble | None:
-        """What `write` left in `folder`; None where there is nothing of it.
-
-        Raises:
-            RunError: the file is damaged.
-        """
-        path = folder / ENSEMBLE_FILE
-        if not path.is_file():
-            return None
-        try:
-            return cls(**json.loads(path.read_text(encoding="utf-8")))
-        except (OSError, ValueError, TypeError) as error:
-            raise RunError(f"{path}: damaged: {error}; remove the run and begin again") from None

@@ -87,7 +87,7 @@ def train_network(
         folder: receives model.keras, model.json, history.csv and the TensorBoard log.
         stop_after: epochs to train of a schedule made for `train.epochs`; None: all.
         keep: leave each epoch's validation probabilities there; see `epochs.kept_validation`.
-        watch: see `EpochEnd`; not for a probe.
+        watch: see `EpochEnd`; not for a probe or an ensemble.
 
     Returns:
         The network with the weights to keep: images [batch, image_size, image_size, 1] → logits, float32.
@@ -102,14 +102,7 @@ def train_network(
     if config.train.mode == "probe":
         return _probe(data, train, validation, config, seed, folder, console, title, keep)
     if config.train.mode == "ensemble":
-
-        def one(own: Config, within: Path) -> keras.Model:
-            return train_network(data, train, validation, own, seed, within, console, title, stop_after, watch=watch)
-
-        network = train_ensemble(data, validation, config, folder, lambda line: say(console)(f"{title}  {line}"), one)
-        _save(network, data, train, config.evaluate.tta, folder)
-        remove_members(folder)
-        return network
+        return _ensemble(data, train, validation, config, seed, folder, console, title, stop_after)
     steps = -(-len(train) // config.train.batch_size)
     trainee, network = _build(data, train, config, seed)
     progress = load_state(folder / STATE_FILE, trainee) if (folder / STATE_FILE).is_file() else Progress()
@@ -152,6 +145,26 @@ def _probe(
         views = config.evaluate.tta
         keep_validation(folder, 0, predict_probabilities(forward(network), data, validation, views))
     _save(network, data, train, config.evaluate.tta, folder)
+    return network
+
+
+def _ensemble(
+    data: PreparedData,
+    train: np.ndarray,
+    validation: np.ndarray,
+    config: Config,
+    seed: int,
+    folder: Path,
+    console: Console,
+    title: str,
+    stop_after: int | None,
+) -> keras.Model:
+    def one(own: Config, within: Path) -> keras.Model:
+        return train_network(data, train, validation, own, seed, within, console, title, stop_after)
+
+    network = train_ensemble(data, validation, config, folder, lambda line: say(console)(f"{title}  {line}"), one)
+    _save(network, data, train, config.evaluate.tta, folder)
+    remove_members(folder)
     return network
 
 

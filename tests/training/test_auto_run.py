@@ -7,10 +7,10 @@ import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
-import keras
 import numpy as np
 import pytest
 from rich.console import Console
+from support.two_networks import OTHER, OWN, write_two
 
 import keras_cwp as cwp
 from keras_cwp.api.planning import _probed
@@ -18,13 +18,11 @@ from keras_cwp.config import Config, ModelConfig
 from keras_cwp.data.fold_plan import fold_seed
 from keras_cwp.errors import ModelError, RunError
 from keras_cwp.models.build import build_model
-from keras_cwp.models.own_weights import write_weights
 from keras_cwp.report.run_maps import map_rows
 from keras_cwp.training import choose_mode
 from keras_cwp.training.chosen import Chosen
 
 pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("small_network")]
-OWN, OTHER = "shufflenet_v2_x0_5", "shufflenet_v2_x1_0"
 PROBED, TUNED = f"probe of other.safetensors features of {OTHER}", f"fine-tuning of {OWN} from own.safetensors"
 
 
@@ -32,12 +30,7 @@ PROBED, TUNED = f"probe of other.safetensors features of {OTHER}", f"fine-tuning
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     """Two data sets, weights of two networks, and a rule by which fold 1 is fine-tuned and fold 2 a probe."""
     folder = tmp_path_factory.mktemp("auto")
-    for name, seed in (("data", 0), ("elsewhere", 1)):
-        table = cwp.draw_phantoms(folder / f"{name}_drawn", 12, seed, side_px=128, radiographs=(1, 1), rois=(2, 2))
-        cwp.prepare(table, images=table.parent / "images", out=folder / name, image_size=32)
-    keras.utils.set_random_seed(0)
-    for name, arch in (("own", OWN), ("other", OTHER)):
-        write_weights(build_model(ModelConfig(arch=arch), 3, 32), folder / f"{name}.safetensors", head=False)
+    write_two(folder)
 
     def choose(_: object, train: np.ndarray, config: Config, seed: int) -> Chosen:
         if seed == fold_seed(config.seed, 2):

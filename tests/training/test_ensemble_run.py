@@ -11,13 +11,13 @@ import keras
 import numpy as np
 import pytest
 from rich.console import Console
+from support.two_networks import OTHER, OWN, write_two
 
 import keras_cwp as cwp
 from keras_cwp.config import ModelConfig
 from keras_cwp.errors import ConfigError, RunError
 from keras_cwp.models.build import build_model
 from keras_cwp.models.mean import networks_of, shares_of
-from keras_cwp.models.own_weights import write_weights
 from keras_cwp.report.run_maps import map_rows
 from keras_cwp.training import beside
 from keras_cwp.training import network as training
@@ -25,19 +25,13 @@ from keras_cwp.training.ensemble_note import ENSEMBLE_FILE, Ensemble
 from keras_cwp.training.saved import load_network
 
 pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("small_network")]
-OWN, OTHER = "shufflenet_v2_x0_5", "shufflenet_v2_x1_0"
 
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     """A data set, another one, and weights of two networks; one of these stands for the ImageNet network."""
     folder = tmp_path_factory.mktemp("ensemble")
-    for name, seed in (("data", 0), ("elsewhere", 1)):
-        table = cwp.draw_phantoms(folder / f"{name}_drawn", 12, seed, side_px=128, radiographs=(1, 1), rois=(2, 2))
-        cwp.prepare(table, images=table.parent / "images", out=folder / name, image_size=32)
-    keras.utils.set_random_seed(0)
-    for name, arch in (("own", OWN), ("other", OTHER)):
-        write_weights(build_model(ModelConfig(arch=arch), 3, 32), folder / f"{name}.safetensors", head=False)
+    write_two(folder)
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("KERAS_CWP_CACHE", str(folder / "cache"))
         patch.setattr(beside, "_ARCH", OTHER)
@@ -171,5 +165,7 @@ def test_nested_cross_validation_is_refused_before_anything_is_written(folder: P
 def test_a_damaged_note_is_named(run: cwp.Run, tmp_path: Path) -> None:
     shutil.copy(run.folder.model_folders()[0] / ENSEMBLE_FILE, tmp_path)
     (tmp_path / ENSEMBLE_FILE).write_text("{")
-    with pytest.raises(RunError, match=r"ensemble\.json: damaged: .*; remove the run and begin again"):
+    with pytest.raises(
+        RunError, match=r"ensemble\.json: not what train\.mode ensemble leaves: .*; remove the run and begin again"
+    ):
         Ensemble.read(tmp_path)
