@@ -93,11 +93,11 @@ def test_every_kind_of_model_gives_the_same_scores(fit_run: Path, images: Path, 
 
 def test_a_cv_run_answers_with_the_mean_of_its_folds(images: Path, tmp_path: Path) -> None:
     answers = []
-    for fold in (1, 2):
-        write_model(tmp_path / "cv" / f"fold_{fold}", seed=fold)
+    for fold, seed in ((1, 1), (2, 4)):
+        write_model(tmp_path / "cv" / f"fold_{fold}", seed=seed)
         run(tmp_path / "cv" / f"fold_{fold}", images / "a.png", "--out", tmp_path / "one.csv")
         answers.append(read(tmp_path / "one.csv").probabilities)
-    assert np.abs(answers[0] - answers[1]).max() > 0.001
+    assert np.abs(answers[0] - answers[1]).max() > 0.01
     assert run(tmp_path / "cv", images / "a.png", "--out", tmp_path / "both.csv").exit_code == 0
     np.testing.assert_allclose(read(tmp_path / "both.csv").probabilities, np.mean(answers, axis=0), atol=1e-6)
 

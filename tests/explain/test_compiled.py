@@ -12,8 +12,6 @@ from keras_cwp.api.model import Model
 from keras_cwp.explain.compiled import CompiledMaps
 from keras_cwp.explain.trust import randomised, try_maps
 
-pytestmark = pytest.mark.usefixtures("small_network")
-
 
 @pytest.mark.parametrize("count", [1, 5])
 def test_maps_and_their_test_are_those_of_try_maps(tmp_path: Path, count: int) -> None:

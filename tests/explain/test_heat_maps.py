@@ -12,8 +12,6 @@ from keras_cwp.explain.heat_maps import METHODS, answers_and_raw_maps, fine_laye
 from keras_cwp.models.build import build_model
 from keras_cwp.models.deploy import deploy
 
-pytestmark = pytest.mark.usefixtures("small_network")
-
 SIDE = 16
 
 

@@ -14,8 +14,6 @@ from keras_cwp.models.build import build_model
 from keras_cwp.models.deploy import deploy
 from keras_cwp.models.probed import probed
 
-pytestmark = pytest.mark.usefixtures("small_network")
-
 SIDE = 16
 
 

@@ -15,7 +15,7 @@ from click.testing import CliRunner
 from support.small_run import CLASSES, IMAGE_SIZE, write_model
 
 from keras_cwp.cli.main import cli
-from keras_cwp.config import ModelConfig
+from keras_cwp.config import Config, ModelConfig, dump_config
 from keras_cwp.errors import ModelError, ServingError
 from keras_cwp.models.build import build_model
 from keras_cwp.prediction import litert_format, onnx_format, tensorflow_models
@@ -33,11 +33,20 @@ FORMAT_NAMES = [pytest.param("onnx", marks=needs_onnx), "litert"]
 
 
 @pytest.fixture(scope="module")
-def made(fit_run: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Converted]:
+def real_run(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A RUN whose network is as large as those that are trained: what eight bits spare is the weights'."""
+    folder = tmp_path_factory.mktemp("real")
+    write_model(folder, small=False)
+    (folder / "config.yaml").write_text(dump_config(Config()))
+    return folder
+
+
+@pytest.fixture(scope="module")
+def made(real_run: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Converted]:
     """One export of every format."""
     folder = tmp_path_factory.mktemp("formats")
     names = [name for name in FORMATS if name != "onnx" or onnx_format.is_installed()]
-    return {name: export_converted(fit_run, folder / name, name) for name in names}
+    return {name: export_converted(real_run, folder / name, name) for name in names}
 
 
 @pytest.fixture(scope="module")
@@ -54,9 +63,9 @@ def crops() -> np.ndarray:
 
 
 @pytest.fixture(scope="module")
-def expected(fit_run: Path, crops: np.ndarray) -> np.ndarray:
+def expected(real_run: Path, crops: np.ndarray) -> np.ndarray:
     """The Keras model's answer."""
-    logits = load_network(fit_run / "model.keras")(crops, training=False)
+    logits = load_network(real_run / "model.keras")(crops, training=False)
     return tf.nn.softmax(tf.cast(logits, tf.float64)).numpy()
 
 
@@ -90,27 +99,27 @@ def test_every_file_answers_as_the_keras_model_does(
 def test_eight_bits_make_a_difference_and_a_smaller_file(made: dict[str, Converted]) -> None:
     path, difference = made["litert"].path, made["litert"].difference
     assert difference["model.tflite"] <= BOUND < difference["model_int8.tflite"] <= BOUND_INT8
-    assert (path / "model_int8.tflite").stat().st_size < 0.75 * (path / "model.tflite").stat().st_size
+    assert (path / "model_int8.tflite").stat().st_size < 0.5 * (path / "model.tflite").stat().st_size
 
 
 @pytest.mark.parametrize("name", FORMAT_NAMES)
 def test_predict_takes_a_version_and_its_parent(
-    made: dict[str, Converted], fit_run: Path, crops: np.ndarray, expected: np.ndarray, name: str
+    made: dict[str, Converted], real_run: Path, crops: np.ndarray, expected: np.ndarray, name: str
 ) -> None:
     for path in (made[name].path, made[name].path.parent):
         opened = open_predictor(path)
-        assert opened.contract == ModelContract.read(fit_run)
+        assert opened.contract == ModelContract.read(real_run)
         assert opened.engine.startswith(("ONNX Runtime", "LiteRT"))
         np.testing.assert_allclose(opened.ask(tf.constant(crops)), expected, atol=1e-5)
 
 
 @needs_onnx
 def test_a_run_is_predicted_by_onnx_runtime_and_quietly_by_tensorflow_without_it(
-    fit_run: Path, crops: np.ndarray, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+    real_run: Path, crops: np.ndarray, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    by_runtime = open_predictor(fit_run)
+    by_runtime = open_predictor(real_run)
     monkeypatch.setattr(onnx_format, "is_installed", lambda: False)
-    by_tensorflow = open_predictor(fit_run)
+    by_tensorflow = open_predictor(real_run)
     assert by_runtime.engine == onnx_format.engine_name()
     assert by_tensorflow.engine == f"TensorFlow {tf.__version__}"
     np.testing.assert_allclose(by_runtime.ask(crops), by_tensorflow.ask(crops), atol=1e-5)
@@ -118,16 +127,16 @@ def test_a_run_is_predicted_by_onnx_runtime_and_quietly_by_tensorflow_without_it
 
 
 @needs_onnx
-def test_a_gpu_keeps_tensorflow(fit_run: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_gpu_keeps_tensorflow(real_run: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(tf.config, "list_physical_devices", lambda kind: [kind])
-    assert open_predictor(fit_run).engine.startswith("TensorFlow")
+    assert open_predictor(real_run).engine.startswith("TensorFlow")
 
 
 def test_a_network_that_onnx_does_not_know_is_predicted_by_tensorflow(
-    fit_run: Path, monkeypatch: pytest.MonkeyPatch
+    real_run: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(tensorflow_models, "can_plan", lambda _: False)
-    assert open_predictor(fit_run).engine.startswith("TensorFlow")
+    assert open_predictor(real_run).engine.startswith("TensorFlow")
 
 
 @needs_onnx
@@ -152,10 +161,10 @@ class Unknown(keras.layers.Layer):
         return tf.math.igamma(inputs, inputs)
 
 
-def test_without_the_extra_the_error_says_what_to_install(fit_run: Path, tmp_path: Path, monkeypatch) -> None:
+def test_without_the_extra_the_error_says_what_to_install(real_run: Path, tmp_path: Path, monkeypatch) -> None:
     monkeypatch.setattr(onnx_format, "is_installed", lambda: False)
     with pytest.raises(ServingError, match=r"pip install .*onnx"):
-        export_converted(fit_run, tmp_path / "onnx", "onnx")
+        export_converted(real_run, tmp_path / "onnx", "onnx")
     assert list((tmp_path / "onnx").iterdir()) == []
 
 
@@ -179,11 +188,11 @@ def test_no_number_is_not_within_a_bound() -> None:
 
 
 @needs_onnx
-def test_the_command_counts_versions_and_keeps_formats_apart(fit_run: Path, made: dict[str, Converted]) -> None:
+def test_the_command_counts_versions_and_keeps_formats_apart(real_run: Path, made: dict[str, Converted]) -> None:
     out = made["onnx"].path.parent
 
     def export(format_name: str) -> object:
-        return CliRunner().invoke(cli, ["export", str(fit_run), "--out", str(out), "--format", format_name])
+        return CliRunner().invoke(cli, ["export", str(real_run), "--out", str(out), "--format", format_name])
 
     result = export("onnx")
     assert result.exit_code == 0, result.output

@@ -24,8 +24,6 @@ from keras_cwp.training.parallel import in_processes
 from keras_cwp.training.ray_cluster import fold_on_node, unpack
 from keras_cwp.training.sweep import sweep
 
-pytestmark = pytest.mark.usefixtures("small_network")
-
 
 @pytest.fixture(autouse=True)
 def no_network_is_built(monkeypatch):

@@ -18,8 +18,6 @@ from keras_cwp.training.network import _build, check_buildable
 from keras_cwp.training.optim import make_optimizer
 from keras_cwp.training.probe import fit_head
 
-pytestmark = pytest.mark.usefixtures("small_network")
-
 
 @pytest.fixture(scope="module")
 def prepared(tmp_path_factory: pytest.TempPathFactory) -> PreparedData:

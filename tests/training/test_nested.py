@@ -16,8 +16,6 @@ from keras_cwp.training import nested
 from keras_cwp.training.epochs import keep_validation
 from keras_cwp.training.nested import choose, train_nested
 
-pytestmark = pytest.mark.usefixtures("small_network")
-
 EPOCHS = 3
 CANDIDATES = {"flat": {"train": {"learning_rate": 0.1}}, "steep": {"train": {"learning_rate": 0.2}}}
 
