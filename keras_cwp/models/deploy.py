@@ -9,7 +9,8 @@ from typing import Any
 import keras
 
 from keras_cwp.models.mean import mean_of, networks_of, shares_of
-from keras_cwp.models.steps import IMAGE, LOGITS, Step, can_plan, plan
+from keras_cwp.models.plan import can_plan, plan
+from keras_cwp.models.steps import IMAGE, LOGITS, Step, same_padding
 
 
 def deploy(model: keras.Model, *, portable: bool = False) -> keras.Model:
@@ -18,8 +19,7 @@ def deploy(model: keras.Model, *, portable: bool = False) -> keras.Model:
     Args:
         portable: padding of the pool as an operation of its own, for converters that do not know it otherwise.
 
-    Rewritten: ShuffleNet V2 without ECA or with ECA at the ends of its units, on the TensorFlow backend; a mean of
-    such networks too.
+    Rewritten: what `plan.can_plan` names, on the TensorFlow backend; a mean of such networks too.
     Its weights are constants of the graph.
 
     Shape:
@@ -66,17 +66,25 @@ def _portable(step: Step) -> list[Step]:
     if step.kind != "max_pool":
         return [step]
     padded = (f"{step.inputs[0]}_padded",)
-    pool = replace(step, inputs=padded, options=step.options | {"padding_px": 0})
+    pool = replace(step, inputs=padded, options=step.options | {"padding_px": (0, 0)})
     return [Step("pad", step.inputs, padded, options=step.options), pool]
 
 
-def _padding(step: Step, kernel_px: int) -> Any:
+def _padding(step: Step, x: Any, kernel_px: int) -> Any:
     padding_px = step.options["padding_px"]
-    if not padding_px:
+    if not any(padding_px):
         return "VALID"
-    if step.options["strides"] == 1 and kernel_px == 2 * padding_px + 1:
+    if tuple(padding_px) == same_padding(x.shape[1], kernel_px, step.options["strides"]):
         return "SAME"
-    return [[0, 0], [padding_px, padding_px], [padding_px, padding_px], [0, 0]]
+    return [[0, 0], padding_px, padding_px, [0, 0]]
+
+
+def _activated(step: Step, x: Any) -> Any:
+    import tensorflow as tf
+
+    if step.options["activation"] == "relu":
+        return tf.nn.relu(x)
+    return tf.nn.relu6(x) if step.options["activation"] == "relu6" else x
 
 
 def _shift(step: Step, x: Any) -> Any:
@@ -90,30 +98,46 @@ def _conv(step: Step, x: Any) -> Any:
     import tensorflow as tf
 
     kernel = step.arrays["kernel"]
-    x = tf.nn.conv2d(x, kernel, step.options["strides"], _padding(step, kernel.shape[0]))
-    x = tf.nn.bias_add(x, step.arrays["bias"])
-    return tf.nn.relu(x) if step.options["relu"] else x
+    x = tf.nn.conv2d(x, kernel, step.options["strides"], _padding(step, x, kernel.shape[0]))
+    return _activated(step, tf.nn.bias_add(x, step.arrays["bias"]))
 
 
 def _depthwise(step: Step, x: Any) -> Any:
     import tensorflow as tf
 
     kernel, strides = step.arrays["kernel"], step.options["strides"]
-    return tf.nn.depthwise_conv2d(x, kernel, (1, strides, strides, 1), _padding(step, kernel.shape[0]))
+    x = tf.nn.depthwise_conv2d(x, kernel, (1, strides, strides, 1), _padding(step, x, kernel.shape[0]))
+    return _activated(step, tf.nn.bias_add(x, step.arrays["bias"]) if "bias" in step.arrays else x)
+
+
+def _relu(_: Step, x: Any) -> Any:
+    import tensorflow as tf
+
+    return tf.nn.relu(x)
+
+
+def _add(_: Step, x: Any, y: Any) -> Any:
+    return x + y
 
 
 def _pad(step: Step, x: Any) -> Any:
     import tensorflow as tf
 
     padding_px = step.options["padding_px"]  # zeros do for a pool, since what is pooled is rectified
-    return tf.pad(x, [[0, 0], [padding_px] * 2, [padding_px] * 2, [0, 0]])
+    return tf.pad(x, [[0, 0], padding_px, padding_px, [0, 0]])
 
 
 def _max_pool(step: Step, x: Any) -> Any:
     import tensorflow as tf
 
     size = step.options["size"]
-    return tf.nn.max_pool2d(x, size, step.options["strides"], _padding(step, size))
+    return tf.nn.max_pool2d(x, size, step.options["strides"], _padding(step, x, size))
+
+
+def _average_pool(step: Step, x: Any) -> Any:
+    import tensorflow as tf
+
+    return tf.nn.avg_pool2d(x, step.options["size"], step.options["strides"], "SAME")  # zeros beyond do not count
 
 
 def _split(step: Step, x: Any) -> list[Any]:
@@ -152,8 +176,11 @@ _RUN: dict[str, Callable[..., Any]] = {
     "shift": _shift,
     "conv": _conv,
     "depthwise": _depthwise,
+    "relu": _relu,
+    "add": _add,
     "pad": _pad,
     "max_pool": _max_pool,
+    "average_pool": _average_pool,
     "split": _split,
     "concat": _concat,
     "gate": _gate,

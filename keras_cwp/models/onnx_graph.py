@@ -88,7 +88,7 @@ class _Graph:
         """Name of a new constant: float32 for arrays of numbers with a fraction, int64 for lists of integers."""
         from onnx import numpy_helper
 
-        array = np.ascontiguousarray(value, np.float32 if isinstance(value, np.ndarray) else np.int64)
+        array = np.asarray(value, np.float32 if isinstance(value, np.ndarray) else np.int64, order="C")
         name = f"constant_{len(self.constants)}"
         self.constants.append(numpy_helper.from_array(array, name))
         return name
@@ -116,24 +116,44 @@ def _window(step: Step, kernel_px: int) -> dict[str, Any]:
     return {
         "kernel_shape": [kernel_px] * 2,
         "strides": [step.options["strides"]] * 2,
-        "pads": [step.options["padding_px"]] * 4,
+        "pads": np.repeat(step.options["padding_px"], 2).tolist(),  # rows and columns before, then after
     }
 
 
 def _conv(graph: _Graph, step: Step) -> None:
     kernel = step.arrays["kernel"].transpose(3, 2, 0, 1)  # [out, in, height, width]
-    inputs = step.inputs[0], graph.constant(kernel), graph.constant(step.arrays["bias"])
-    window = _window(step, kernel.shape[-1])
-    if step.options["relu"]:
-        graph.add("Relu", graph.add("Conv", *inputs, **window), output=step.outputs[0])
-    else:
-        graph.add("Conv", *inputs, output=step.outputs[0], **window)
+    _filtered(graph, step, kernel)
 
 
 def _depthwise(graph: _Graph, step: Step) -> None:
     kernel = step.arrays["kernel"].transpose(2, 3, 0, 1)  # [channels, 1, height, width]
+    _filtered(graph, step, kernel, group=len(kernel))
+
+
+def _filtered(graph: _Graph, step: Step, kernel: np.ndarray, **attributes: Any) -> None:
+    bias = [graph.constant(step.arrays["bias"])] if "bias" in step.arrays else []
     window = _window(step, kernel.shape[-1])
-    graph.add("Conv", step.inputs[0], graph.constant(kernel), output=step.outputs[0], group=len(kernel), **window)
+    inputs = step.inputs[0], graph.constant(kernel), *bias
+    activation = step.options["activation"]
+    made = graph.add("Conv", *inputs, output=None if activation else step.outputs[0], **window, **attributes)
+    if activation == "relu":
+        graph.add("Relu", made, output=step.outputs[0])
+    elif activation == "relu6":
+        limits = (graph.constant(np.array(value)) for value in (0.0, 6.0))
+        graph.add("Clip", made, *limits, output=step.outputs[0])
+
+
+def _relu(graph: _Graph, step: Step) -> None:
+    graph.add("Relu", step.inputs[0], output=step.outputs[0])
+
+
+def _add(graph: _Graph, step: Step) -> None:
+    graph.add("Add", *step.inputs, output=step.outputs[0])
+
+
+def _average_pool(graph: _Graph, step: Step) -> None:
+    window = _window(step, step.options["size"])
+    graph.add("AveragePool", step.inputs[0], output=step.outputs[0], count_include_pad=0, **window)
 
 
 def _max_pool(graph: _Graph, step: Step) -> None:
@@ -170,7 +190,10 @@ _ADD: dict[str, Callable[[_Graph, Step], None]] = {
     "shift": _shift,
     "conv": _conv,
     "depthwise": _depthwise,
+    "relu": _relu,
+    "add": _add,
     "max_pool": _max_pool,
+    "average_pool": _average_pool,
     "split": _split,
     "concat": _concat,
     "gate": _gate,
@@ -185,6 +208,8 @@ def align_stem(steps: list[Step]) -> list[Step]:
     Pooling of 24 channels would have ONNX Runtime take its blocks apart and join them again, on the largest tensor
     that there is: a fifth of its time. The kernels that see the zeros have zeros there too.
     """
+    if any(step.kind == "average_pool" for step in steps):
+        return steps  # a probe, whose head sees the stem
     missing: dict[str, int] = {}
     aligned = []
     for step in steps:
@@ -197,7 +222,7 @@ def align_stem(steps: list[Step]) -> list[Step]:
             }
             step, behind = replace(step, arrays=arrays), ahead
         elif step.kind == "depthwise":
-            step = replace(step, arrays={"kernel": _padded(step.arrays["kernel"], behind, 0)})
+            step = replace(step, arrays=step.arrays | {"kernel": _padded(step.arrays["kernel"], behind, 0)})
         elif step.kind != "max_pool":
             behind = 0  # only convolutions see the pooled stem
         missing.update(dict.fromkeys(step.outputs, behind))

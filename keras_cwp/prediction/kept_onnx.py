@@ -56,13 +56,12 @@ def keep_onnx(run: Path, note: Callable[[str], None] = lambda _: None) -> list[P
     """
     if not onnx_format.is_installed():
         return []
-    from keras_cwp.models.steps import can_plan
     from keras_cwp.training.saved import load_with_contract
 
     written = []
     for folder in RunFolder(run).model_folders():
         network, contract = load_with_contract(folder)
-        if not can_plan(network):
+        if onnx_format.why_not_onnx(network):
             continue
         notes = {_SHA256: file_sha256(folder / KERAS_FILE), _VIEWS: json.dumps(_matrices(contract))}
         content = onnx_format.to_onnx(network, contract, notes)

@@ -45,7 +45,7 @@ def to_onnx(network: Any, contract: ModelContract, notes: dict[str, str] | None 
     """
     from keras_cwp.models.mean import networks_of, shares_of
     from keras_cwp.models.onnx_graph import onnx_model
-    from keras_cwp.models.steps import plan
+    from keras_cwp.models.plan import plan
 
     if obstacle := why_not_onnx(network):
         raise ServingError(f"--format onnx: {obstacle}; use --format savedmodel")
@@ -58,15 +58,15 @@ def to_onnx(network: Any, contract: ModelContract, notes: dict[str, str] | None 
 def why_not_onnx(network: Any) -> str:
     """Why a network cannot be written as ONNX here; "" where it can."""
     from keras_cwp.models.mean import networks_of
-    from keras_cwp.models.steps import can_plan
+    from keras_cwp.models.plan import can_plan
 
     if not is_installed():
         return f"ONNX and ONNX Runtime are not installed: {install_command('onnx')}"
     unknown = [each.name for each in networks_of(network) or [network] if not can_plan(each)]
     if unknown:
         return (
-            f"{unknown[0]!r} is not a ShuffleNet V2 with ECA at the ends of its units or none, the only networks that "
-            "are written as ONNX"
+            f"{unknown[0]!r} is neither a ShuffleNet V2 with ECA at the ends of its units or none, nor an "
+            "EfficientNet-Lite, nor a probe of one of these: no other network is written as ONNX"
         )
     return ""
 

@@ -12,7 +12,6 @@ import tensorflow as tf
 
 from keras_cwp.errors import ModelError
 from keras_cwp.models.deploy import deploy
-from keras_cwp.models.steps import can_plan
 from keras_cwp.prediction import onnx_format
 from keras_cwp.prediction.card import CARD_FILE, contract_of
 from keras_cwp.prediction.predictor import Predictor
@@ -38,7 +37,7 @@ def of_networks(paths: list[Path]) -> Predictor:
 
 
 def _is_for_onnx_runtime(networks: list[Any]) -> bool:
-    return onnx_format.is_installed() and all(map(can_plan, networks)) and not tf.config.list_physical_devices("GPU")
+    return not any(map(onnx_format.why_not_onnx, networks)) and not tf.config.list_physical_devices("GPU")
 
 
 def _onnx_forward(network: Any, contract: ModelContract) -> Callable[[Any], np.ndarray]:

@@ -7,10 +7,8 @@ from keras import ops
 
 from keras_cwp.config import ModelConfig
 from keras_cwp.models.build import build_model
-from keras_cwp.models.deploy import deploy
 from keras_cwp.models.probed import PROBE_POOL, features_layer, probed
 from keras_cwp.models.stages import pooled_stages, stage_layers
-from keras_cwp.models.steps import can_plan
 
 
 @pytest.mark.parametrize(
@@ -54,11 +52,7 @@ def test_the_probe_sees_the_means_of_the_stages() -> None:
     assert [weight.path for weight in probe.trainable_variables] == ["logits/kernel", "logits/bias"]
 
 
-def test_a_probe_of_a_shufflenet_is_not_taken_for_one() -> None:
+def test_the_head_of_a_probe_sees_all_stages() -> None:
     model = build_model(ModelConfig(), 3, 64)
-    assert can_plan(model)
     assert features_layer(model) == "features"
-    probe = probed(model, 3)
-    assert not can_plan(probe)
-    assert deploy(probe) is probe
-    assert features_layer(probe) == "probe_features"
+    assert features_layer(probed(model, 3)) == "probe_features"

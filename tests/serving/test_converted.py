@@ -18,7 +18,7 @@ from keras_cwp.cli.main import cli
 from keras_cwp.config import Config, ModelConfig, dump_config
 from keras_cwp.errors import ModelError, ServingError
 from keras_cwp.models.build import build_model
-from keras_cwp.prediction import litert_format, onnx_format, tensorflow_models
+from keras_cwp.prediction import litert_format, onnx_format
 from keras_cwp.prediction.formats import BOUND, BOUND_INT8, CARD_FILE, FORMATS
 from keras_cwp.prediction.open_model import open_predictor
 from keras_cwp.serving import converted as converting
@@ -135,7 +135,7 @@ def test_a_gpu_keeps_tensorflow(real_run: Path, monkeypatch: pytest.MonkeyPatch)
 def test_a_network_that_onnx_does_not_know_is_predicted_by_tensorflow(
     real_run: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(tensorflow_models, "can_plan", lambda _: False)
+    monkeypatch.setattr(onnx_format, "why_not_onnx", lambda _: "of another kind")
     assert open_predictor(real_run).engine.startswith("TensorFlow")
 
 
@@ -143,7 +143,7 @@ def test_a_network_that_onnx_does_not_know_is_predicted_by_tensorflow(
 def test_a_network_that_onnx_does_not_know_is_refused() -> None:
     network = build_model(ModelConfig(eca="every_conv"), 3, 32)
     contract = ModelContract(CLASSES, 32, 0.25, "pad", None, "")
-    with pytest.raises(ServingError, match="is not a ShuffleNet V2 with ECA at the ends"):
+    with pytest.raises(ServingError, match="is neither a ShuffleNet V2 with ECA at the ends"):
         onnx_format.to_onnx(network, contract)
 
 

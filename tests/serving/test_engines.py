@@ -106,7 +106,7 @@ def test_a_network_that_has_no_onnx_form_is_left_to_tensorflow(tmp_path: Path) -
     assert not (tmp_path / "1" / ONNX_FILE).exists()
     servable = open_servable(tmp_path / "1", UNSTATED, "auto")
     assert (servable.engine, servable.warm_up()) == (TENSORFLOW, 30)
-    assert "is not a ShuffleNet V2 with ECA at the ends of its units" in servable.why_not_onnx
+    assert "is neither a ShuffleNet V2 with ECA at the ends of its units" in servable.why_not_onnx
     servable.close()
     with pytest.raises(ServingError, match=r"--engine onnx: .* has no assets\.extra/model\.onnx: "):
         open_servable(tmp_path / "1", UNSTATED, "onnx")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import keras
 import numpy as np
+from keras import ops
 
 
 def as_trained(model: keras.Model, rng: np.random.Generator) -> keras.Model:
@@ -16,3 +17,19 @@ def as_trained(model: keras.Model, rng: np.random.Generator) -> keras.Model:
         if layer.name.endswith("_eca"):
             layer.set_weights([rng.normal(size=layer.kernel.shape)])
     return model
+
+
+def with_head(model: keras.Model, images: np.ndarray, rng: np.random.Generator) -> keras.Model:
+    """A head whose logits of these images have a mean of 0 and a standard deviation of 1, class by class."""
+    head = model.get_layer("logits")
+    kernel, bias = (rng.normal(size=weight.shape) for weight in head.weights)
+    head.set_weights([kernel, 0 * bias])
+    logits = ops.convert_to_numpy(model(images))
+    head.set_weights([kernel / logits.std(axis=0), -logits.mean(axis=0) / logits.std(axis=0)])
+    return model
+
+
+def images_unlike(side: int, count: int, rng: np.random.Generator) -> np.ndarray:
+    """float32 [count, side, side, 1] in [0, 1]: noise in squares of 1, 2, 4, … pixels."""
+    images = [np.kron(rng.random((side, side)), np.ones((2**n, 2**n)))[:side, :side] for n in range(count)]
+    return np.stack(images)[..., None].astype("float32")

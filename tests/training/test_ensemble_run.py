@@ -94,9 +94,13 @@ def test_page_and_history_tell_of_it(run: cwp.Run) -> None:
 
 
 def test_it_answers_explains_exports_and_is_judged_elsewhere(run: cwp.Run, folder: Path, pictures: list[Path]) -> None:
+    pytest.importorskip("onnxruntime", reason="no ONNX Runtime: pip install '.[onnx]'")
+    assert all((each / "model.onnx").is_file() for each in run.folder.model_folders())
     expected = cwp.load(run.path).predict(pictures, whole_image=True)
     columns = [name for name in expected if name.startswith("prob_")]
-    got = cwp.load(run.export(folder / "saved" / "cwp")).predict(pictures, whole_image=True)
+    exported = run.export(folder / "saved" / "cwp")
+    assert (exported / "assets.extra" / "model.onnx").is_file()
+    got = cwp.load(exported).predict(pictures, whole_image=True)
     np.testing.assert_allclose(got[columns].to_numpy(), expected[columns].to_numpy(), atol=1e-5)
     own = run.folder.scores
     mapped = map_rows(run.folder, own, np.searchsorted(own.fold, [1, 2]), cwp.open_data(folder / "data"))

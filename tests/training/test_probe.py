@@ -119,7 +119,9 @@ def test_fit_leaves_an_ordinary_run(data: PreparedData, weights: Path, own_cache
     rows = np.flatnonzero(np.array(parts) == "test")
     inner = slice(data.margin, data.margin + data.image_size)
     images = (data.read(rows)[:, inner, inner] / np.float32(255))[..., None].astype("float32")
-    answers = open_predictor(run.path).ask(images)
+    predictor = open_predictor(run.path)
+    assert predictor.engine.startswith("ONNX Runtime")
+    answers = predictor.ask(images)
     order = [run.scores.roi_id.tolist().index(data.manifest[int(row)].roi_key) for row in rows]
     np.testing.assert_allclose(answers, run.scores.probabilities[order], atol=1e-5)
     maps = heat_maps(network, images[:2], np.array([0, 1]))
