@@ -81,7 +81,7 @@ def file_sha256(path: Path) -> str:
 
 @contextlib.contextmanager
 def new_folder(path: Path | str) -> Iterator[Path]:
-    """A folder to fill; it takes its name when the block ends well and is gone when it does not.
+    """A folder to fill; it takes its name when the block ends well, and is gone with parents made for it otherwise.
 
     Raises:
         CwpError: `path` exists and is not an empty folder, or the disk refuses.
@@ -90,13 +90,26 @@ def new_folder(path: Path | str) -> Iterator[Path]:
     if path.exists() and (not path.is_dir() or any(path.iterdir())):
         raise CwpError(f"{path} exists already; name another folder or remove it")
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with _beside(path.parent, path.name) as beside:
+        with _made(path.parent), _beside(path.parent, path.name) as beside:
             yield beside
             beside.chmod(0o777 & ~_umask())
             os.replace(beside, path)
     except OSError as error:
         raise CwpError(f"cannot write {path}: {error.strerror or error}") from None
+
+
+@contextlib.contextmanager
+def _made(folder: Path) -> Iterator[None]:
+    """Make a folder and its parents; remove those that are new and empty when the block fails."""
+    new = [each for each in (folder, *folder.parents) if not each.exists()]
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        yield
+    except BaseException:
+        for each in new:
+            with contextlib.suppress(OSError):
+                each.rmdir()
+        raise
 
 
 @contextlib.contextmanager

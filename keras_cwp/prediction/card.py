@@ -59,9 +59,10 @@ def _judged(folder: RunFolder, fold: int | None) -> str:
 
 
 def _networks(folder: RunFolder, fold: int | None) -> dict[str, list[str]]:
-    """How each network was trained, where `train.mode: auto` decided it and the configuration does not say."""
-    chosen = folder.chosen_modes()
-    said = [each.what for number, each in chosen.items() if fold in (None, number)]
+    """How each network was trained, where the configuration does not say: by `train.mode: auto`, as an ensemble."""
+    modes, ensembles = folder.chosen_modes(), folder.ensembles()
+    said = [each.what for number, each in modes.items() if fold in (None, number)]
+    said += [each.sentence for number, each in ensembles.items() if fold in (None, number)]
     return {"networks": said} if said else {}
 
 

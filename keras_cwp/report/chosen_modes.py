@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections import Counter
 from typing import TYPE_CHECKING
 
-from keras_cwp.training.ensemble_note import Ensemble
 from keras_cwp.wording import plural
 
 if TYPE_CHECKING:
@@ -36,18 +35,15 @@ def all_probes(run: RunFolder) -> bool:
 
 
 def _of_ensembles(run: RunFolder) -> str:
-    if run.config.train.mode != "ensemble":
+    if not (about := run.ensembles()):
         return ""
-    found = {number: Ensemble.read(folder) for number, folder in run.folders_by_fold().items()}
-    about = {number: each for number, each in found.items() if each is not None}
     shares = [
         f"{each.share:.2f}" if number == 0 else f"fold {number}: {each.share:.2f}" for number, each in about.items()
     ]
-    chose = (
-        "was chosen by the validation patients, by log loss"
-        if any(each.patients for each in about.values())
-        else "was given"
-    )
+    if any(each.patients for each in about.values()):
+        chose = "was chosen by the validation patients, by log loss"
+    else:
+        chose = "was given" if run.config.train.ensemble_share else "is a half, as nobody was there to choose it"
     return (
         "Each probability is the weighted mean of two networks: model.weights fine-tuned, and a probe of ImageNet "
         f"features. The share of the first {chose} ({', '.join(shares)}). Heat maps are of the first."

@@ -25,10 +25,11 @@ from keras_cwp.training.saved import load_with_contract, one_model_folder
 
 @dataclass(frozen=True)
 class Converted:
-    """What was published: DIR/VERSION, and the largest difference of a probability by file."""
+    """What was published: DIR/VERSION, the largest difference of a probability by file, and why a file was left out."""
 
     path: Path
     difference: dict[str, float]
+    left_out: dict[str, str]
 
 
 def export_converted(
@@ -43,6 +44,9 @@ def export_converted(
 ) -> Converted:
     """Write the next version of DIR as `FORMATS[format_name]` and a model card; it appears whole or not at all.
 
+    The first file of a format is the one that counts. Another one that differs by more than its bound is left out, and
+    the card says so.
+
     Args:
         run, version, fold, negative, note: as `export.export`.
         out: DIR; not one that holds versions of another format.
@@ -50,8 +54,8 @@ def export_converted(
 
     Raises:
         RunError: not a RUN, or a fold that it does not have.
-        ServingError: a version that exists, a DIR of another format, a network that cannot be converted, or one
-            whose answers differ by more than the bound.
+        ServingError: a version that exists, a DIR of another format, a network that cannot be converted, or a first
+            file whose answers differ by more than the bound.
     """
     files = FORMATS[format_name]
     source = one_model_folder(run, fold)
@@ -67,14 +71,26 @@ def export_converted(
     crops = check_crops(contract)
     expected = _probabilities(network, crops)
     with new_folder(out / str(number)) as beside:
-        card["files"] = {}
+        card["files"], card["left_out"] = {}, {}
         for name, file in files.items():
             note(f"writing {out / str(number) / name}")
             content = file.convert(network, contract)
-            card["files"][name] = _checked(name, file, content, crops, expected)
+            about = _about(file, content, crops, expected)
+            if not about["difference"] <= file.bound:
+                reason = (
+                    f"{name} under {about['engine']} differs from the Keras model by {about['difference']:.2g} in a "
+                    f"probability, more than {file.bound:g}"
+                )
+                if not card["files"]:
+                    raise ServingError(f"export check: {reason}; nothing was published")
+                note(f"left out: {reason}")
+                card["left_out"][name] = reason
+                continue
+            card["files"][name] = about
             write_bytes(beside / name, content)
         write_text(beside / CARD_FILE, json.dumps(card, indent=2) + "\n")
-    return Converted(out / str(number), {name: each["difference"] for name, each in card["files"].items()})
+    difference = {name: each["difference"] for name, each in card["files"].items()}
+    return Converted(out / str(number), difference, card["left_out"])
 
 
 def _probabilities(network: Any, crops: np.ndarray) -> np.ndarray:
@@ -83,22 +99,12 @@ def _probabilities(network: Any, crops: np.ndarray) -> np.ndarray:
         return tf.nn.softmax(logits).numpy()
 
 
-def _checked(name: str, kind: Kind, content: bytes, crops: np.ndarray, expected: np.ndarray) -> dict[str, Any]:
-    """The card's entry of a file.
-
-    Raises:
-        ServingError: an answer, of all crops at once or of one alone, differs by more than the bound.
-    """
+def _about(kind: Kind, content: bytes, crops: np.ndarray, expected: np.ndarray) -> dict[str, Any]:
+    """The card's entry of a file; its difference is the largest of all crops at once and of each alone."""
     ask = kind.run(content)
     together, alone = ask(crops), np.concatenate([ask(crop[None]) for crop in crops])
-    difference = float(max(np.abs(found - expected).max() for found in (together, alone)))
-    if not difference <= kind.bound:
-        raise ServingError(
-            f"export check: {name} under {kind.engine()} differs from the Keras model by {difference:.2g} in a "
-            f"probability, more than {kind.bound:g}; nothing was published"
-        )
     return {
-        "difference": difference,
+        "difference": float(max(np.abs(found - expected).max() for found in (together, alone))),
         "bound": kind.bound,
         "images": len(crops),
         "engine": kind.engine(),

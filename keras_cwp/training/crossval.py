@@ -106,7 +106,8 @@ def _to_search(config: Config) -> list[Config]:
     if config.split.inner is None or config.candidates:
         raise ConfigError("search.space: inner folds choose by it; give split.inner, and no candidates")
     import_optuna()
-    shown = {key: values for key, values in space_of(config).items() if not key.startswith("train.")}
+    space = space_of(config)
+    shown = {key: values for key, values in space.items() if key == "train.mode" or not key.startswith("train.")}
     return [laid_over(config, {key: value}) for key, values in shown.items() for value in values.examples]
 
 

@@ -74,8 +74,7 @@ def train_ensemble(
         }
         about = _about(data, validation, answers[_FINE_TUNED], answers[_PROBE], stated)
     about.write(folder)
-    chose = f", chosen by {about.patients} validation patients" if about.patients else ""
-    note(f"ensemble: the fine-tuned network counts {about.share:.0%}, the probe {1 - about.share:.0%}{chose}")
+    note(about.sentence)
     for name in _OF_THE_FINE_TUNED:
         if (kept := folder / _FINE_TUNED / name).exists():
             os.replace(kept, folder / name)
@@ -101,7 +100,7 @@ def choose_share(first: np.ndarray, second: np.ndarray, labels: np.ndarray, pati
         patients: int or str [n].
 
     Returns:
-        A number between 0 and 1, with three digits, so that it is the same on every processor.
+        A number from 0.001 to 0.999 with three digits, so that the last digits of the probabilities do not show in it.
     """
     own = np.arange(len(labels)), labels
     weight = _weight_of_each(patients)
@@ -110,7 +109,7 @@ def choose_share(first: np.ndarray, second: np.ndarray, labels: np.ndarray, pati
         mean = share * first[own] + (1 - share) * second[own]
         return -float((weight * np.log(np.maximum(mean, np.finfo(float).tiny))).sum() + np.log(share * (1 - share)))
 
-    edge = 1e-6
+    edge = 1e-3  # the last of three digits: each network keeps a share, as the prior has it
     return round(float(optimize.minimize_scalar(cost, bounds=(edge, 1 - edge), method="bounded").x), 3)
 
 

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from keras_cwp.training.kept_note import KeptNote
+from keras_cwp.wording import plural
 
 ENSEMBLE_FILE = "ensemble.json"
 
@@ -26,3 +27,18 @@ class Ensemble(KeptNote):
     share: float
     patients: int
     log_loss: dict[str, float]
+
+    def __post_init__(self) -> None:
+        """Refuse what the mode does not leave.
+
+        Raises:
+            ValueError: a share that is no number between 0 and 1.
+        """
+        if not isinstance(self.share, float) or not 0 < self.share < 1:
+            raise ValueError(f"share: expected a number between 0 and 1, got {self.share!r}")
+
+    @property
+    def sentence(self) -> str:
+        """The share, for one line."""
+        chose = f", chosen by {plural(self.patients, 'validation patient')}" if self.patients else ""
+        return f"ensemble: the fine-tuned network counts {self.share:.0%}, the probe {1 - self.share:.0%}{chose}"

@@ -17,6 +17,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from keras_cwp.config import Config
 from keras_cwp.evaluation.roc import macro_auc
 from keras_cwp.training.chosen import Chosen
+from keras_cwp.training.ensemble_note import Ensemble
 from keras_cwp.training.fold import FoldJob, fold_scores
 from keras_cwp.training.progress import say, shows_bars
 
@@ -70,8 +71,9 @@ class FoldProgress:
         """Say that a fold is finished, and what it found."""
         scores, _ = fold_scores(job)
         run = f"{job.run.name} " if self.runs > 1 else ""
-        if chosen := Chosen.read(job.folder):
-            say(self.console)(f"{run}fold {job.fold}  {chosen.sentence}")
+        for note in (Chosen.read(job.folder), Ensemble.read(job.folder)):
+            if note is not None:
+                say(self.console)(f"{run}fold {job.fold}  {note.sentence}")
         patients, area = len(np.unique(scores.patient_id)), macro_auc(scores.label, scores.probabilities)
         self.console.print(
             f"{run}fold {job.fold}/{len(self.jobs) // self.runs}  done: {len(scores)} ROIs of {patients} patients "

@@ -17,6 +17,7 @@ from keras_cwp.augment.pipeline import augment_dataset
 from keras_cwp.config import Config
 from keras_cwp.data.pipeline import batches
 from keras_cwp.data.prepared import PreparedData
+from keras_cwp.errors import ModelError
 from keras_cwp.models.build import build_model
 from keras_cwp.training.beside import probe_config
 from keras_cwp.training.choose_mode import rival_of, with_mode
@@ -47,6 +48,8 @@ def check_buildable(config: Config, data: PreparedData) -> None:
             probe or a fine-tuning without weights; weights that were trained on this very data set; or an ensemble
             with inner folds.
     """
+    if config.train.mode == "ensemble":
+        check_ensemble(config)
     if opacities := load_policy(config.augment.policy).opacities:
         laying(opacities, data, config.seed)
     refuse_seen(config, data)
@@ -56,8 +59,12 @@ def check_buildable(config: Config, data: PreparedData) -> None:
     if config.train.mode == "auto" and (rival := rival_of(config)):
         build_model(rival, len(data.classes), data.image_size)
     if config.train.mode == "ensemble":
-        check_ensemble(config)
-        build_model(probe_config(config).model, len(data.classes), data.image_size)
+        try:
+            build_model(probe_config(config).model, len(data.classes), data.image_size)
+        except ModelError as error:
+            raise ModelError(
+                f"train.mode ensemble: the second network is a probe of ImageNet features; {error}"
+            ) from None
     if seen := radiographs_seen(config.model, data):
         _log.warning(
             "model.weights %s: %d radiographs of %s look like some that these weights were made from; figures on them "

@@ -19,7 +19,7 @@ from keras_cwp.errors import RunError
 from keras_cwp.files import locked_folder, write_text
 from keras_cwp.runtime import use_threads
 from keras_cwp.training.device import command_line, environment
-from keras_cwp.training.ensemble_note import Ensemble
+from keras_cwp.training.ensemble_note import ENSEMBLE_FILE, Ensemble
 from keras_cwp.training.likeness import keep_likeness
 from keras_cwp.training.network import check_buildable, train_network
 from keras_cwp.training.probe import PROBE_FILE
@@ -85,9 +85,11 @@ def _chosen(source: RunFolder) -> tuple[Config, int | None]:
 
 def _with_share(config: Config, folders: list[Path]) -> Config:
     """Nobody is held out who could choose the share of an ensemble's networks."""
-    shares = [about.share for folder in folders if (about := Ensemble.read(folder)) is not None]
-    if not shares:
+    if config.train.mode != "ensemble":
         return config
+    shares = [about.share for folder in folders if (about := Ensemble.read(folder)) is not None]
+    if len(shares) < len(folders):
+        raise RunError(f"refit: {ENSEMBLE_FILE} of a fold is missing; run the same cv again")
     train = config.train.model_copy(update={"ensemble_share": round(statistics.fmean(shares), 3)})
     return config.model_copy(update={"train": train})
 

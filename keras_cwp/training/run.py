@@ -12,6 +12,7 @@ from keras_cwp.errors import ModelError, RunError
 from keras_cwp.files import write_text
 from keras_cwp.scores import Scores
 from keras_cwp.training.chosen import Chosen
+from keras_cwp.training.ensemble_note import Ensemble
 
 FOLD = "fold_"  # begins the name of a fold's folder
 WHOLE_SHARE = 0.8  # of a radiograph's area: a region that covers as much counts as the whole of it
@@ -165,8 +166,21 @@ class RunFolder:
         Raises:
             RunError: a damaged file.
         """
-        found = {number: Chosen.read(path) for number, path in (fold_folders(self.path) or {0: self.path}).items()}
+        found = {number: Chosen.read(path) for number, path in self._places().items()}
         return {number: chosen for number, chosen in found.items() if chosen is not None}
+
+    def ensembles(self) -> dict[int, Ensemble]:
+        """The share of each network where two make an ensemble, by fold (0 in a run of fit).
+
+        Raises:
+            RunError: a damaged file.
+        """
+        found = {number: Ensemble.read(path) for number, path in self._places().items()}
+        return {number: about for number, about in found.items() if about is not None}
+
+    def _places(self) -> dict[int, Path]:
+        """Where notes beside networks are, with the networks or without."""
+        return fold_folders(self.path) or {0: self.path}
 
     def _existing(self, name: str) -> Path:
         path = self.path / name

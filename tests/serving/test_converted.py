@@ -21,7 +21,6 @@ from keras_cwp.models.build import build_model
 from keras_cwp.prediction import litert_format, onnx_format
 from keras_cwp.prediction.formats import BOUND, BOUND_INT8, CARD_FILE, FORMATS
 from keras_cwp.prediction.open_model import open_predictor
-from keras_cwp.serving import converted as converting
 from keras_cwp.serving.converted import Converted, export_converted
 from keras_cwp.training.run import ModelContract
 from keras_cwp.training.saved import load_network
@@ -165,7 +164,7 @@ def test_without_the_extra_the_error_says_what_to_install(real_run: Path, tmp_pa
     monkeypatch.setattr(onnx_format, "is_installed", lambda: False)
     with pytest.raises(ServingError, match=r"pip install .*onnx"):
         export_converted(real_run, tmp_path / "onnx", "onnx")
-    assert list((tmp_path / "onnx").iterdir()) == []
+    assert not (tmp_path / "onnx").exists()
 
 
 @pytest.mark.parametrize("name", FORMAT_NAMES)
@@ -178,13 +177,35 @@ def test_a_file_that_differs_too_much_is_not_published(
     monkeypatch.setitem(FORMATS, name, {file: replace(kind, convert=lambda *_: content)})
     with pytest.raises(ServingError, match=rf"{file} under .* differs from the Keras model by .* more than 1e-05"):
         export_converted(other_run, tmp_path / "out", name)
-    assert list((tmp_path / "out").iterdir()) == []
+    assert not (tmp_path / "out").exists()
 
 
-def test_no_number_is_not_within_a_bound() -> None:
-    kind = replace(FORMATS["litert"]["model.tflite"], run=lambda _: lambda x: np.full((len(x), 3), np.nan))
+def test_no_number_is_not_within_a_bound(other_run: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    nothing = replace(
+        FORMATS["litert"]["model.tflite"],
+        convert=lambda *_: b"",
+        run=lambda _: lambda x: np.full((len(x), 3), np.nan),
+    )
+    monkeypatch.setitem(FORMATS, "litert", {"model.tflite": nothing})
     with pytest.raises(ServingError, match="by nan in a probability"):
-        converting._checked("model.tflite", kind, b"", np.zeros((2, 8, 8, 1)), np.full((2, 3), 1 / 3))
+        export_converted(other_run, tmp_path / "out", "litert")
+
+
+def test_eight_bits_that_differ_too_much_are_left_out(
+    other_run: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    files = FORMATS["litert"]
+    strict = replace(files["model_int8.tflite"], bound=1e-12)
+    monkeypatch.setitem(FORMATS, "litert", files | {"model_int8.tflite": strict})
+    notes: list[str] = []
+    made = export_converted(other_run, tmp_path / "out", "litert", note=notes.append)
+    assert {each.name for each in made.path.iterdir()} == {"model.tflite", CARD_FILE}
+    card = json.loads((made.path / CARD_FILE).read_text())
+    assert list(card["files"]) == ["model.tflite"]
+    assert card["left_out"] == made.left_out
+    assert notes[-1] == f"left out: {made.left_out['model_int8.tflite']}"
+    assert "in a probability, more than 1e-12" in notes[-1]
+    assert open_predictor(made.path).engine.startswith("LiteRT")
 
 
 @needs_onnx

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import json
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
@@ -100,6 +101,8 @@ def test_it_answers_explains_exports_and_is_judged_elsewhere(run: cwp.Run, folde
     columns = [name for name in expected if name.startswith("prob_")]
     exported = run.export(folder / "saved" / "cwp")
     assert (exported / "assets.extra" / "model.onnx").is_file()
+    card = json.loads((exported / "assets.extra" / "model_card.json").read_text("utf-8"))
+    assert card["networks"] == [about.sentence for about in notes(run)]
     got = cwp.load(exported).predict(pictures, whole_image=True)
     np.testing.assert_allclose(got[columns].to_numpy(), expected[columns].to_numpy(), atol=1e-5)
     own = run.folder.scores
