@@ -12,10 +12,14 @@ if TYPE_CHECKING:
 
 
 def how_trained(run: RunFolder) -> str:
-    """A sentence or two; empty for a run of one network that named its mode."""
+    """Some sentences; empty for a run whose networks are single and whose mode was named."""
+    return " ".join(said for said in (_chosen(run), _of_ensembles(run)) if said)
+
+
+def _chosen(run: RunFolder) -> str:
     chosen = run.chosen_modes()
     if not chosen:
-        return _of_ensembles(run)
+        return ""
     if list(chosen) == [0]:
         return f"The training patients alone decided how the network was trained: {chosen[0].what}; {chosen[0].reason}."
     counts = Counter(each.what for each in chosen.values()).most_common()
@@ -44,7 +48,8 @@ def _of_ensembles(run: RunFolder) -> str:
         chose = "was chosen by the validation patients, by log loss"
     else:
         chose = "was given" if run.config.train.ensemble_share else "is a half, as nobody was there to choose it"
+    whose = "" if len(about) == len(run.chosen_modes() or about) else " of an ensemble"
     return (
-        "Each probability is the weighted mean of two networks: model.weights fine-tuned, and a probe of ImageNet "
-        f"features. The share of the first {chose} ({', '.join(shares)}). Heat maps are of the first."
+        f"Each probability{whose} is the weighted mean of two networks: model.weights fine-tuned, and a probe of "
+        f"ImageNet features. The share of the first {chose} ({', '.join(shares)}). Heat maps are of the first."
     )

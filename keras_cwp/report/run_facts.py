@@ -73,7 +73,7 @@ def kept_epochs(run: RunFolder) -> dict[str, int]:
 def architectures(run: RunFolder) -> str:
     """Names of the networks of a run; several where inner folds or `train.mode: auto` chose, or in an ensemble."""
     names = [run.model_config(folder).arch for folder in run.model_folders()]
-    if run.config.train.mode == "ensemble":
+    if run.ensembles():
         names.append(probe_config(run.config).model.arch)
     return ", ".join(dict.fromkeys(names))
 

@@ -1,8 +1,8 @@
-"""`train.mode: auto`: fine-tuning, or a probe of ImageNet features, decided by the training patients alone.
+"""`train.mode: auto`: fine-tuning, or an ensemble of it and a probe of ImageNet features.
 
-With few patients, the probe of ImageNet features was better than fine-tuning wherever it was better than a probe of the
-weights that fine-tuning starts from. So the two probes are compared, which takes seconds. docs/weights.md has the
-measurements.
+The training patients alone decide. Where a probe of ImageNet features was better than a probe of the weights that
+fine-tuning starts from, the two networks together were better than fine-tuning alone. So the two probes are compared,
+which takes seconds. docs/weights.md has the measurements.
 """
 
 from __future__ import annotations
@@ -82,7 +82,9 @@ def choose_mode(data: PreparedData, train: np.ndarray, config: Config, seed: int
     )
     if losses["configured"] < losses["imagenet"]:
         return _fine_tuned(config, patients, reason, losses)
-    return Chosen("probe", rival.arch, str(rival.weights), patients, reason, losses)
+    if config.split.inner is not None:  # no validation patients, who choose the shares of an ensemble
+        return Chosen("probe", rival.arch, str(rival.weights), patients, reason, losses)
+    return Chosen("ensemble", config.model.arch, str(config.model.weights), patients, reason, losses)
 
 
 def rival_of(config: Config) -> ModelConfig | None:

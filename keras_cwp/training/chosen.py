@@ -19,7 +19,7 @@ class Chosen(KeptNote):
 
     Args:
         mode: as `train.mode`.
-        arch, weights: as in `model`.
+        arch, weights: as in `model`; of an ensemble those of the network that is fine-tuned.
         patients: that the training has; they alone decided.
         reason: in words, with its numbers.
         log_loss: `imagenet` → of the probe of ImageNet features on inner folds, `configured` → of the probe of
@@ -29,7 +29,7 @@ class Chosen(KeptNote):
     file: ClassVar[str] = CHOSEN_FILE
     mode_of_note: ClassVar[str] = "auto"
 
-    mode: Literal["fine_tune", "probe"]
+    mode: Literal["fine_tune", "probe", "ensemble"]
     arch: str
     weights: str
     patients: int
@@ -42,6 +42,8 @@ class Chosen(KeptNote):
         name = Path(self.weights).name
         if self.mode == "fine_tune":
             return f"fine-tuning of {self.arch} from {name}"
+        if self.mode == "ensemble":
+            return f"ensemble of a probe of ImageNet features and {self.arch}, fine-tuned from {name}"
         features = "ImageNet" if name == "imagenet" else name
         return f"probe of {features} features of {self.arch}"
 

@@ -42,7 +42,7 @@ def refit(source: RunFolder, data: PreparedData, out: Path, console: Console) ->
             another nested one the candidate that most folds chose is taken, and the median of
             their epochs; with early stopping the median of the best epochs. Where train.mode is auto, all patients
             decide anew how the network is trained; folds whose network was a probe say nothing about epochs. The
-            share of an ensemble is the mean of the folds' shares.
+            share of an ensemble is the mean of the shares of folds that are ensembles, or a half.
         data: its data set.
 
     Raises:
@@ -85,11 +85,11 @@ def _chosen(source: RunFolder) -> tuple[Config, int | None]:
 
 def _with_share(config: Config, folders: list[Path]) -> Config:
     """Nobody is held out who could choose the share of an ensemble's networks."""
-    if config.train.mode != "ensemble":
-        return config
     shares = [about.share for folder in folders if (about := Ensemble.read(folder)) is not None]
-    if len(shares) < len(folders):
+    if config.train.mode == "ensemble" and len(shares) < len(folders):
         raise RunError(f"refit: {ENSEMBLE_FILE} of a fold is missing; run the same cv again")
+    if not shares:
+        return config
     train = config.train.model_copy(update={"ensemble_share": round(statistics.fmean(shares), 3)})
     return config.model_copy(update={"train": train})
 

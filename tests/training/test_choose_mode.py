@@ -51,7 +51,7 @@ def losses(monkeypatch: pytest.MonkeyPatch, imagenet: float | None, configured: 
 
 @pytest.mark.parametrize(
     ("imagenet", "configured", "mode"),
-    [(0.50, 0.49, "fine_tune"), (0.5, 0.5, "probe"), (0.49, 0.50, "probe")],
+    [(0.50, 0.49, "fine_tune"), (0.5, 0.5, "ensemble"), (0.49, 0.50, "ensemble")],
     ids=["model.weights are better", "equal", "ImageNet is better"],
 )
 @pytest.mark.usefixtures("installed")
@@ -61,15 +61,25 @@ def test_the_better_of_two_probes_decides(tmp_path, monkeypatch, imagenet, confi
     data = small_data(tmp_path)
     config = with_mode(data, np.arange(20), AUTO, 0, tmp_path, said.append)
     assert config.train == AUTO.train.model_copy(update={"mode": mode})
-    assert config.model == (probe_config(AUTO).model if mode == "probe" else AUTO.model)
+    assert config.model == AUTO.model
     assert config.data == AUTO.data
     kept = json.loads((tmp_path / CHOSEN_FILE).read_text())
     assert kept["log_loss"] == {"imagenet": imagenet, "configured": configured}
     assert (kept["mode"], kept["patients"]) == (mode, 10)
     assert len(said) == 1
-    what = "probe of ImageNet features of efficientnet_lite0" if mode == "probe" else f"fine-tuning of {OWN} from cxr"
+    both = f"ensemble of a probe of ImageNet features and {OWN}, fine-tuned from cxr"
+    what = both if mode == "ensemble" else f"fine-tuning of {OWN} from cxr"
     assert said[0].startswith(f"train.mode auto: {what}; log loss on inner folds of the 10 training patients: ")
     assert f"{imagenet:.3f} of a probe of ImageNet features, {configured:.3f} of a probe of cxr" in said[0]
+
+
+@pytest.mark.usefixtures("installed")
+def test_with_inner_folds_nobody_could_choose_the_shares_of_an_ensemble(tmp_path, monkeypatch):
+    losses(monkeypatch, 0.49, 0.50)
+    nested_auto = AUTO.model_copy(update={"split": AUTO.split.model_copy(update={"inner": 3})})
+    config = with_mode(small_data(tmp_path), np.arange(20), nested_auto, 0, tmp_path)
+    assert config.train.mode == "probe"
+    assert config.model == probe_config(AUTO).model
 
 
 @pytest.mark.usefixtures("installed")
@@ -81,7 +91,7 @@ def test_many_patients_need_no_comparison(tmp_path, monkeypatch):
     assert (many.mode, many.patients, asked) == ("fine_tune", ENOUGH_PATIENTS, [])
     assert f"{ENOUGH_PATIENTS} training patients, and from {ENOUGH_PATIENTS} on" in many.reason
     one_fewer = choose_mode.choose_mode(data, everyone[2:], AUTO, 0)
-    assert (one_fewer.mode, asked) == ("probe", [IMAGENET, OWN])
+    assert (one_fewer.mode, asked) == ("ensemble", [IMAGENET, OWN])
 
 
 def test_without_the_package_the_line_says_what_to_install(tmp_path, monkeypatch):
@@ -118,7 +128,7 @@ def test_training_patients_alone_decide(tmp_path, monkeypatch, rng, better):
     monkeypatch.setattr(choose_mode, "probed", lambda network, _: network)
     monkeypatch.setattr(choose_mode, "cached_features", lambda network, _: features[network])
     chosen = choose_mode.choose_mode(data, train, AUTO, 0)
-    assert chosen.mode == ("probe" if better == "imagenet" else "fine_tune")
+    assert chosen.mode == ("ensemble" if better == "imagenet" else "fine_tune")
     assert chosen.log_loss[better] < 0.4
     for own in features.values():
         own[40:] = np.nan

@@ -20,8 +20,9 @@ from keras_cwp.errors import ConfigError, RunError
 from keras_cwp.models.build import build_model
 from keras_cwp.models.mean import networks_of, shares_of
 from keras_cwp.report.run_maps import map_rows
-from keras_cwp.training import beside
+from keras_cwp.training import beside, choose_mode
 from keras_cwp.training import network as training
+from keras_cwp.training.chosen import Chosen
 from keras_cwp.training.ensemble_note import ENSEMBLE_FILE, Ensemble
 from keras_cwp.training.saved import load_network
 
@@ -161,6 +162,22 @@ def test_a_stated_share_counts_and_is_said(folder: Path) -> None:
     assert (about.share, about.patients) == (0.25, 0)
     assert shares_of(load_network(made.path)) == [0.25, 0.75]
     assert "The share of the first was given (0.25)." in " ".join(made.report().path.read_text("utf-8").split())
+
+
+def test_auto_may_choose_it(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    chosen = Chosen("ensemble", OWN, str(folder / "own.safetensors"), 8, "it was to be")
+    monkeypatch.setattr(choose_mode, "choose_mode", lambda *_: chosen)
+    monkeypatch.setattr(choose_mode, "package_installed", lambda _: False)
+    run = cross_validate(folder, folder / "auto", **{"train.mode": "auto", "epochs": 1})
+    assert len(notes(run)) == 2
+    assert [mode["mode"] for mode in run.info["modes"].values()] == ["ensemble"] * 2
+    page = " ".join(run.report().path.read_text("utf-8").split())
+    assert f"2 of 2 folds: ensemble of a probe of ImageNet features and {OWN}, fine-tuned from own.safetensors." in page
+    assert "Each probability is the weighted mean of two networks" in page
+    assert f"auto: {OWN}, {OTHER} on data" in page
+    about = Ensemble.read(run.refit(folder / "auto_final").path)
+    assert about is not None
+    assert about.share == pytest.approx(np.mean([each.share for each in notes(run)]), abs=1e-3)
 
 
 def test_nested_cross_validation_is_refused_before_anything_is_written(folder: Path) -> None:
