@@ -1,5 +1,5 @@
 """Macro AUC against the number of training patients: by probes of two kinds of weights, fine-tuned, from scratch,
-and by the rule that chooses (train.mode auto).
+by the mean of two networks (train.mode ensemble), and by the rule that chooses (train.mode auto).
 
     PYTHONPATH=. python scripts/bench_learning_curve.py DATA OUT [--patients 50 --patients 100 …] [--only fine_tuned]
 
@@ -34,6 +34,7 @@ METHODS: dict[str, tuple[str, dict[str, Any]]] = {
     "probe_cxr": ("default", {"train.mode": "probe"}),
     "fine_tuned": ("default", {}),
     "scratch": ("scratch", {}),
+    "ensemble": ("ensemble", {}),
     "auto": ("auto", {}),
 }
 _JUDGED = 0.2

@@ -23,8 +23,6 @@ from keras_cwp.training.chosen import Chosen
 from keras_cwp.training.probe import cached_features, choose_strength
 from keras_cwp.training.targets import soft_targets
 
-ENOUGH_PATIENTS = 400  # from here on fine-tuning was as good as the probe; of one set's curve, docs/weights.md
-
 
 def with_mode(
     data: PreparedData,
@@ -58,13 +56,6 @@ def with_mode(
 def choose_mode(data: PreparedData, train: np.ndarray, config: Config, seed: int) -> Chosen:
     """Apply the rule; arguments and errors are those of `with_mode`."""
     patients, rival = len(np.unique(data.patients[train])), rival_of(config)
-    if patients >= ENOUGH_PATIENTS:
-        return _fine_tuned(
-            config,
-            patients,
-            f"{patients:,} training patients, and from {ENOUGH_PATIENTS} on it was measured to be no worse than the "
-            "probe of ImageNet features",
-        )
     if rival is None:
         return _fine_tuned(
             config, patients, f"no ImageNet features to compare with; to have them: {install_command('imagenet')}"

@@ -18,7 +18,7 @@ from keras_cwp.errors import ConfigError, RunError
 from keras_cwp.models.build import build_model
 from keras_cwp.training import choose_mode, nested
 from keras_cwp.training.beside import probe_config
-from keras_cwp.training.choose_mode import ENOUGH_PATIENTS, rival_of, with_mode
+from keras_cwp.training.choose_mode import rival_of, with_mode
 from keras_cwp.training.chosen import CHOSEN_FILE, Chosen
 from keras_cwp.training.epochs import keep_validation
 from keras_cwp.training.nested import train_nested
@@ -80,18 +80,6 @@ def test_with_inner_folds_nobody_could_choose_the_shares_of_an_ensemble(tmp_path
     config = with_mode(small_data(tmp_path), np.arange(20), nested_auto, 0, tmp_path)
     assert config.train.mode == "probe"
     assert config.model == probe_config(AUTO).model
-
-
-@pytest.mark.usefixtures("installed")
-def test_many_patients_need_no_comparison(tmp_path, monkeypatch):
-    asked = losses(monkeypatch, 0.4, 0.5)
-    data = small_data(tmp_path, patients=ENOUGH_PATIENTS)
-    everyone = np.arange(len(data))
-    many = choose_mode.choose_mode(data, everyone, AUTO, 0)
-    assert (many.mode, many.patients, asked) == ("fine_tune", ENOUGH_PATIENTS, [])
-    assert f"{ENOUGH_PATIENTS} training patients, and from {ENOUGH_PATIENTS} on" in many.reason
-    one_fewer = choose_mode.choose_mode(data, everyone[2:], AUTO, 0)
-    assert (one_fewer.mode, asked) == ("ensemble", [IMAGENET, OWN])
 
 
 def test_without_the_package_the_line_says_what_to_install(tmp_path, monkeypatch):
