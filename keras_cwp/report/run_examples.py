@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from keras_cwp.data.prepared import PreparedData
-from keras_cwp.report.cases import Cases, Film, choose_cases
+from keras_cwp.report.cases import MOST_CASES, Cases, Film, choose_cases
 from keras_cwp.report.examples import Choice, Example, choose_examples
 from keras_cwp.report.run_maps import Mapped, map_rows
 from keras_cwp.report.subgroup_columns import subgroup_columns
@@ -16,6 +16,11 @@ from keras_cwp.scores import Scores
 if TYPE_CHECKING:
     from keras_cwp.explain.trust import MapTrust
     from keras_cwp.training.run import RunFolder
+
+
+# Maps of a network with 0.77 billion multiply-accumulates (EfficientNet-Lite0 at 320 px) took half a second a ROI on 2
+# cores, with the maps of random weights that test them.
+_ALWAYS, _MACS = 200, 150_000_000_000
 
 
 def run_examples(
@@ -30,9 +35,21 @@ def run_examples(
     if each == 0:
         return [], None, None
     choices = choose_examples(scores, each)
-    rows = choose_cases(scores, [choice.row for choice in choices], seed)
+    rows = choose_cases(scores, [choice.row for choice in choices], seed, _affordable(run, len(scores)))
     mapped = map_rows(run, scores, rows, data)
     return _examples(choices, mapped, scores), _cases(mapped, scores, data), mapped.trust
+
+
+def _affordable(run: RunFolder, rois: int) -> int:
+    """How many ROIs a page has: all that it can hold, or fewer where the network is so large that maps take minutes."""
+    if rois <= _ALWAYS:
+        return MOST_CASES
+    from keras_cwp.models.cost import count_macs
+    from keras_cwp.models.mean import mapped_network
+    from keras_cwp.training.saved import load_network
+
+    macs = count_macs(mapped_network(load_network(run.model_folders()[0])))
+    return min(MOST_CASES, max(_ALWAYS, _MACS // macs))
 
 
 def _examples(choices: list[Choice], mapped: Mapped, scores: Scores) -> list[Example]:
