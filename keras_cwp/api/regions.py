@@ -74,7 +74,7 @@ def regions_of(inputs: Inputs, asking: Asking) -> Asked:
     from keras_cwp.prediction.regions import find_regions
 
     lost, note = Lost(asking.get("refuse")), notes_to(asking.get("console"))
-    paths = [Path(inputs)] if isinstance(inputs, str | Path) else [Path(each) for each in inputs]
+    paths = [Path(inputs)] if isinstance(inputs, str | Path) else [_path(each) for each in inputs]
     boxes, rois, images = asking.get("boxes"), asking.get("rois"), asking.get("images")
     if boxes is None:
         found = find_regions(
@@ -95,6 +95,15 @@ def regions_of(inputs: Inputs, asking: Asking) -> Asked:
         for number, box in enumerate(boxes, start=1)
     ]
     return Asked(found, lost, note)
+
+
+def _path(given: Any) -> Path:
+    if not isinstance(given, str | Path):
+        raise DataError(
+            f"inputs: expected paths of radiographs, folders or ROI tables, got {type(given).__name__}; pixels go "
+            "through the Keras model: keras.ops.softmax(model.network(crops))"
+        )
+    return Path(given)
 
 
 def _checked(box: Box, number: int) -> Box:

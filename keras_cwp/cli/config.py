@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 import types
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Annotated, Any, Literal, Union, get_args, get_origin
@@ -45,7 +46,9 @@ def show(name: str) -> None:
 
     known = packaged_settings()
     if name not in known:
-        raise ConfigError(f"config show {name}: no packaged settings of that name; there are {', '.join(known)}")
+        near = difflib.get_close_matches(name, known, 1)
+        hint = f"did you mean {near[0]}?" if near else f"there are {', '.join(known)}"
+        raise ConfigError(f"config show {name}: no packaged settings of that name; {hint}")
     click.echo(known[name].read_text(encoding="utf-8"), nl=False)
 
 

@@ -13,6 +13,7 @@ from keras_cwp.cli.options import (
     check_source,
     output_options,
     running_options,
+    say_random_weights,
     split_option,
     training_options,
 )
@@ -65,6 +66,7 @@ def command(
         read_candidate(path)
     check_source(source)
     settings |= {f"split.{name}": value for name, value in given.items()}
+    say_random_weights(settings, output)
     run = cross_validate(
         **source,
         out=out,

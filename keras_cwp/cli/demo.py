@@ -58,7 +58,7 @@ def command(out: Path, overrides: tuple[str, ...], patients: int, output: Output
     if _begin(5, "predict with the export", scores):
         Model(bundle).score(table, images=images).to_csv(scores)
     output.result(f"\n{run.summary}\n\nReport: {page.resolve()}", {"report": str(page), "metrics": run.metrics}, page)
-    output.next("your own radiographs: keras-cwp prepare --rois rois.csv --images FOLDER --out data")
+    output.next("your own radiographs: keras-cwp prepare --rois rois.csv --images FOLDER --out data --config default")
 
 
 def _begin(number: int, what: str, result: Path) -> bool:

@@ -7,7 +7,14 @@ from typing import Any
 
 import click
 
-from keras_cwp.cli.options import Output, check_source, output_options, split_option, training_options
+from keras_cwp.cli.options import (
+    Output,
+    check_source,
+    output_options,
+    say_random_weights,
+    split_option,
+    training_options,
+)
 from keras_cwp.cli.results import show_run
 
 
@@ -23,6 +30,7 @@ def command(source: dict[str, Any], settings: dict[str, Any], out: Path, split: 
     from keras_cwp.api.training import fit
 
     check_source(source)
+    say_random_weights(settings, output)
     run = fit(**source, out=out, split=split, console=output.console, **settings)
     show_run(run, output)
     output.next(f"keras-cwp predict {out} IMAGES --out scores.csv, or keras-cwp export {out} --out saved_models/NAME")

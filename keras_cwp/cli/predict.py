@@ -12,6 +12,7 @@ import click
 from keras_cwp.cli.options import PATH, Output, output_options, reading_options, whole_image_option
 from keras_cwp.cli.reports import check_report_options, report_options, write_and_tell
 from keras_cwp.cluster import cluster_address
+from keras_cwp.prediction.is_table import is_scores_table
 from keras_cwp.prediction.parquet import PARQUET, check_parquet, is_parquet
 from keras_cwp.serving.client.address import is_address
 from keras_cwp.wording import plural
@@ -92,6 +93,7 @@ def command(
     settings = check_report_options(reports, sr_settings)
     served = is_address(model)
     _check_tables(out, parquet, served)
+    _keep_what_is_there(out, [*inputs, *filter(None, [rois])])
     asking: Asking = {"rois": rois, "images": images, "whole_image": whole_image, "table": table}
     asking |= {"refuse": output.left_out, "console": output.console}
     if served:
@@ -144,6 +146,16 @@ def _check_tables(out: Path, parquet: bool, served: bool) -> None:
         raise click.UsageError(f"--out {out} ends in {PARQUET}: {beside}")
     if parquet or is_parquet(out):
         check_parquet("--parquet" if parquet else f"--out {out}")
+
+
+def _keep_what_is_there(out: Path, inputs: Sequence[Path]) -> None:
+    """Refuse to write over an input, or over a file that this command did not write."""
+    if not out.exists():
+        return
+    if any(each.exists() and out.samefile(each) for each in inputs):
+        raise click.UsageError(f"--out {out}: it is an INPUT, and would be overwritten; name another file")
+    if not out.is_file() or not is_scores_table(out):
+        raise click.UsageError(f"--out {out}: exists, and is no table of predict; name another file or remove it")
 
 
 def _show(found: Predictions, out: Path, output: Output) -> None:

@@ -15,7 +15,7 @@ from keras_cwp.data.crop_side import Region, crop_side
 from keras_cwp.data.crops import margin_px
 from keras_cwp.data.patients import settle_patients
 from keras_cwp.data.picture import Picture
-from keras_cwp.data.plan_notes import plan_notes
+from keras_cwp.data.plan_notes import alike_labels, plan_notes
 from keras_cwp.data.radiographs.radiograph import Header, read_header
 from keras_cwp.data.radiographs.spacing import spacing_from
 from keras_cwp.errors import DataError
@@ -123,7 +123,7 @@ def _plan(
         margin=margin,
         crop_size=config.side_px + 2 * margin,
         dtype="uint16" if any(picture.header.bits > 8 for picture in pictures) else "uint8",
-        notes=[*notes, *absent, *plan_notes(clipped, pictures, margin, config, source)],
+        notes=[*notes, *absent, *alike_labels(rois, source), *plan_notes(clipped, pictures, margin, config, source)],
     )
 
 

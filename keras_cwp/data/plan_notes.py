@@ -10,6 +10,8 @@ from keras_cwp.data.annotations.roi import Box, Roi
 from keras_cwp.data.picture import Picture
 from keras_cwp.wording import plural, verb
 
+_RARE = 0.1  # of the ROIs of another label: fewer may be a slip of the pen
+_SHORTEST = 5  # letters of a label that can be misspelt; shorter ones are codes
 _MOSTLY = 0.5  # of a box: less inside its radiograph is asked about
 
 
@@ -40,6 +42,37 @@ def plan_notes(
             f"scaled to the crop instead of to {config.spacing_mm} mm"
         )
     return notes
+
+
+def alike_labels(rois: Sequence[Roi], source: str) -> list[str]:
+    """A line for each rare label that is one letter away from a common one."""
+    counts = Counter(roi.label for roi in rois)
+    return [
+        f"{source}: {rare!r} ({plural(few, 'ROI')}) and {common!r} ({plural(many, 'ROI')}) are two classes, one letter "
+        f"apart; if {rare!r} is misspelt, correct it or give --labels MAP.yaml"
+        for rare, few in counts.items()
+        for common, many in counts.items()
+        if few <= _RARE * many and _one_letter_apart(rare, common)
+    ]
+
+
+def _one_letter_apart(one: str, other: str) -> bool:
+    """By a letter that is missing, added or another, or by two that changed places; not by a digit or a Roman one."""
+    if one == other or min(len(one), len(other)) < _SHORTEST:
+        return False
+    start = _alike(one, other)
+    end = _alike(one[start:][::-1], other[start:][::-1])
+    changed = one[start : len(one) - end], other[start : len(other) - end]
+    letters = "".join(changed)
+    if not (letters.isascii() and letters.isalpha()) or set(letters) <= set("IVX"):
+        return False
+    return max(map(len, changed)) <= 1 or (len(changed[0]) == 2 and changed[0] == changed[1][::-1])
+
+
+def _alike(one: str, other: str) -> int:
+    """Letters that two words begin with alike."""
+    pairs = zip(one, other, strict=False)
+    return next((place for place, (a, b) in enumerate(pairs) if a != b), min(len(one), len(other)))
 
 
 def _clipped(clipped: Sequence[tuple[Roi, Box]]) -> str:

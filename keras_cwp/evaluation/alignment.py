@@ -39,7 +39,10 @@ def _by_name(scores: Scores) -> np.ndarray:
 def _assert_same(column: str, first: tuple[str, Scores], second: tuple[str, Scores], rows: np.ndarray) -> None:
     (name_a, a), (name_b, b) = first, second
     if len(a) != len(b):
-        raise ScoresError(f"run {name_a} holds out {len(a)} ROIs, run {name_b} {len(b)}; give both the same --split")
+        raise ScoresError(
+            f"run {name_a} holds out {len(a)} ROIs, run {name_b} {len(b)}; the held-out ROIs have to be the same: "
+            "make both by fit or both by cv, with the same --split"
+        )
     differ = np.flatnonzero(getattr(a, column) != getattr(b, column)[rows])
     if len(differ):
         row = int(differ[0])

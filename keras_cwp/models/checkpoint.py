@@ -57,7 +57,7 @@ def read_checkpoint(path: Path | str) -> dict[str, np.ndarray]:
     except ModelError:
         raise
     except Exception as error:  # whatever a damaged file makes pickle, zipfile or safetensors say
-        raise ModelError(f"weights {path}: damaged or not a checkpoint: {type(error).__name__}: {error}") from None
+        raise ModelError(f"weights {path}: damaged or not a checkpoint of PyTorch: {error}") from None
     return _state(found, path)
 
 

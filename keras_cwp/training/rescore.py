@@ -53,8 +53,11 @@ def as_the_model_has_it(run: RunFolder, data: PreparedData) -> PreparedData:
     if data.content_hash == run.info["data_hash"]:
         raise RunError(f"{data.path} is what {run.path} was trained on; leave --data out to see its held-out ROIs")
     contract = ModelContract.read(run.model_folders()[0])
-    if not set(data.label_names.tolist()) <= set(contract.classes):
-        raise DataError(f"{data.path}: classes is {data.classes}, the model of {run.path} has {contract.classes}")
+    if unknown := sorted(set(data.label_names.tolist()) - set(contract.classes)):
+        raise DataError(
+            f"{data.path}: the model of {run.path} does not have the class {', '.join(map(repr, unknown))}; it has "
+            f"{', '.join(contract.classes)}. Prepare the data again with --labels MAP.yaml, which renames classes"
+        )
     if contract.image_size != data.image_size:
         raise DataError(
             f"{data.path}: image_size is {data.image_size}, the model of {run.path} has {contract.image_size}; "

@@ -52,6 +52,25 @@ def read(path: Path) -> Scores:
     return Scores.from_csv(path)
 
 
+def test_out_never_overwrites_an_input_or_another_file(fit_run: Path, images: Path, tmp_path: Path) -> None:
+    table = tmp_path / "mine.csv"
+    shutil.copy(images / "rois.csv", table)
+    before = table.read_bytes()
+    result = run(fit_run, table, "--images", images, "--out", table)
+    assert result.exit_code == 2
+    assert f"--out {table}: it is an INPUT, and would be overwritten" in " ".join(result.output.split())
+    result = run(fit_run, "--rois", table, "--images", images, "--out", table)
+    assert "it is an INPUT" in result.output
+    other = tmp_path / "notes.csv"
+    other.write_text("a,b\n1,2\n")
+    result = run(fit_run, table, "--images", images, "--out", other)
+    assert result.exit_code == 2
+    assert "exists, and is no table of predict" in " ".join(result.output.split())
+    assert (table.read_bytes(), other.read_text()) == (before, "a,b\n1,2\n")
+    for _ in range(2):  # its own table is written again
+        assert run(fit_run, table, "--images", images, "--out", tmp_path / "s.csv").exit_code == 0
+
+
 def test_a_table_gets_the_networks_probabilities_of_the_prepared_crops(
     fit_run: Path, images: Path, tmp_path: Path
 ) -> None:

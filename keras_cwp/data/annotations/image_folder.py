@@ -12,18 +12,21 @@ from keras_cwp.data.image_files import IMAGE_SUFFIXES, visible_files
 from keras_cwp.errors import DataError
 
 _HINTS = 20  # messages that name the nearest file; finding it takes a while in a large folder
+_MARKS = (".csv", ".tsv", ".txt", ".json", ".xml", ".yaml", ".yml")  # of files that hold marks, not pictures
 
 
 class ImageFolder:
     """A folder and what is in it.
 
     Raises:
-        DataError: there is no such folder.
+        DataError: there is no such folder, or nothing but tables and annotation files is in it.
     """
 
     def __init__(self, path: Path | str) -> None:
         if not Path(path).is_dir():
             raise DataError(f"images folder {path}: no such folder; name the one that holds the radiographs")
+        if all(file.suffix.lower() in _MARKS for file in visible_files(Path(path))):
+            raise DataError(f"images folder {path}: no radiograph in it; give the folder that holds them with --images")
         self.path = Path(path)
         self._real = Path(os.path.realpath(path))
         self._found: dict[tuple[str, Path | None], tuple[str, Path]] = {}

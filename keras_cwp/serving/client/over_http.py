@@ -101,7 +101,9 @@ class HttpTransport:
                 raise ServingError(f"{self._address}: the answer is not HTTP; {_GRPC_PORT}") from None
             if not isinstance(error, ConnectionRefusedError) and (advice := hint(self._address)):
                 raise ServingError(f"{self._address}: {advice}") from None
-            raise UnavailableError(f"{self._address}: {_said(error)}") from None
+            refused = "; is the server running there? keras-cwp serve starts one"
+            hint_to = refused if isinstance(error, ConnectionRefusedError) else ""
+            raise UnavailableError(f"{self._address}: {_said(error)}{hint_to}") from None
 
     def _connection(self) -> http.client.HTTPConnection:
         if not hasattr(self._local, "connection"):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import socket
 import threading
 import time
@@ -70,7 +71,9 @@ class Server:
             self._grpc, self._health, self.grpc_port = grpc_server(service, settings, self._workers[1], roots)
         except (RuntimeError, OSError, ValueError) as error:
             self._socket.close()
-            raise ServingError(f"gRPC on {settings.host}:{settings.grpc_port}: {_reason(error)}") from None
+            raise ServingError(
+                f"gRPC on {settings.host}:{settings.grpc_port}: {_reason(error)}; --grpc-port names another port"
+            ) from None
         self.rest_port: int = self._socket.getsockname()[1]
         app = with_page(rest_app(service, settings, self._workers[0]), page)
         self._rest = uvicorn.Server(_uvicorn(app, settings))
@@ -163,7 +166,8 @@ def _listening(settings: Settings) -> socket.socket:
         listening.bind((settings.host, settings.rest_port))
     except OSError as error:
         listening.close()
-        raise ServingError(f"REST on {settings.host}:{settings.rest_port}: {_reason(error)}") from None
+        hint = "; name another with --rest-port" if error.errno == errno.EADDRINUSE else ""
+        raise ServingError(f"REST on {settings.host}:{settings.rest_port}: {_reason(error)}{hint}") from None
     return listening
 
 
