@@ -4,7 +4,6 @@ from keras_cwp.layers.batch_norm import FusedBatchNormalization
 from keras_cwp.layers.channel_shuffle import ChannelShuffle
 from keras_cwp.layers.channel_split import ChannelSplit
 from keras_cwp.layers.eca import ECA, eca_kernel_size
-from keras_cwp.layers.enlarge import Enlarge
 from keras_cwp.layers.mean_of_networks import MeanOfNetworks
 from keras_cwp.layers.padded import PaddedConv2D, PaddedDepthwiseConv2D, PaddedMaxPooling2D
 from keras_cwp.layers.scaling import Scaling
@@ -13,7 +12,6 @@ __all__ = [
     "ECA",
     "ChannelShuffle",
     "ChannelSplit",
-    "Enlarge",
     "FusedBatchNormalization",
     "MeanOfNetworks",
     "PaddedConv2D",

@@ -20,16 +20,8 @@ from keras_cwp.models.units import Attention
 _log = logging.getLogger(__name__)
 
 
-def can_enlarge(config: ModelConfig) -> bool:
-    """Whether `build_model` can have the network enlarge its input."""
-    return isinstance(PRESETS.get(config.arch), LitePreset)
-
-
-def build_model(config: ModelConfig, classes: int, image_size: int, enlarged: int | None = None) -> keras.Model:
+def build_model(config: ModelConfig, classes: int, image_size: int) -> keras.Model:
     """The network that `config` names.
-
-    Args:
-        enlarged: side that the network resizes its input to, pixels, where `can_enlarge`; None: as it is.
 
     Shape:
         [batch, image_size, image_size, 1] float in [0, 1], bone bright → logits [batch, classes] float32.
@@ -43,22 +35,18 @@ def build_model(config: ModelConfig, classes: int, image_size: int, enlarged: in
     if isinstance(preset, BaselinePreset):
         return baseline(preset, config.arch, classes, image_size, dropout=config.dropout, weights=config.weights)
     if config.weights is None:
-        return _build(config, classes, image_size, frame=False, enlarged=enlarged)
+        return _build(config, classes, image_size, frame=False)
     source = read_network(find_weights(config.weights, config.arch), image_size)
-    model = _build(config, classes, image_size, frame=has_frame(source), enlarged=enlarged)
+    model = _build(config, classes, image_size, frame=has_frame(source))
     for note in carry_over(source, model):
         _log.warning("model.weights %s: %s", config.weights, note)
     return model
 
 
-def _build(
-    config: ModelConfig, classes: int, image_size: int, *, frame: bool, enlarged: int | None = None
-) -> keras.Model:
+def _build(config: ModelConfig, classes: int, image_size: int, *, frame: bool) -> keras.Model:
     preset = PRESETS[config.arch]
     if isinstance(preset, LitePreset):
-        return efficientnet_lite(
-            preset, classes, image_size, dropout=config.dropout, enlarged=enlarged, name=config.arch
-        )
+        return efficientnet_lite(preset, classes, image_size, dropout=config.dropout, name=config.arch)
     if isinstance(preset, AuthorsPreset):
         return authors_eca(
             classes,

@@ -87,12 +87,6 @@ def _activated(step: Step, x: Any) -> Any:
     return tf.nn.relu6(x) if step.options["activation"] == "relu6" else x
 
 
-def _enlarge(step: Step, x: Any) -> Any:
-    import tensorflow as tf
-
-    return tf.image.resize(x, [step.options["side"]] * 2)
-
-
 def _shift(step: Step, x: Any) -> Any:
     import tensorflow as tf
 
@@ -179,7 +173,6 @@ def _dense(step: Step, x: Any) -> Any:
 
 
 _RUN: dict[str, Callable[..., Any]] = {
-    "enlarge": _enlarge,
     "shift": _shift,
     "conv": _conv,
     "depthwise": _depthwise,

@@ -9,7 +9,6 @@ import numpy as np
 
 from keras_cwp.errors import ModelError
 from keras_cwp.layers.batch_norm import FusedBatchNormalization
-from keras_cwp.layers.enlarge import Enlarge
 from keras_cwp.layers.scaling import Scaling
 from keras_cwp.models.presets import LITE0, LitePreset
 from keras_cwp.models.shufflenet import FEATURES, head
@@ -38,7 +37,6 @@ def efficientnet_lite(
     *,
     dropout: float = 0.0,
     channels: int = 1,
-    enlarged: int | None = None,
     name: str = "efficientnet_lite0",
 ) -> keras.Model:
     """Build it with random weights.
@@ -49,7 +47,6 @@ def efficientnet_lite(
         image_size: side of the input, pixels.
         dropout: share of features dropped before the head, in training.
         channels: of the input: 1, or 3 as published.
-        enlarged: side that the input is resized to first, bilinearly, pixels; None: as it is.
         name: of the model.
 
     Shape:
@@ -59,8 +56,7 @@ def efficientnet_lite(
         Tan and Le, EfficientNet, ICML 2019; its Lite variants were published as code in 2020.
     """
     image = keras.Input((image_size, image_size, channels), name="image")
-    x = Enlarge(enlarged, name="enlarge")(image) if enlarged else image
-    x = Scaling((LITE_MEAN,) * channels, (LITE_STD,) * channels, name="scaling")(x)
+    x = Scaling((LITE_MEAN,) * channels, (LITE_STD,) * channels, name="scaling")(image)
     x = _conv(x, preset.stem, "stem", kernel=3, strides=2)
     for number, block in enumerate(preset.blocks(), start=1):
         x = _block(x, *block, f"block{number}")

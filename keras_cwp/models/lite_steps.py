@@ -6,8 +6,7 @@ from dataclasses import replace
 
 import keras
 
-from keras_cwp.layers.enlarge import Enlarge
-from keras_cwp.models.steps import IMAGE, Step, Taps, conv, depthwise, gains, same_padding, shift, single
+from keras_cwp.models.steps import Step, Taps, conv, depthwise, gains, same_padding, shift, single
 
 
 def is_lite(model: keras.Model) -> bool:
@@ -21,7 +20,7 @@ def lite_steps(model: keras.Model) -> tuple[list[Step], Taps]:
     scaling = model.get_layer("scaling")
     padding = _padding(model, "stem")
     stem = conv(model, "stem", ("shifted",), gains=gains(scaling), strides=2, padding_px=padding, activation="relu6")
-    steps, inputs = [*_scaled(model), stem], "stem"
+    steps, inputs = [shift(scaling), stem], "stem"
     taps: Taps = {}
     for name in _block_names(model):
         made, inputs, expanded = _block(model, name, inputs)
@@ -29,16 +28,6 @@ def lite_steps(model: keras.Model) -> tuple[list[Step], Taps]:
         taps[f"{name}_expand_relu"] = expanded, None
     taps["features"] = "last", None
     return [*steps, conv(model, "last", (inputs,), activation="relu6")], taps
-
-
-def _scaled(model: keras.Model) -> list[Step]:
-    """From the image to what the stem sees."""
-    scaling = model.get_layer("scaling")
-    enlarge = next((layer for layer in model.layers if isinstance(layer, Enlarge)), None)
-    if enlarge is None:
-        return [shift(scaling)]
-    enlarged = "enlarged"
-    return [Step("enlarge", (IMAGE,), (enlarged,), options={"side": enlarge.side}), shift(scaling, enlarged)]
 
 
 def _block_names(model: keras.Model) -> list[str]:

@@ -102,14 +102,6 @@ class _Graph:
         return outputs[0]
 
 
-def _enlarge(graph: _Graph, step: Step) -> None:
-    side = step.options["side"]
-    first_two = graph.add("Slice", graph.add("Shape", step.inputs[0]), graph.constant([0]), graph.constant([2]))
-    sizes = graph.add("Concat", first_two, graph.constant([side, side]), axis=0)
-    how = {"mode": "linear", "coordinate_transformation_mode": "half_pixel"}  # as TensorFlow's bilinear
-    graph.add("Resize", step.inputs[0], "", "", sizes, output=step.outputs[0], **how)
-
-
 def _shift(graph: _Graph, step: Step) -> None:
     mean = graph.constant(step.arrays["mean"].reshape(1, -1, 1, 1))
     if not step.options["frame"]:
@@ -195,7 +187,6 @@ def _dense(graph: _Graph, step: Step) -> None:
 
 
 _ADD: dict[str, Callable[[_Graph, Step], None]] = {
-    "enlarge": _enlarge,
     "shift": _shift,
     "conv": _conv,
     "depthwise": _depthwise,

@@ -10,8 +10,8 @@ from keras_cwp.models.shufflenet import FEATURES
 def stage_layers(model: keras.Model) -> list[keras.layers.Layer]:
     """The last layer of each resolution that everything passes through, fine to coarse; the last one is "features".
 
-    The resolution that the network scales pixels at is left out. A layer counts if no connection leads past it, so
-    a tap never shows one branch of a unit only.
+    The input's own resolution is left out. A layer counts if no connection leads past it, so a tap never shows one
+    branch of a unit only.
 
     Args:
         model: of this package: images [batch, side, side, channels] → logits.
@@ -26,15 +26,12 @@ def stage_layers(model: keras.Model) -> list[keras.layers.Layer]:
         for between in range(first + 1, number):
             passed[between] += 1
     found: dict[int, keras.layers.Layer] = {}
-    own = model.input_shape[1]
     for number, layer in enumerate(model.layers):
-        if layer.name == "scaling":  # what stands before it only resizes
-            own, found = layer.output.shape[1], {}
         if not passed[number] and _is_picture(layer):
             found[layer.output.shape[1]] = layer
         if layer.name == FEATURES:
             break
-    found.pop(own, None)
+    found.pop(model.input_shape[1], None)
     return list(found.values())
 
 

@@ -25,12 +25,12 @@ class Step:
     """One operation.
 
     Attributes:
-        kind: enlarge, shift, conv, depthwise, relu, add, max_pool, average_pool, split, concat, gate, pool or dense.
+        kind: shift, conv, depthwise, relu, add, max_pool, average_pool, split, concat, gate, pool or dense.
         inputs, outputs: names of tensors.
         arrays: constants: kernel [height, width, in, out], depthwise [height, width, channels, 1], bias [out],
             a gate's matrix [in, out], a dense kernel [in, out], a shift's mean [planes].
         options: strides, padding_px (before and after, in both directions), activation ("", "relu" or "relu6"), sizes,
-            frame, side (of what is enlarged, pixels).
+            frame.
     """
 
     kind: str
@@ -45,9 +45,9 @@ def width(model: keras.Model, name: str) -> int:
     return int(model.get_layer(name).kernel.shape[-1])
 
 
-def shift(layer: Scaling, inputs: str = IMAGE) -> Step:
+def shift(layer: Scaling) -> Step:
     """Scaling's subtraction; its division is left to the stem, for zeros beyond the border stay zeros."""
-    return Step("shift", (inputs,), ("shifted",), single({"mean": np.asarray(layer.mean)}), {"frame": layer.frame})
+    return Step("shift", (IMAGE,), ("shifted",), single({"mean": np.asarray(layer.mean)}), {"frame": layer.frame})
 
 
 def gains(layer: Scaling) -> np.ndarray:

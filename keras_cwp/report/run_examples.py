@@ -18,8 +18,8 @@ if TYPE_CHECKING:
     from keras_cwp.training.run import RunFolder
 
 
-# Maps of a network with 0.77 billion multiply-accumulates (EfficientNet-Lite0 at 320 px) took half a second a ROI on 2
-# cores, with the maps of random weights that test them.
+# Maps of a network with 0.77 billion multiply-accumulates (EfficientNet-Lite0 at 320 px) took half a second a ROI on
+# two cores, with the maps of random weights that test them.
 _ALWAYS, _MACS = 200, 150_000_000_000
 
 

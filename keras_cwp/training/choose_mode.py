@@ -14,11 +14,14 @@ import numpy as np
 
 from keras_cwp.config import Config, ModelConfig
 from keras_cwp.data.prepared import PreparedData
+from keras_cwp.models.build import build_model
 from keras_cwp.models.pretrained import package_installed
+from keras_cwp.models.probed import probed
 from keras_cwp.runtime import install_command
 from keras_cwp.training.beside import probe_config
 from keras_cwp.training.chosen import Chosen
-from keras_cwp.training.probe import least_log_loss
+from keras_cwp.training.probe import cached_features, choose_strength
+from keras_cwp.training.targets import soft_targets
 
 
 def with_mode(
@@ -57,11 +60,12 @@ def choose_mode(data: PreparedData, train: np.ndarray, config: Config, seed: int
         return _fine_tuned(
             config, patients, f"no ImageNet features to compare with; to have them: {install_command('imagenet')}"
         )
-    losses = {
-        name: least_log_loss(model, data, train, config, seed)
+    found = {
+        name: _log_loss(model, data, train, config, seed)
         for name, model in (("imagenet", rival), ("configured", config.model))
     }
-    if not np.isfinite(list(losses.values())).all():
+    losses = {name: loss for name, loss in found.items() if loss is not None}
+    if len(losses) < len(found):
         return _fine_tuned(config, patients, "a class has too few training patients to compare it with a probe")
     reason = (
         f"log loss on inner folds of the {patients} training patients: {losses['imagenet']:.3f} of a probe of ImageNet "
@@ -82,6 +86,23 @@ def rival_of(config: Config) -> ModelConfig | None:
 
 def _fine_tuned(config: Config, patients: int, reason: str, losses: dict[str, float] | None = None) -> Chosen:
     return Chosen("fine_tune", config.model.arch, str(config.model.weights), patients, reason, losses or {})
+
+
+def _log_loss(model: ModelConfig, data: PreparedData, train: np.ndarray, config: Config, seed: int) -> float | None:
+    """Mean log loss of a probe on inner folds of the rows, at its best penalty; None where there can be no folds."""
+    classes = len(data.classes)
+    features = cached_features(probed(build_model(model, classes, data.image_size), classes), data)
+    soft = soft_targets(data, config)
+    _, losses = choose_strength(
+        features[train],
+        data.labels[train],
+        data.patients[train],
+        classes,
+        config,
+        seed,
+        None if soft is None else soft[train],
+    )
+    return min(losses.values(), default=None)
 
 
 def _name(model: ModelConfig) -> str:

@@ -19,13 +19,13 @@ from sklearn.linear_model import LogisticRegression
 from threadpoolctl import threadpool_limits
 
 from keras_cwp.augment.geometry import central_slice
-from keras_cwp.config import Config, ModelConfig
+from keras_cwp.config import Config
 from keras_cwp.data.pipeline import batches
 from keras_cwp.data.prepared import PreparedData
 from keras_cwp.data.splits import folds
 from keras_cwp.errors import ConfigError, SplitError
 from keras_cwp.files import cache_folder, write_bytes, write_text
-from keras_cwp.models.build import build_model, can_enlarge
+from keras_cwp.models.build import build_model
 from keras_cwp.models.probed import PROBE_POOL, probed
 from keras_cwp.training.targets import soft_targets
 
@@ -36,11 +36,8 @@ _WORSE = 2  # of them in a row without a better log loss, and the rest is not tr
 UNCHOSEN = 1e-3  # where too few patients are there to choose by
 _INNER_FOLDS = 5
 _STEPS = 500  # of the solver; it stops earlier
-_BATCH = 32
+_BATCH = 64
 _FORMAT = 1  # of the cached features
-# Side that crops are enlarged to for a frozen network which was trained on pictures of 224 pixels, if inner folds find
-# it better than their own side: it was with few patients and whole films, and was not with regions, docs/weights.md.
-ENLARGED_PX = 320
 _ABSENT = -20.0  # logit of a class without a ROI to learn from
 _TINY = 1e-12  # keeps the logarithm of a probability finite
 
@@ -63,81 +60,28 @@ def train_probe(
     """
     began = time.monotonic()
     check_weights(config)
-    labels, soft = data.labels[train], _of_rows(soft_targets(data, config), train)
-    tried = [_tried(config, data, train, seed, enlarged) for enlarged in sides(config.model, data)]
-    best = min(tried, key=lambda each: each.log_loss)
-    head = Head(best.features[train], labels, soft).fitted(len(data.classes), best.strength, _balanced(config))
-    network = best.network
+    network = probed(build_model(config.model, len(data.classes), data.image_size), len(data.classes))
+    features = cached_features(network, data)
+    labels, patients = data.labels[train], data.patients[train]
+    soft = _of_rows(soft_targets(data, config), train)
+    strength, losses = choose_strength(features[train], labels, patients, len(data.classes), config, seed, soft)
+    head = Head(features[train], labels, soft).fitted(len(data.classes), strength, _balanced(config))
     network.get_layer("logits").set_weights([head.kernel, head.bias])
     seconds = round(time.monotonic() - began, 2)
     about = {
-        "features": best.features.shape[1],
+        "features": features.shape[1],
         "rois": len(train),
-        "side_px": best.side,
-        "strength": best.strength,
-        "inner_log_loss": {
-            f"{each.side} px": {f"{strength:.3g}": round(loss, 6) for strength, loss in each.losses.items()}
-            for each in tried
-        },
+        "strength": strength,
+        "inner_log_loss": {f"{tried:.3g}": round(loss, 6) for tried, loss in losses.items()},
     }
     write_text(folder / PROBE_FILE, json.dumps(about, indent=2) + "\n")
     write_text(folder / "history.csv", f"epoch,seconds\n1,{seconds}\n")
-    enlarged = f" enlarged to {best.side} px" if best.side != data.image_size else ""
     console.print(
-        f"{title}  probe of {config.model.arch}: {best.features.shape[1]} features of {len(train)} ROIs{enlarged}, "
-        f"penalty 1/{best.strength:.3g}, {seconds:.1f} s",
+        f"{title}  probe of {config.model.arch}: {features.shape[1]} features of {len(train)} ROIs, penalty "
+        f"1/{strength:.3g}, {seconds:.1f} s",
         soft_wrap=True,
     )
     return network
-
-
-@dataclass(frozen=True, eq=False)
-class _Tried:
-    """A probe whose input has one of the sides that are tried.
-
-    Args:
-        network: of `probed`, its head at zero.
-        side: of what the frozen layers see, pixels.
-        features: float32 [rois, features] of the whole data set.
-        strength, losses: of `choose_strength`.
-    """
-
-    network: keras.Model
-    side: int
-    features: np.ndarray
-    strength: float
-    losses: dict[float, float]
-
-    @property
-    def log_loss(self) -> float:
-        """At the best penalty; infinite where there were too few patients to choose by."""
-        return min(self.losses.values(), default=np.inf)
-
-
-def sides(model: ModelConfig, data: PreparedData) -> list[int | None]:
-    """What a probe's network may enlarge crops to, pixels, as `build_model` takes it; None: as they are."""
-    can = can_enlarge(model) and data.image_size < ENLARGED_PX
-    return [None, ENLARGED_PX] if can else [None]
-
-
-def least_log_loss(model: ModelConfig, data: PreparedData, train: np.ndarray, config: Config, seed: int) -> float:
-    """Mean log loss of a probe of `model` on inner folds of `train`, at its best side and penalty.
-
-    Infinite where a class has too few patients for inner folds. Other arguments are those of `train_probe`.
-    """
-    own = config.model_copy(update={"model": model})
-    return min(_tried(own, data, train, seed, enlarged).log_loss for enlarged in sides(model, data))
-
-
-def _tried(config: Config, data: PreparedData, train: np.ndarray, seed: int, enlarged: int | None) -> _Tried:
-    classes = len(data.classes)
-    network = probed(build_model(config.model, classes, data.image_size, enlarged), classes)
-    features = cached_features(network, data)
-    soft = _of_rows(soft_targets(data, config), train)
-    strength, losses = choose_strength(
-        features[train], data.labels[train], data.patients[train], classes, config, seed, soft
-    )
-    return _Tried(network, enlarged or data.image_size, features, strength, losses)
 
 
 def fit_head(network: keras.Model, data: PreparedData, train: np.ndarray, config: Config, seed: int) -> None:

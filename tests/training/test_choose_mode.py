@@ -16,7 +16,7 @@ from keras_cwp.config import Config, ModelConfig, TrainConfig, dump_config, load
 from keras_cwp.data.prepared import PreparedData
 from keras_cwp.errors import ConfigError, RunError
 from keras_cwp.models.build import build_model
-from keras_cwp.training import choose_mode, nested, probe
+from keras_cwp.training import choose_mode, nested
 from keras_cwp.training.beside import probe_config
 from keras_cwp.training.choose_mode import rival_of, with_mode
 from keras_cwp.training.chosen import CHOSEN_FILE, Chosen
@@ -37,15 +37,15 @@ def installed(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(choose_mode, "package_installed", lambda arch: arch == IMAGENET)
 
 
-def losses(monkeypatch: pytest.MonkeyPatch, imagenet: float, configured: float) -> list[str]:
+def losses(monkeypatch: pytest.MonkeyPatch, imagenet: float | None, configured: float | None) -> list[str]:
     """Stands for the probes; the architectures that were asked for."""
     asked: list[str] = []
 
-    def loss(model: ModelConfig, *_: object) -> float:
+    def loss(model: ModelConfig, *_: object) -> float | None:
         asked.append(model.arch)
         return imagenet if model.arch == IMAGENET else configured
 
-    monkeypatch.setattr(choose_mode, "least_log_loss", loss)
+    monkeypatch.setattr(choose_mode, "_log_loss", loss)
     return asked
 
 
@@ -94,9 +94,9 @@ def test_without_the_package_the_line_says_what_to_install(tmp_path, monkeypatch
 
 @pytest.mark.usefixtures("installed")
 def test_too_few_patients_for_inner_folds(tmp_path, monkeypatch):
-    monkeypatch.setattr(probe, "build_model", lambda *_: None)
-    monkeypatch.setattr(probe, "probed", lambda *_: None)
-    monkeypatch.setattr(probe, "cached_features", lambda _, data: np.ones((len(data), 3)))
+    monkeypatch.setattr(choose_mode, "build_model", lambda *_: None)
+    monkeypatch.setattr(choose_mode, "probed", lambda *_: None)
+    monkeypatch.setattr(choose_mode, "cached_features", lambda _, data: np.ones((len(data), 3)))
     data = small_data(tmp_path)
     chosen = choose_mode.choose_mode(data, np.arange(4), AUTO, 0)  # a patient of each class
     assert (chosen.mode, chosen.log_loss) == ("fine_tune", {})
@@ -112,9 +112,9 @@ def test_training_patients_alone_decide(tmp_path, monkeypatch, rng, better):
     noise = rng.normal(size=(len(data), 6))
     telling = noise + 3 * data.labels[:, None] * (np.arange(6) < 2)
     features = {IMAGENET: telling if better == "imagenet" else noise, OWN: noise if better == "imagenet" else telling}
-    monkeypatch.setattr(probe, "build_model", lambda model, *_: model.arch)
-    monkeypatch.setattr(probe, "probed", lambda network, _: network)
-    monkeypatch.setattr(probe, "cached_features", lambda network, _: features[network])
+    monkeypatch.setattr(choose_mode, "build_model", lambda model, *_: model.arch)
+    monkeypatch.setattr(choose_mode, "probed", lambda network, _: network)
+    monkeypatch.setattr(choose_mode, "cached_features", lambda network, _: features[network])
     chosen = choose_mode.choose_mode(data, train, AUTO, 0)
     assert chosen.mode == ("ensemble" if better == "imagenet" else "fine_tune")
     assert chosen.log_loss[better] < 0.4

@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 import csv
-import io
 import json
 from pathlib import Path
 
@@ -22,18 +21,9 @@ from keras_cwp.models.build import build_model
 from keras_cwp.models.own_weights import write_weights
 from keras_cwp.prediction.open_model import open_predictor
 from keras_cwp.serving.export import export
-from keras_cwp.training import probe
 from keras_cwp.training.beside import probe_config
 from keras_cwp.training.fit import fit
-from keras_cwp.training.probe import (
-    ENLARGED_PX,
-    STRENGTHS,
-    UNCHOSEN,
-    Head,
-    cached_features,
-    choose_strength,
-    train_probe,
-)
+from keras_cwp.training.probe import STRENGTHS, UNCHOSEN, Head, cached_features, choose_strength
 from keras_cwp.training.saved import load_network
 
 pytestmark = pytest.mark.usefixtures("small_network")
@@ -111,48 +101,6 @@ def test_too_few_patients_to_choose_by(rng: np.random.Generator) -> None:
     labels = np.array([0, 0, 1, 1])
     patients = np.array(["a", "a", "b", "b"])
     assert choose_strength(rng.normal(size=(4, 3)), labels, patients, 2, PROBE, 0) == (UNCHOSEN, {})
-
-
-@pytest.mark.parametrize("better", [None, ENLARGED_PX], ids=["as they are", "enlarged"])
-def test_inner_folds_choose_the_side_that_crops_have(
-    better: int | None, data: PreparedData, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, rng: np.random.Generator
-) -> None:
-    """Features of one side tell the classes apart and those of the other do not."""
-    config = settings(Path("imagenet"), data)
-    config = config.model_copy(update={"model": ModelConfig(arch="efficientnet_lite0", weights="imagenet")})
-    noise = rng.normal(size=(len(data), 6)).astype("float32")
-    telling = (noise + 3 * (data.labels[:, None] == np.arange(6))).astype("float32")
-    asked: list[int | None] = []
-
-    def build(_: ModelConfig, classes: int, side: int, enlarged: int | None) -> keras.Model:
-        asked.append(enlarged)
-        layers = [keras.Input((side, side, 1)), keras.layers.Flatten(), keras.layers.Dense(6)]
-        name = f"side_{enlarged or side}"
-        return keras.Sequential([*layers, keras.layers.Dense(classes, name="logits")], name=name)
-
-    monkeypatch.setattr(probe, "build_model", build)
-    monkeypatch.setattr(probe, "probed", lambda network, _: network)
-    right = f"side_{better or data.image_size}"
-    monkeypatch.setattr(probe, "cached_features", lambda network, _: telling if network.name == right else noise)
-    said = io.StringIO()
-    network = train_probe(data, np.arange(len(data)), config, 0, tmp_path, Console(file=said, width=500), "fit")
-    assert asked == [None, ENLARGED_PX]
-    assert network.name == right
-    about = json.loads((tmp_path / "probe.json").read_text())
-    assert about["side_px"] == (better or data.image_size)
-    lowest = {side: min(losses.values()) for side, losses in about["inner_log_loss"].items()}
-    assert min(lowest, key=lambda side: lowest[side]) == f"{about['side_px']} px"
-    assert (f"ROIs enlarged to {ENLARGED_PX} px, penalty" in said.getvalue()) == (better is not None)
-    own = config.model
-    assert probe.least_log_loss(own, data, np.arange(len(data)), config, 0) == pytest.approx(
-        min(lowest.values()), abs=1e-5
-    )
-
-
-def test_other_networks_see_crops_as_they_are(data: PreparedData) -> None:
-    assert probe.sides(ModelConfig(), data) == [None]
-    assert probe.sides(ModelConfig(arch="resnet50"), data) == [None]
-    assert probe.sides(ModelConfig(arch="efficientnet_lite0"), data) == [None, ENLARGED_PX]
 
 
 @pytest.mark.slow
