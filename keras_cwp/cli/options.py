@@ -204,10 +204,10 @@ def training_options(function: Callable[..., Any]) -> Callable[..., Any]:
 def say_random_weights(settings: Mapping[str, Any], output: Output) -> None:
     """A note where nothing was said of settings or weights: a few hundred ROIs are better served by the preset."""
     if settings.get("config") is None and not any(key.startswith("model.") for key in settings):
-        output.console.print(
-            "note: the network starts from random weights; --config default starts from weights that have seen chest "
-            "radiographs",
-            soft_wrap=True,
+        from keras_cwp.api.progress import notes_to
+
+        notes_to(output.console)(
+            "the network starts from random weights; --config default starts from weights that have seen chest radiographs"
         )
 
 

@@ -24,7 +24,8 @@ def plan(model: keras.Model) -> list[Step]:
     """The operations from IMAGE [batch, side, side, channels] in [0, 1] to LOGITS [batch, classes]."""
     steps, taps = (lite_steps if is_lite(model) else shufflenet_steps)(model)
     kernel, bias = model.get_layer("logits").get_weights()
-    joined, seen = [], taps[FEATURES][0]
+    joined: list[Step] = []
+    seen = taps[FEATURES][0]
     if is_probed(model):
         joined, order = _joined(model, taps)
         kernel, seen = kernel[order], PROBE_FEATURES

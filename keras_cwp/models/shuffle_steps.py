@@ -42,11 +42,15 @@ def shufflenet_steps(model: keras.Model) -> tuple[list[Step], Taps]:
 def _stem(model: keras.Model) -> list[Step]:
     """The stem and its pooling; a probe sees the stem before it is rectified, which then is a step of its own."""
     scaling, probe = model.get_layer("scaling"), is_probed(model)
-    window = {"strides": 2, "padding_px": (1, 1)}
     activation = "" if probe else "relu"
-    stem = conv(model, "stem", ("shifted",), gains=gains(scaling), activation=activation, **window)
+    stem = conv(model, "stem", ("shifted",), gains=gains(scaling), activation=activation, strides=2, padding_px=(1, 1))
     rectified = [Step("relu", ("stem",), ("stem_relu",))] if probe else []
-    pool = Step("max_pool", ("stem_relu" if probe else "stem",), ("pooled",), options={"size": 3, **window})
+    pool = Step(
+        "max_pool",
+        ("stem_relu" if probe else "stem",),
+        ("pooled",),
+        options={"size": 3, "strides": 2, "padding_px": (1, 1)},
+    )
     return [shift(scaling), stem, *rectified, pool]
 
 
