@@ -100,7 +100,8 @@ def test_keys_of_one_section_print_defaults_and_bounds():
 @pytest.mark.parametrize(
     ("words", "message"),
     [
-        (("show", "defalt"), "config show defalt: .*there are auto, default, ensemble, nested"),
+        (("show", "defalt"), "config show defalt: .*did you mean default"),
+        (("show", "mine"), "config show mine: .*there are auto, default, ensemble, nested"),
         (("keys", "trian"), "config keys trian: no such section; there are data, split"),
     ],
 )

@@ -66,7 +66,6 @@ def command(
         read_candidate(path)
     check_source(source)
     settings |= {f"split.{name}": value for name, value in given.items()}
-    say_random_weights(settings, output)
     run = cross_validate(
         **source,
         out=out,
@@ -78,6 +77,7 @@ def command(
         **settings,
     )
     show_run(run, output)
+    say_random_weights(settings, output)
     output.next(f"keras-cwp compare {out} ANOTHER_RUN --out DIR, or keras-cwp export {out} --out saved_models/NAME")
 
 

@@ -30,7 +30,7 @@ def command(source: dict[str, Any], settings: dict[str, Any], out: Path, split: 
     from keras_cwp.api.training import fit
 
     check_source(source)
-    say_random_weights(settings, output)
     run = fit(**source, out=out, split=split, console=output.console, **settings)
     show_run(run, output)
+    say_random_weights(settings, output)
     output.next(f"keras-cwp predict {out} IMAGES --out scores.csv, or keras-cwp export {out} --out saved_models/NAME")

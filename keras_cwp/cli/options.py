@@ -207,7 +207,7 @@ def say_random_weights(settings: Mapping[str, Any], output: Output) -> None:
         from keras_cwp.api.progress import notes_to
 
         notes_to(output.console)(
-            "the network starts from random weights; --config default starts from weights that have seen radiographs"
+            "the network started from random weights; --config default starts from weights that have seen radiographs"
         )
 
 

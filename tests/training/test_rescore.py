@@ -35,7 +35,9 @@ def test_a_hospital_without_one_class_is_judged_in_the_models_order(data, monkey
 
 
 def test_a_class_that_the_model_does_not_have_is_refused(data, monkeypatch):
-    with pytest.raises(DataError, match=r"classes is \('normal', 'sick'\), the model of run has \('normal', 'large'\)"):
+    with pytest.raises(
+        DataError, match=r"model of run does not have the class 'sick'; it has normal, large\. .*--labels"
+    ):
         fitted(data, monkeypatch, "normal", "large")
 
 
