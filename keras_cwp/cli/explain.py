@@ -45,7 +45,7 @@ def command(
     A map shows what raised the score of the class, which is not the same as where disease is.
     """
     if not inputs and rois is None:
-        raise click.UsageError("name at least one INPUT, or --rois")
+        raise click.UsageError(f"name at least one INPUT, or --rois; {model} is taken for MODEL")
     from keras_cwp.api.model import Model
     from keras_cwp.wording import plural
 

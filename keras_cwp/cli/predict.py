@@ -89,7 +89,7 @@ def command(
     All of them belong to the radiograph's study and so name the patient, as the radiograph does.
     """
     if not inputs and rois is None:
-        raise click.UsageError("name at least one INPUT, or --rois")
+        raise click.UsageError(f"name at least one INPUT, or --rois; {model} is taken for MODEL")
     settings = check_report_options(reports, sr_settings)
     served = is_address(model)
     _check_tables(out, parquet, served)
