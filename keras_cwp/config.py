@@ -111,11 +111,9 @@ class TrainConfig(Section):
     mode: Literal["network", "fine_tune", "probe", "ensemble", "auto"] = Field(
         "network",
         description="network: all weights at once; fine_tune: the head first, on features of model.weights; probe: the "
-        "head alone; ensemble: mean of fine_tune and a probe of ImageNet features; auto: training patients choose one",
+        "head alone; ensemble: mean of fine_tune and an ImageNet probe; auto: training patients choose of these two",
     )
-    ensemble_share: float | None = Field(
-        None, gt=0, lt=1, description="of fine_tune in an ensemble; none: validation patients choose"
-    )
+    ensemble_share: float | None = Field(None, gt=0, lt=1, description="of fine_tune; none: validation patients choose")
     epochs: int = Field(32, ge=1, description="times that training sees every ROI")
     steps: Annotated[int, Field(ge=1)] | Literal["auto"] | None = Field(
         None,

@@ -90,26 +90,12 @@ def new_folder(path: Path | str) -> Iterator[Path]:
     if path.exists() and (not path.is_dir() or any(path.iterdir())):
         raise CwpError(f"{path} exists already; name another folder or remove it")
     try:
-        with _made(path.parent), _beside(path.parent, path.name) as beside:
+        with _beside(path.parent, path.name) as beside:
             yield beside
             beside.chmod(0o777 & ~_umask())
             os.replace(beside, path)
     except OSError as error:
         raise CwpError(f"cannot write {path}: {error.strerror or error}") from None
-
-
-@contextlib.contextmanager
-def _made(folder: Path) -> Iterator[None]:
-    """Make a folder and its parents; remove those that are new and empty when the block fails."""
-    new = [each for each in (folder, *folder.parents) if not each.exists()]
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        yield
-    except BaseException:
-        for each in new:
-            with contextlib.suppress(OSError):
-                each.rmdir()
-        raise
 
 
 @contextlib.contextmanager
@@ -180,9 +166,7 @@ def updated_folder(path: Path) -> Iterator[Path]:
         CwpError: the disk refuses; the message names the file under `path` that was to be written.
     """
     try:
-        home = path if path.is_dir() else path.parent
-        home.mkdir(parents=True, exist_ok=True)
-        with _beside(home, path.name) as beside:
+        with _beside(path if path.is_dir() else path.parent, path.name) as beside:
             try:
                 yield beside
             except CwpError as error:
@@ -197,11 +181,14 @@ def updated_folder(path: Path) -> Iterator[Path]:
 def _beside(home: Path, name: str) -> Iterator[Path]:
     """A new folder `.NAME.writing.xxxxxxxx` in `home`, locked while the block runs; what is left of it then is removed.
 
-    Folders of that name which no process locks were left by killed ones, and are removed first.
+    `home` and its parents are made, and removed again where the block leaves nothing in them. Folders of that name
+    which no process locks were left by killed ones, and are removed first.
 
     Raises:
         OSError: the disk refuses.
     """
+    new = [each for each in (home, *home.parents) if not each.exists()]
+    home.mkdir(parents=True, exist_ok=True)
     prefix = f".{name}.writing."
     for found in home.glob(f"{glob.escape(prefix)}*"):
         with contextlib.suppress(OSError), _locked(found, wait=False) as alone:
@@ -216,6 +203,9 @@ def _beside(home: Path, name: str) -> Iterator[Path]:
                 yield folder
             finally:
                 shutil.rmtree(folder, ignore_errors=True)
+                for each in new:
+                    with contextlib.suppress(OSError):  # not empty: the block ended well
+                        each.rmdir()
             return
 
 

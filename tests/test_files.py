@@ -250,11 +250,12 @@ def test_a_folder_that_was_taken_for_abandoned_is_made_anew(tmp_path, monkeypatc
     assert (tmp_path / "run" / "file").read_text() == "whole"
 
 
-def test_a_folder_that_fails_leaves_no_new_parents_and_every_old_one(tmp_path):
+@pytest.mark.parametrize("make", [new_folder, updated_folder])
+def test_a_folder_that_fails_leaves_no_new_parents_and_every_old_one(make, tmp_path):
     (tmp_path / "old").mkdir()
     (tmp_path / "kept").mkdir()
     for parts in ("old/new/other/run", "kept/run"):
-        with pytest.raises(CwpError, match="cannot write"), new_folder(tmp_path / parts) as folder:
+        with pytest.raises(CwpError, match="cannot write"), make(tmp_path / parts) as folder:
             (folder / "nothing").read_text()
     assert sorted(each.name for each in tmp_path.rglob("*")) == ["kept", "old"]
 

@@ -160,10 +160,10 @@ def _places(channels: Iterable[Channel], wanted: list[Channel]) -> np.ndarray:
 def _branch(model: keras.Model, unit: str, inputs: str, rows: np.ndarray, runs: _Runs, *, strides: int) -> list[Step]:
     expand = conv(model, f"{unit}_expand", (inputs,), rows=rows, activation="relu")
     same = np.arange(width(model, f"{unit}_expand"))
-    depthwise, offset = _depthwise(model, f"{unit}_depthwise", expand.outputs, same, strides)
+    filtered, offset = _depthwise(model, f"{unit}_depthwise", expand.outputs, same, strides)
     columns = runs.columns(unit)
-    project = conv(model, f"{unit}_project", depthwise.outputs, columns=columns, constant=offset, activation="relu")
-    steps = [expand, depthwise, project]
+    project = conv(model, f"{unit}_project", filtered.outputs, columns=columns, constant=offset, activation="relu")
+    steps = [expand, filtered, project]
     gates = {layer.name: layer for layer in model.layers if isinstance(layer, ECA)}
     if f"{unit}_eca" in gates:
         steps.append(_gate(gates[f"{unit}_eca"], project.outputs, columns))

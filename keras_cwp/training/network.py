@@ -116,17 +116,14 @@ def train_network(
     done, last = len(progress.history), stop_after or config.train.epochs
     keep_views = config.evaluate.tta if keep else None
     epoch_end = EpochEnd(network, data, validation, config.train, folder, progress, keep_views, watch)
+    progress_bar = TrainingProgress(console, title, last, steps, done)
     if done < last and not epoch_end.patience_is_over:
         trainee.fit(
             _batches(data, train, config, seed, done, trainee.augment),
             epochs=last,
             initial_epoch=done,
             steps_per_epoch=steps,
-            callbacks=[
-                MagnitudeRamp(trainee.augment, config.augment.ramp_epochs),
-                epoch_end,
-                TrainingProgress(console, title, last, steps, done),
-            ],
+            callbacks=[MagnitudeRamp(trainee.augment, config.augment.ramp_epochs), epoch_end, progress_bar],
             verbose=0,
             shuffle=False,  # the stream is in its order already
         )

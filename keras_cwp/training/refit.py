@@ -87,7 +87,7 @@ def _with_share(config: Config, folders: list[Path]) -> Config:
     """Nobody is held out who could choose the share of an ensemble's networks."""
     shares = [about.share for folder in folders if (about := Ensemble.read(folder)) is not None]
     if config.train.mode == "ensemble" and len(shares) < len(folders):
-        raise RunError(f"refit: {ENSEMBLE_FILE} of a fold is missing; run the same cv again")
+        raise RunError(f"refit {folders[0].parent}: {ENSEMBLE_FILE} of a fold is missing; run the same cv again")
     if not shares:
         return config
     train = config.train.model_copy(update={"ensemble_share": round(statistics.fmean(shares), 3)})

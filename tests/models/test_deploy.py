@@ -4,14 +4,13 @@ import keras
 import numpy as np
 import pytest
 from keras import ops
-from support.trained import as_trained, images_unlike, with_head
+from support.trained import REAL_NETWORKS, as_trained, real_network
 
 from keras_cwp.config import ModelConfig
 from keras_cwp.models.build import build_model
 from keras_cwp.models.deploy import deploy
 from keras_cwp.models.plan import plan
 from keras_cwp.models.pretrained import read_network
-from keras_cwp.models.probed import probed
 
 
 def largest_difference(model: keras.Model, images: np.ndarray) -> float:
@@ -27,15 +26,9 @@ def test_probabilities_are_the_same(arch: str, eca: str, side: int, rng: np.rand
     assert largest_difference(model, rng.random((3, side, side, 1), "float32")) <= 1e-5
 
 
-@pytest.mark.parametrize("probe", [False, True], ids=["whole", "probe"])
-@pytest.mark.parametrize(("arch", "weights"), [("efficientnet_lite0", "imagenet"), ("shufflenet_v2_x0_5", "cxr")])
-@pytest.mark.parametrize("side", [64, 95])
-def test_lite_networks_and_probes_too(
-    arch: str, weights: str, probe: bool, side: int, rng: np.random.Generator
-) -> None:
-    model = build_model(ModelConfig(arch=arch, weights=weights), 3, side)
-    images = images_unlike(side, 3, rng)
-    model = with_head(probed(model, 3) if probe else model, images, rng)
+@pytest.mark.parametrize("kind", REAL_NETWORKS, ids=str)
+def test_lite_networks_and_probes_too(kind: tuple[str, str, bool, int], rng: np.random.Generator) -> None:
+    model, images = real_network(*kind, rng)
     deployed = deploy(model)
     assert deployed is not model
     expected = ops.convert_to_numpy(model(images))

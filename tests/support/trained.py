@@ -6,6 +6,10 @@ import keras
 import numpy as np
 from keras import ops
 
+from keras_cwp.config import ModelConfig
+from keras_cwp.models.build import build_model
+from keras_cwp.models.probed import probed
+
 
 def as_trained(model: keras.Model, rng: np.random.Generator) -> keras.Model:
     """Statistics, gains and gates as training leaves them: none at its initial value."""
@@ -27,6 +31,24 @@ def with_head(model: keras.Model, images: np.ndarray, rng: np.random.Generator) 
     logits = ops.convert_to_numpy(model(images))
     head.set_weights([kernel / logits.std(axis=0), -logits.mean(axis=0) / logits.std(axis=0)])
     return model
+
+
+# Networks with trained weights, whole or as a probe, at an even and at an odd side.
+REAL_NETWORKS = [
+    (arch, weights, probe, side)
+    for arch, weights in (("efficientnet_lite0", "imagenet"), ("shufflenet_v2_x0_5", "cxr"))
+    for probe in (False, True)
+    for side in (64, 95)
+]
+
+
+def real_network(
+    arch: str, weights: str, probe: bool, side: int, rng: np.random.Generator
+) -> tuple[keras.Model, np.ndarray]:
+    """One of REAL_NETWORKS with a head that tells five images apart, and these images."""
+    model = build_model(ModelConfig(arch=arch, weights=weights), 3, side)
+    images = images_unlike(side, 5, rng)
+    return with_head(probed(model, 3) if probe else model, images, rng), images
 
 
 def images_unlike(side: int, count: int, rng: np.random.Generator) -> np.ndarray:
