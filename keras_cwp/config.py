@@ -111,7 +111,7 @@ class TrainConfig(Section):
     mode: Literal["network", "fine_tune", "probe", "ensemble", "auto"] = Field(
         "network",
         description="network: all weights at once; fine_tune: the head first, on features of model.weights; probe: the "
-        "head alone; ensemble: mean of fine_tune and an ImageNet probe; auto: training patients choose of these two",
+        "head alone; ensemble: mean of fine_tune and an ImageNet probe; auto: patients choose fine_tune or ensemble",
     )
     ensemble_share: float | None = Field(None, gt=0, lt=1, description="of fine_tune; none: validation patients choose")
     epochs: int = Field(32, ge=1, description="times that training sees every ROI")
