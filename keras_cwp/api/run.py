@@ -192,27 +192,42 @@ class Run:
         scores = written.scores if own else self.folder.scores
         return Evaluation(sentence, written.metrics, scores_table(scores), Report(page))
 
-    def refit(self, out: PathLike, *, console: Console | None = None) -> Run:
+    def refit(self, out: PathLike, *, distil: bool = False, console: Console | None = None) -> Run:
         """Train one network on all patients of this cross-validation, with what it chose.
 
         The new run has no held-out patients: its figures and thresholds are this one's, whose networks saw fewer.
 
         Args:
             out: RUN folder to write; what was interrupted is continued.
+            distil: teach it by the mean of this run's networks. In each fold a network is taught too, so that the
+                figures are of taught networks. `out` has their RUN in `students`, and `info["distilled"]` says what
+                they keep of the teachers' macro AUC.
             console: prints progress; None prints nothing.
 
         Raises:
-            RunError: not a run of cross_validate; or `out` holds something else.
+            RunError: not a run of cross_validate, or one that has nothing to distil; or `out` holds something else.
             CwpError: the data set is gone or another.
         """
         from keras_cwp.api.data import data_of
 
         data = data_of(self.folder)
         import_tensorflow()
+        from keras_cwp.data.split_file import SPLIT_FILE
         from keras_cwp.prediction.kept_onnx import keep_onnx
+        from keras_cwp.training.crossval import cross_validate
         from keras_cwp.training.refit import refit
 
-        made = Run(refit(self.folder, data, Path(out), or_silent(console)).path)
+        def teach(config: Config, folder: Path) -> RunFolder:
+            students = RunFolder(folder)
+            if not students.complete:
+                cross_validate(
+                    data, config, folder, or_silent(console), self.path / SPLIT_FILE, stated=("train.epochs",)
+                )
+            if not (folder / "metrics.json").is_file():
+                Run.evaluated(students, console)
+            return students
+
+        made = Run(refit(self.folder, data, Path(out), or_silent(console), teach if distil else None).path)
         keep_onnx(made.path, notes_to(console))
         return made
 

@@ -111,8 +111,9 @@ def _config(folder: RunFolder) -> dict[str, Any] | None:
         tree = folder.config.model_dump(mode="json")
     except RunError:
         return None
-    if tree["model"]["weights"]:
-        tree["model"]["weights"] = Path(tree["model"]["weights"]).name  # the rest of the path belongs to the machine
+    for section, key in (("model", "weights"), ("train", "teacher")):
+        if path := tree[section][key]:
+            tree[section][key] = Path(path).name  # the rest of the path belongs to the machine
     return tree
 
 

@@ -30,6 +30,7 @@ from keras_cwp.training.progress import say
 from keras_cwp.training.run import RunFolder, begin_run, finish_run, keep_split
 from keras_cwp.training.search import import_optuna
 from keras_cwp.training.search_space import laid_over, space_of
+from keras_cwp.training.teacher import check_teacher
 
 RunFolds = Callable[[Sequence[FoldJob], Callable[[FoldJob], None]], None]
 
@@ -64,7 +65,7 @@ def cross_validate(
     Raises:
         DataError: see `admit`.
         CwpError: another process works in `out`.
-        RunError: `out` holds something else, or a training diverged.
+        RunError: `out` holds something else, a training diverged, or `train.teacher` has other folds.
         SplitError: too few patients for the folds, or a file that is not such a split.
         ConfigError: see `admit`; or a candidate of nested cross-validation that is no configuration, or a space.
     """
@@ -85,6 +86,7 @@ def begin_cv(data: PreparedData, config: Config, out: Path, split: Path | None) 
     splits = given_parts(split, data, config) if split else fold_parts(data, config)
     for candidate in (*candidate_configs(config).values(), *_to_search(config)):
         check_buildable(candidate, data)
+    check_teacher(config, data, splits)
     run = begin_run(out, config, data.content_hash, "cv")
     write_text(run.path / "environment.json", json.dumps(environment(), indent=2) + "\n")
     keep_split(run, split_csv(data, splits))

@@ -24,6 +24,7 @@ from keras_cwp.training.likeness import keep_likeness
 from keras_cwp.training.network import check_buildable, train_network
 from keras_cwp.training.progress import say
 from keras_cwp.training.run import RunFolder, begin_run, finish_run, keep_split
+from keras_cwp.training.teacher import refuse_teacher
 
 
 def fit(
@@ -43,11 +44,12 @@ def fit(
         stated: see `admit`.
 
     Raises:
-        ConfigError, DataError: see `admit`.
+        ConfigError, DataError: see `admit`; or a teacher, which only folds can have.
         CwpError: another process works in `out`.
         RunError: `out` holds something else, or the training diverged.
         SplitError: too few patients for three parts, or a file that is not such a split.
     """
+    refuse_teacher(config)
     with locked_folder(out):
         config = admit(data, config, stated, say(console))
         return _fit(data, config, out, console, split)

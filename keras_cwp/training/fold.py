@@ -19,6 +19,7 @@ from keras_cwp.training.likeness import keep_likeness
 from keras_cwp.training.nested import train_nested
 from keras_cwp.training.network import train_network
 from keras_cwp.training.run import fold_folder
+from keras_cwp.training.teacher import with_teacher_of
 
 _SCORES, _VALIDATION = "scores.csv", "validation_scores.csv"
 
@@ -90,5 +91,6 @@ def _train(data: PreparedData, job: FoldJob) -> tuple[keras.Model, np.ndarray, n
         network, out_of_fold = train_nested(data, train, job.config, seed, job.folder)
         return network, train, out_of_fold
     silent = Console(quiet=True)  # fold_progress.py shows how far all folds are
-    network = train_network(data, train, validation, job.config, seed, job.folder, silent, f"fold {job.fold}")
+    config = with_teacher_of(job.config, job.fold)
+    network = train_network(data, train, validation, config, seed, job.folder, silent, f"fold {job.fold}")
     return network, validation, None

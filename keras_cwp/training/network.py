@@ -34,6 +34,7 @@ from keras_cwp.training.saved import MODEL_FILE, load_network, save_network
 from keras_cwp.training.seen import radiographs_seen, refuse_seen
 from keras_cwp.training.state import Progress, load_state
 from keras_cwp.training.targets import ranks, targets
+from keras_cwp.training.teacher import check_taught, teacher_of
 from keras_cwp.training.trainee import Trainee
 
 _log = logging.getLogger(__name__)
@@ -45,9 +46,10 @@ def check_buildable(config: Config, data: PreparedData) -> None:
     Raises:
         ModelError: unknown architecture, or weights that cannot be found, read or matched.
         ConfigError: an augmentation policy that is unknown, malformed or names classes which the data set lacks; a
-            probe or a fine-tuning without weights; weights that were trained on this very data set; or an ensemble
-            with inner folds.
+            probe or a fine-tuning without weights; weights that were trained on this very data set; an ensemble
+            with inner folds; or a teacher where none can be.
     """
+    check_taught(config)
     if config.train.mode == "ensemble":
         check_ensemble(config)
     if opacities := load_policy(config.augment.policy).opacities:
@@ -180,7 +182,8 @@ def _build(data: PreparedData, train: np.ndarray, config: Config, seed: int) -> 
         learner = build_model(config.model, classes, data.image_size)
         if config.train.mode == "fine_tune":
             fit_head(learner, data, train, config, seed)
-        trainee = Trainee(learner, augment, config.augment.where == "pipeline", config.train.ema_momentum)
+        in_pipeline = config.augment.where == "pipeline"
+        trainee = Trainee(learner, augment, in_pipeline, config.train.ema_momentum, teacher_of(config))
         trainee.compile(
             optimizer=make_optimizer(config.train, learner, -(-len(train) // config.train.batch_size)),
             loss=make_loss(config.train, ranks(data.classes, config)),

@@ -7,6 +7,7 @@ import json
 import shutil
 import statistics
 from collections import Counter
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -19,10 +20,12 @@ from keras_cwp.errors import RunError
 from keras_cwp.files import locked_folder, write_text
 from keras_cwp.runtime import use_threads
 from keras_cwp.training.device import command_line, environment
+from keras_cwp.training.distil import STUDENTS, kept, students_config
 from keras_cwp.training.ensemble_note import ENSEMBLE_FILE, Ensemble
 from keras_cwp.training.likeness import keep_likeness
 from keras_cwp.training.network import check_buildable, train_network
 from keras_cwp.training.probe import PROBE_FILE
+from keras_cwp.training.progress import say
 from keras_cwp.training.run import RunFolder, begin_run, write_info
 
 KIND = "refit"
@@ -31,11 +34,21 @@ KIND = "refit"
 _COPIED = ("split.csv", "metrics.json", "validation_scores.csv", "scores.csv")
 
 
-def refit(source: RunFolder, data: PreparedData, out: Path, console: Console) -> RunFolder:
+def refit(
+    source: RunFolder,
+    data: PreparedData,
+    out: Path,
+    console: Console,
+    teach: Callable[[Config, Path], RunFolder] | None = None,
+) -> RunFolder:
     """Train on all patients of a cross-validation's data set; continue what was interrupted.
 
     The new RUN has no held-out patients. Its scores, metrics and thresholds are the cross-validation's, whose networks
     saw fewer patients.
+
+    To distil is to train one network with those of `source` as teachers. First a network is taught in each fold, so
+    that the figures are of networks of this kind. The new RUN has these in its folder `students`, and run.json says
+    under `distilled` what they keep.
 
     Args:
         source: completed run of cv. Of a search the configuration is taken that was best in its fold's inner folds. Of
@@ -44,28 +57,39 @@ def refit(source: RunFolder, data: PreparedData, out: Path, console: Console) ->
             decide anew how the network is trained; folds whose network was a probe say nothing about epochs. The
             share of an ensemble is the mean of the shares of folds that are ensembles, or a half.
         data: its data set.
+        teach: cross-validates the students by a configuration, into a folder, or takes up what it left; None: do not
+            distil.
 
     Raises:
-        RunError: not a run of cv, or `data` is another data set; or as `train_network` and `begin_run`.
+        RunError: not a run of cv, one that has nothing to distil (see `students_config`), or `data` is another data
+            set; or as `train_network` and `begin_run`.
         CwpError: another process works in `out`.
     """
     if source.info["kind"] != "cv":
         raise RunError(f"refit {source.path}: is a run of {source.info['kind']}; refit takes a completed run of cv")
     if data.content_hash != source.info["data_hash"]:
         raise RunError(f"refit {source.path}: {data.path} is another data set than the one it was made from")
-    config, epochs = _chosen(source)
+    taught = None if teach is None else students_config(source)
+    config, epochs = _chosen(source) if taught is None else (_without_stopping(taught), None)
     with locked_folder(out):
         use_threads(config.train.threads)
         check_buildable(config, data)
         run = begin_run(out, config, data.content_hash, KIND)
         write_text(run.path / "environment.json", json.dumps(environment(), indent=2) + "\n")
+        more: dict[str, Any] = {}
+        if teach is not None and taught is not None:
+            students = teach(taught, run.path / STUDENTS)
+            distilled = kept(source, students, data)
+            say(console)(distilled.sentence)
+            more = {"distilled": distilled.tree}
+            source, epochs = students, _chosen(students)[1]
         everyone = np.arange(len(data))
         train_network(
             data, everyone, everyone[:0], config, config.seed, run.path, console, "refit", stop_after=epochs
         )  # fmt: skip
         keep_likeness(data, everyone, run.path)
         about = {"data": str(data.path.resolve()), "command": command_line(), "figures_of": str(source.path.resolve())}
-        write_info(run, about)
+        write_info(run, about | more)
         for name in _COPIED:
             if (source.path / name).is_file():
                 shutil.copyfile(source.path / name, run.path / name)

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import keras
 import tensorflow as tf
 
 from keras_cwp.augment.layer import Augment
+
+TEACHER_SHARE = 0.5  # of what is aimed at; the labels have the rest. Not tuned
 
 
 class Trainee(keras.Model):
@@ -19,6 +22,8 @@ class Trainee(keras.Model):
         in_pipeline: the crops come augmented from tf.data; the layer only mixes.
         ema_momentum: of the moving average of the trainable weights; None keeps none. The first steps use
             less, min(momentum, (1 + step) / (10 + step)), so that the initial weights are soon forgotten.
+        teacher: images → logits [batch, classes] of a network that is trained already; its probabilities for the
+            augmented images count as much as the labels. None: labels alone.
 
     Shape:
         crops [batch, crop, crop, 1], patients int [batch]; labels [batch, classes]; sample weights [batch].
@@ -30,10 +35,12 @@ class Trainee(keras.Model):
         augment: Augment,
         in_pipeline: bool = False,
         ema_momentum: float | None = None,
+        teacher: Callable[[tf.Tensor], tf.Tensor] | None = None,
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
         self.network = network
+        self.teacher = teacher
         self.augment = augment
         self.in_pipeline = in_pipeline
         self.ema_momentum = ema_momentum
@@ -52,6 +59,7 @@ class Trainee(keras.Model):
     def train_step(self, data: Any) -> dict[str, tf.Tensor]:
         (crops, patients), labels, weights = keras.utils.unpack_x_y_sample_weight(data)
         images, labels, weights = self.augment.mix(self._augmented(crops), labels, weights, patients)
+        labels = self._taught(images, labels)
         variables = self.network.trainable_variables
         with tf.GradientTape() as tape:
             logits = self.network(images, training=True)
@@ -76,6 +84,12 @@ class Trainee(keras.Model):
             return self.augment(crops, training=True)
         self.augment.seed_generator.next()  # what mixing draws from moves on all the same
         return crops
+
+    def _taught(self, images: tf.Tensor, labels: tf.Tensor) -> tf.Tensor:
+        if self.teacher is None:
+            return labels
+        answers = tf.nn.softmax(self.teacher(tf.cast(images, tf.float32)))
+        return (1 - TEACHER_SHARE) * labels + TEACHER_SHARE * tf.cast(answers, labels.dtype)
 
     def _follow(self, variables: list[keras.Variable]) -> None:
         if not self.average:

@@ -31,8 +31,8 @@ def linear_network(value=1.0):
     return keras.Model(inputs, keras.layers.Dense(2, kernel_initializer=keras.initializers.Constant(value))(flat))
 
 
-def compiled(momentum, mixing=None, in_pipeline=False):
-    trainee = Trainee(linear_network(), Shift(mixing), in_pipeline, momentum)
+def compiled(momentum, mixing=None, in_pipeline=False, teacher=None):
+    trainee = Trainee(linear_network(), Shift(mixing), in_pipeline, momentum, teacher)
     trainee.compile(
         keras.optimizers.SGD(0.5),
         keras.losses.CategoricalCrossentropy(from_logits=True),
@@ -54,6 +54,20 @@ def test_one_step_is_gradient_descent_on_augmented_images():
     logits = flat @ np.ones((4, 2))
     share = np.exp(logits) / np.exp(logits).sum(1, keepdims=True)
     gradient = flat.T @ ((share - LABELS) * WEIGHTS[:, None]) / 3
+    np.testing.assert_allclose(trainee.network.trainable_variables[0], 1 - 0.5 * gradient, rtol=1e-5)
+
+
+def test_a_teachers_answers_to_the_augmented_images_count_as_much_as_the_labels():
+    def teacher(images):
+        sums = tf.reduce_sum(images, (1, 2, 3))
+        return tf.stack([sums, tf.zeros_like(sums)], axis=1)
+
+    trainee = compiled(None, teacher=teacher)
+    trainee.fit((IMAGES, PATIENTS), LABELS, sample_weight=WEIGHTS, batch_size=3, verbose=0)
+    flat = IMAGES.reshape(3, 4) + 1
+    taught = 1 / (1 + np.exp(-flat.sum(1)))
+    aims = (LABELS + np.stack([taught, 1 - taught], axis=1)) / 2
+    gradient = flat.T @ ((0.5 - aims) * WEIGHTS[:, None]) / 3  # at first both logits are alike
     np.testing.assert_allclose(trainee.network.trainable_variables[0], 1 - 0.5 * gradient, rtol=1e-5)
 
 
