@@ -27,8 +27,10 @@ import numpy as np
 from scipy import special
 
 from keras_cwp.config import EvaluateConfig
+from keras_cwp.evaluation.beside_readers import Beside, across_all
 from keras_cwp.evaluation.estimates import area_of, proportion_of
-from keras_cwp.evaluation.mrmc import across_readers, between_modalities, covariances
+from keras_cwp.evaluation.flips import auc_amounts
+from keras_cwp.evaluation.mrmc import between_modalities, covariances
 from keras_cwp.evaluation.readers import reader_agreement
 
 MOST_ROIS = 4
@@ -118,24 +120,33 @@ def p_values(study: Study, rng: np.random.Generator) -> dict[str, float]:
     shape = (2, study.readers, 2, study.readers)
     cases = min(own.freedom for own in flat)
     found = {"two modalities": between_modalities(values, covariances(flat).reshape(shape), cases).p()}
-    found["model, AUC"] = _beside([*areas[0], model])
-    rows = drawn.positive
-    called = [own[rows] > study.separation() / 2 for own in drawn.ratings[0]]
+    found["model, AUC"] = across_all(
+        [
+            Beside(
+                area,
+                model,
+                auc_amounts(drawn.positive, drawn.model, own, drawn.patient, study.patients),
+                len(drawn.patient),
+            )
+            for area, own in zip(areas[0], drawn.ratings[0], strict=True)
+        ]
+    )["p"]
+    patient = drawn.patient[drawn.positive]
     # The model calls as often as a reader does on average over readers.
     cut = study.separation() / 2 / np.sqrt(1 + study.reader_variance)
-    called.append(drawn.model[rows] > study.model_separation() - cut)
-    parts = [proportion_of(own, drawn.patient[rows], study.patients) for own in called]
-    found["model, sensitivity"] = _beside(parts)
+    by_model = drawn.model[drawn.positive] > study.model_separation() - cut
+    found["model, sensitivity"] = across_all(
+        [
+            Beside(
+                proportion_of(own, patient, study.patients),
+                proportion_of(by_model, patient, study.patients),
+                np.bincount(patient, weights=(by_model * 1.0 - own) / len(patient), minlength=study.patients),
+                len(patient),
+            )
+            for own in drawn.ratings[0][:, drawn.positive] > study.separation() / 2
+        ]
+    )["p"]
     return {name: np.nan if p is None else p for name, p in found.items()}
-
-
-def _beside(figures: list) -> float | None:
-    """p of the readers against the model, who stands last."""
-    covariance, values = covariances(figures), np.array([own.value for own in figures])
-    minus = np.eye(len(figures) - 1, len(figures))
-    minus[:, -1] = -1
-    cases = min(own.freedom for own in figures)
-    return across_readers(minus @ values, minus @ covariance @ minus.T, cases).p()
 
 
 def level_lines(replicates: int, quick: bool) -> Iterator[str]:

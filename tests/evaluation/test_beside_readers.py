@@ -77,6 +77,19 @@ def test_difference_of_means_is_obuchowski_rockettes() -> None:
     assert found["ci95"] == pytest.approx([means.mean() - half, means.mean() + half])
 
 
+def test_sign_flips_of_patients_have_to_agree_with_obuchowski_and_rockette() -> None:
+    """Four patients of ten differ, all in the same sense: an eighth of the sign patterns is as extreme."""
+    scores, readings = study(10, reference="CT")
+    labels = np.tile(scores.probabilities.argmax(axis=1)[:, None], (1, 3))
+    wrong = np.flatnonzero(labels[:, 0] == scores.label)[:4]
+    labels[wrong] = 1 - labels[wrong]
+    found = beside_readers(scores, Readings(readings.names, labels, readings.ratings, "CT"), LOCKED, None)
+    gap = found["accuracy"]["difference"]
+    assert gap["value"] == pytest.approx(0.4)
+    assert gap["p"] == pytest.approx(2 / 2**4)
+    assert gap["ci95"][0] <= 0
+
+
 def test_a_model_that_says_what_a_reader_says_does_not_differ() -> None:
     scores, readings = study(reference="CT")
     labels = readings.labels.copy()
