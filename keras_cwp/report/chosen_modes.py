@@ -1,8 +1,10 @@
-"""In words: how the networks of a run were trained, where `train.mode: auto` decided it or two make an ensemble."""
+"""In words: how the networks of a run were trained, where `train.mode: auto` decided, two make an ensemble, or others
+taught them."""
 
 from __future__ import annotations
 
 from collections import Counter
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from keras_cwp.wording import plural
@@ -12,8 +14,8 @@ if TYPE_CHECKING:
 
 
 def how_trained(run: RunFolder) -> str:
-    """Some sentences; empty for a run whose networks are single and whose mode was named."""
-    return " ".join(said for said in (_chosen(run), _of_ensembles(run)) if said)
+    """Some sentences; empty for a run whose networks are single, had no teacher, and whose mode was named."""
+    return " ".join(said for said in (_chosen(run), _of_ensembles(run), _taught(run)) if said)
 
 
 def _chosen(run: RunFolder) -> str:
@@ -52,4 +54,13 @@ def _of_ensembles(run: RunFolder) -> str:
     return (
         f"Each probability{whose} is the weighted mean of two networks: model.weights fine-tuned, and a probe of "
         f"ImageNet features. The share of the first {chose} ({', '.join(shares)}). Heat maps are of the first."
+    )
+
+
+def _taught(run: RunFolder) -> str:
+    if not (path := run.config.train.teacher):
+        return ""
+    return (
+        f"Each network learnt from the labels and from the network of the same fold of the run {Path(path).name}, "
+        "which saw none of the patients who are held out."
     )
