@@ -219,7 +219,7 @@ def _document(evidence: Sequence[Any], content: Any, settings: SrConfig) -> Any:
     from highdicom.sr import ComprehensiveSR
     from pydicom.uid import ExplicitVRLittleEndian, generate_uid
 
-    return ComprehensiveSR(
+    report = ComprehensiveSR(
         evidence=evidence,
         content=content,
         series_instance_uid=generate_uid(),
@@ -236,6 +236,16 @@ def _document(evidence: Sequence[Any], content: Any, settings: SrConfig) -> Any:
         transfer_syntax_uid=ExplicitVRLittleEndian,
         specific_character_set="ISO_IR 192",
     )
+    _separate(report)
+    return report
+
+
+def _separate(item: Any) -> None:
+    """Have viewers show each item of a container with its name; in what is continuous they leave the names out."""
+    if item.ValueType == "CONTAINER":
+        item.ContinuityOfContent = "SEPARATE"
+    for child in item.get("ContentSequence", []):
+        _separate(child)
 
 
 def _date(report: Any, timezone: str) -> None:

@@ -16,6 +16,7 @@ from keras_cwp.version import VERSION
 _LAYER = "REGIONS"
 _LABEL = "KERAS CWP"  # of the state; DICOM wants capital letters
 _COLOUR = (58.0, -20.0, -42.0)  # of lines, CIELab: a light blue that no bone has
+_WHITE = 0xFFFF  # of lines in viewers that know grey values alone
 _LEAST_WINDOW = 1.0  # DICOM allows no narrower one for the function LINEAR
 _SEQUENCES = ("ModalityLUTSequence", "VOILUTSequence")
 _INVERSE = "MONOCHROME1"
@@ -61,6 +62,10 @@ def presentation_state(
         presentation_lut_transformation=PresentationLUTTransformation(presentation_lut_shape=shape),
         transfer_syntax_uid=ExplicitVRLittleEndian,
     )
+    for shown in state.GraphicLayerSequence:
+        shown.GraphicLayerRecommendedDisplayGrayscaleValue = _WHITE
+    for area in state.DisplayedAreaSelectionSequence:
+        area.pop("PixelOriginInterpretation", None)  # of tiled images alone
     state.BodyPartExamined = "CHEST"
     state.SeriesDescription = f"{ALGORITHM}: regions"
     return state

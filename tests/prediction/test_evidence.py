@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 import subprocess
 from pathlib import Path
@@ -280,3 +281,34 @@ def test_without_being_asked_there_is_the_report_alone(image: Path, tmp_path: Pa
     regions = [region(image, "left")]
     assert write_reports(tmp_path / "sr", regions, scores(regions), ("x",), SrConfig()) == Written(1, 0)
     assert len(list((tmp_path / "sr").iterdir())) == 1
+
+
+@pytest.mark.skipif(not shutil.which("dsr2html"), reason="apt-get install dcmtk")
+def test_dcmtk_shows_each_probability_with_its_name(tmp_path: Path) -> None:
+    image = write_radiograph(tmp_path / "in" / "a.dcm", "first")
+    (report,) = write(tmp_path / "out", [region(image, "left")])["SR"]
+    page = tmp_path / "report.html"
+    subprocess.run(["dsr2html", str(report.filename), str(page)], check=True, timeout=60)
+    shown = re.sub(r"<[^>]+>", " ", page.read_text(encoding="utf-8"))
+    for name in CLASSES:
+        assert re.search(rf"Probability of {name}:\s+0\.\d+", shown), name
+
+
+@pytest.mark.skipif(not shutil.which("dcmp2pgm"), reason="apt-get install dcmtk")
+def test_dcmtk_reads_boxes_and_labels_and_draws_them_white(tmp_path: Path) -> None:
+    """dcmpschk checks a state; dcmp2pgm applies it to the radiograph and writes the state as it was understood."""
+    # a name in ASCII: dcmpschk refuses UTF-8 beyond it, whatever the character set says
+    image = write_radiograph(tmp_path / "in" / "a.dcm", "first", PatientName="Mueller^Joerg")
+    (state,) = write(tmp_path / "out", [region(image, "left")])["PR"]
+    checked = subprocess.run(
+        ["dcmpschk", "-v", str(state.filename)], capture_output=True, text=True, check=True, timeout=60
+    )
+    assert "Test passed" in checked.stdout + checked.stderr
+    saved = tmp_path / "saved.dcm"
+    drawn = ["dcmp2pgm", "--pstate", str(state.filename), "+S", str(saved), str(image), str(tmp_path / "drawn.pgm")]
+    subprocess.run(drawn, check=True, capture_output=True, timeout=60)
+    understood = pydicom.dcmread(saved)
+    for keyword in ("UnformattedTextValue", "GraphicData"):
+        own, kept = ([e.value for e in each.iterall() if e.keyword == keyword] for each in (state, understood))
+        assert own == kept != [], keyword
+    assert understood.GraphicLayerSequence[0].GraphicLayerRecommendedDisplayGrayscaleValue == 0xFFFF
