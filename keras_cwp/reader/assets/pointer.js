@@ -37,6 +37,7 @@ export function listen(canvas, film, desk) {
     }
     pointers.set(event.pointerId, point);
     drag?.move(point);
+    desk.hover(film.info && film.toFilm(point));
   });
 
   const end = (event) => {
