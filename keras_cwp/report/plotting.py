@@ -33,6 +33,7 @@ DASHES: tuple[str | tuple[int, tuple[float, ...]], ...] = (
 )  # fmt: skip
 _VARIABLES = {INK: "--ink", QUIET: "--quiet", PAPER: "--paper"} | {c: f"--s{i}" for i, c in enumerate(SERIES)}
 _PNG_DPI = 200
+_ROW_PAD_IN = 0.1  # above and below each row of panels
 _LEGEND_ROW_IN = 0.17  # at the font size of legends below
 _STYLE: Any = {
     "font.family": OWN_FONT,
@@ -111,6 +112,8 @@ class Plot:
 def blank(width: float, height: float, columns: int = 1, rows: int = 1) -> tuple[Figure, list[Axes]]:
     """An empty figure of `rows × columns` axes; width and height in inches."""
     figure = Figure(figsize=(width, height), layout="constrained")
+    if rows > 1:  # else a panel's title touches the axis label above it
+        figure.set_layout_engine("constrained", h_pad=_ROW_PAD_IN)
     axes = figure.subplots(rows, columns, squeeze=False)
     return figure, list(axes.ravel())
 

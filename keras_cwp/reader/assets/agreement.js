@@ -1,7 +1,7 @@
 // The agreement of two readers' tables.
 
 import { post } from "./ask.js";
-import { element } from "./panel.js";
+import { breakable, element } from "./panel.js";
 
 const find = (name) => document.getElementById(name);
 
@@ -18,7 +18,7 @@ export function open(page, readers) {
 async function compare(page) {
   const place = find("agreed");
   if (find("first").options.length < 2) {
-    place.replaceChildren(element("p", "One reader only has a table in this folder so far. Let a second one read the same films.", "quiet"));
+    place.replaceChildren(element("p", "Only one reader has a table in this folder so far. Let a second one read the same films.", "quiet"));
     return;
   }
   try {
@@ -35,7 +35,7 @@ function content(found, page) {
   parts.push(element("p", `${plural(found.regions, "region")} of ${plural(found.patients, "patient")} marked by both; ${found.only_first} by ${found.readers[0]} alone, ${found.only_second} by ${found.readers[1]} alone.`));
   if (alone) parts.push(element("p", "Boxes are one region when they have one id, or overlap by half of their union.", "quiet"));
   if (found.confusion.length) parts.push(matrix(found));
-  if (found.disagreements.length) parts.push(element("h3", "Where the labels differ"), differences(found, page));
+  if (found.disagreements.length) parts.push(element("h3", `Where the labels differ (${found.readers.join(" / ")})`), differences(found, page));
   return parts;
 }
 
@@ -54,10 +54,10 @@ function figures(found) {
 function matrix(found) {
   const table = element("table");
   const head = table.insertRow();
-  head.append(element("th", `${found.readers[0]} ↓  ${found.readers[1]} →`), ...found.classes.map((name) => element("th", name)));
+  head.append(element("th", `${found.readers[0]} ↓  ${found.readers[1]} →`), ...found.classes.map((name) => element("th", breakable(name))));
   found.confusion.forEach((counts, row) => {
     const line = table.insertRow();
-    line.append(element("th", found.classes[row]), ...counts.map((count) => element("td", String(count))));
+    line.append(element("th", breakable(found.classes[row])), ...counts.map((count) => element("td", String(count))));
   });
   const place = element("div", "", "wide");
   place.append(table);

@@ -109,7 +109,9 @@ class Page extends Readers {
       this.message("");
       this.fill(info, roiId);
     } catch (error) {
-      if (error.name !== "AbortError") this.message(error.message);
+      if (error.name === "AbortError") return;
+      this.message(error.message);
+      this.enable(false);
     }
   }
 
@@ -130,13 +132,20 @@ class Page extends Readers {
     this.isDone = Boolean(kept?.done);
     this.revision = kept?.revision ?? 0;
     find("patient").value = kept?.patient || info.patient;
-    find("patient").disabled = false;
-    find("preset").replaceChildren(...info.presets.map((preset, place) => new Option(preset.name, place)));
+    this.enable(true);
+    const own = Object.assign(new Option("Own window"), { hidden: true });
+    find("preset").replaceChildren(...info.presets.map((preset, place) => new Option(preset.name, place)), own);
     find("notes").replaceChildren(...info.notes.map((note) => element("li", `Note: ${note}.`)));
     find("noted").hidden = !info.notes.length;
     this.caution("");
     this.select(roiId ?? this.marks[0]?.roi_id);
     document.body.dataset.film = String(this.number);
+  }
+
+  // A film that cannot be read has nothing to change.
+  enable(open) {
+    for (const name of ["patient", "preset", "invert", "done", "send"]) find(name).disabled = !open;
+    if (!open) find("preset").selectedIndex = -1;
   }
 
   go(step) {
@@ -196,9 +205,16 @@ class Page extends Readers {
 
   nextPreset() {
     if (!this.info) return;
-    const next = (find("preset").selectedIndex + 1) % this.info.presets.length;
+    const count = this.info.presets.length;
+    const next = (Math.min(find("preset").selectedIndex, count - 1) + 1) % count;
     find("preset").selectedIndex = next;
     this.film.preset(next);
+  }
+
+  dragWindow(dx, dy) {
+    if (!this.info) return;
+    this.film.dragWindow(dx, dy);
+    find("preset").selectedIndex = this.info.presets.length; // "Own window": each preset can be chosen again
   }
 
   invert() {
@@ -241,7 +257,7 @@ class Page extends Readers {
     showBoxes(this);
     showLabels(this);
     find("done").setAttribute("aria-pressed", String(Boolean(this.isDone)));
-    find("done").textContent = this.isDone ? "Done – open again" : "Film done";
+    find("done").textContent = this.isDone ? "Done – reopen" : "Film done";
     this.caution(find("caution").textContent.startsWith("Without") ? "" : find("caution").textContent);
     if (ask) this.asker.ask();
     this.redraw();

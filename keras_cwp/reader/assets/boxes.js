@@ -64,9 +64,12 @@ export function draw(context, film, marks, selected, colours) {
   });
 }
 
-function tag(context, text, { x, y }, colour) {
+function tag(context, text, start, colour) {
   context.font = "600 12px system-ui, sans-serif";
   const width = context.measureText(text).width + 8;
+  const edge = context.canvas.clientWidth;
+  const x = start.x < edge ? Math.min(start.x, edge - width) : start.x; // whole at the right edge too
+  const { y } = start;
   const top = y >= 18 ? y - 18 : y;
   context.fillStyle = "#000b";
   context.fillRect(x, top, width, 18);

@@ -37,7 +37,8 @@ export class List {
     const item = this.items.get(number);
     const said = item.querySelector(".state");
     const boxes = count ? `${count} ${count === 1 ? "box" : "boxes"}` : given ? `${given} to label` : "";
-    said.textContent = [done ? "✓ done" : "", boxes, incomplete ? `${incomplete} incomplete` : ""].filter(Boolean).join(" · ");
+    const parts = [done ? "✓ done" : "", boxes, incomplete ? `${incomplete} incomplete` : ""].filter(Boolean);
+    said.textContent = parts.map((part) => part.replaceAll(" ", "\u00a0")).join(" · "); // lines end between parts
     said.classList.toggle("done", done);
     item.dataset.done = String(done);
     this.filter();

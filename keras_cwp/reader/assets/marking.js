@@ -61,6 +61,7 @@ export class Marking {
   sketch(box) {
     this.drawn = box;
     this.redraw();
+    this.readOut();
   }
 
   remove(roiId = this.selected) {

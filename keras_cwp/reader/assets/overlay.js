@@ -35,8 +35,8 @@ export class Overlay {
     const style = getComputedStyle(document.documentElement);
     const colours = { accent: "#ffb02e", mark: "#4cc2ff", text: style.getPropertyValue("--text") };
     if (this.heat && this.opacity > 0) this.drawHeat();
-    drawBoxes(this.context, this.film, marks, selected, colours);
-    if (sketch) drawBoxes(this.context, this.film, [{ box: sketch, label: "", roi_id: "" }], "", colours);
+    const boxes = sketch ? [...marks, { box: sketch, label: "", roi_id: "" }] : marks;
+    drawBoxes(this.context, this.film, boxes, sketch ? "" : selected, colours);
     if (this.film.info.spacing_mm) this.drawScale(width, height);
   }
 

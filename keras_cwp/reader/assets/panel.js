@@ -4,7 +4,7 @@ import { picture } from "./ask.js";
 
 const find = (name) => document.getElementById(name);
 const percent = (share) => `${(100 * share).toFixed(share < 0.0995 || (share > 0.9905 && share < 1) ? 1 : 0)} %`;
-const breakable = (label) => label.replaceAll("_", "_\u200b"); // a line may end behind an underscore
+export const breakable = (label) => label.replaceAll("_", "_\u200b"); // a line may end behind an underscore
 
 export function element(name, text = "", className = "") {
   const made = document.createElement(name);
@@ -16,7 +16,7 @@ export function element(name, text = "", className = "") {
 export function showBoxes(page) {
   const { marks, selected, info } = page;
   find("count").textContent = marks.length ? `(${marks.length})` : "";
-  find("empty").hidden = marks.length > 0;
+  find("empty").hidden = marks.length > 0 || !info;
   find("boxes").replaceChildren(
     ...marks.map((mark, number) => {
       const item = element("li");

@@ -37,6 +37,7 @@ export function listen(canvas, film, desk) {
     }
     pointers.set(event.pointerId, point);
     drag?.move(point);
+    desk.hover(film.info && film.toFilm(point));
   });
 
   const end = (event) => {
@@ -60,9 +61,9 @@ export function listen(canvas, film, desk) {
 }
 
 function begin(event, point, film, desk) {
-  if (event.button === 2) return windowing(point, film);
+  if (event.button === 2) return windowing(point, desk);
   if (event.button === 1 || desk.tool === "pan") return panning(point, film);
-  if (desk.tool === "window") return windowing(point, film);
+  if (desk.tool === "window") return windowing(point, desk);
   const found = under(point, desk.marks, desk.selected, film, event.pointerType);
   return found ? changing(point, film, desk, found) : drawing(point, film, desk);
 }
@@ -76,10 +77,10 @@ function panning(before, film) {
   };
 }
 
-function windowing(before, film) {
+function windowing(before, desk) {
   return {
     move(point) {
-      film.dragWindow(point.x - before.x, point.y - before.y);
+      desk.dragWindow(point.x - before.x, point.y - before.y);
       before = point;
     },
   };

@@ -20,7 +20,7 @@
     made.textContent = text;
     return Object.assign(made, properties);
   };
-  const percent = (p) => `${(100 * p).toFixed(p > 0.995 && p < 1 ? 1 : 0)} %`;
+  const percent = (p) => `${(100 * p).toFixed(p > 0.995 && p < 1 ? 1 : 0)}\u00a0%`;
   const state = (one) => (one.truth < 0 ? "" : one.truth === one.called ? "right" : "wrong");
   const said = (one) => {
     const answer = `${classes[one.called]}, ${percent(one.p[one.called])}`;
@@ -64,7 +64,11 @@
       const place = made;
       const button = element("button", "", { type: "button", className: state(one), title: said(one) });
       button.append(element("img", "", { src: one.crop, alt: `ROI ${one.roi}, ${said(one)}`, loading: "lazy" }));
-      button.addEventListener("click", () => show(place));
+      button.addEventListener("click", () => {
+        show(place);
+        const { top, bottom } = find("case-crop").getBoundingClientRect();
+        if (top + bottom < 0) find("case-crop").scrollIntoView(); // on a phone it lies out of sight
+      });
       find("case-grid").append(button);
     }
   };
@@ -222,11 +226,12 @@
     update();
   };
 
+  const breakable = (name) => name.replaceAll("_", "_\u200b"); // a line may end behind an underscore
   const head = find("case-matrix").insertRow();
-  head.append(element("th"), ...classes.map((name) => element("th", name, { scope: "col" })));
+  head.append(element("th"), ...classes.map((name) => element("th", breakable(name), { scope: "col" })));
   classes.forEach((name, row) => {
     const line = find("case-matrix").insertRow();
-    line.append(element("th", name, { scope: "row" }));
+    line.append(element("th", breakable(name), { scope: "row" }));
     classes.forEach((other, column) => {
       const count = cases.filter((one) => one.truth === row && one.called === column).length;
       const button = element("button", count.toLocaleString("en"), { type: "button", className: row === column ? "right" : "" });
