@@ -19,22 +19,26 @@ from keras_cwp.models.build import build_model
 from keras_cwp.models.weight_notes import SHIPPED, looks_of, shipped, shipped_looks
 
 ARCH = "shufflenet_v2_x0_5"
-MOST_BYTES = 2_000_000
+MOST_BYTES = {ARCH: 2_000_000, "shufflenet_v2_x1_0": 5_000_000}
+ALL = sorted(MOST_BYTES)
 
 
-def test_the_file_is_small_and_safe() -> None:
-    path = shipped(ARCH)
-    assert path.stat().st_size <= MOST_BYTES
+@pytest.mark.parametrize("arch", ALL)
+def test_the_file_is_small_and_safe(arch: str) -> None:
+    path = shipped(arch)
+    assert path.stat().st_size <= MOST_BYTES[arch]
     assert {file.suffix for file in SHIPPED.iterdir()} == {".safetensors"}
     assert importlib.util.find_spec("torch") is None or path.read_bytes()[:4] != b"PK\x03\x04"  # no zip, no pickle
 
 
-def test_the_default_settings_start_from_it() -> None:
-    config = load_config("default").model
-    assert (config.weights, config.arch) == ("cxr", ARCH)
+@pytest.mark.parametrize("arch", ALL)
+def test_the_default_settings_start_from_it(arch: str) -> None:
+    default = load_config("default").model
+    assert (default.weights, default.arch) == ("cxr", ARCH)
+    config = default.model_copy(update={"arch": arch})
     network = build_model(config, 3, 96)
     again = build_model(config, 3, 96)
-    fresh = build_model(ModelConfig(), 3, 96)
+    fresh = build_model(ModelConfig(arch=arch), 3, 96)
     first = next(layer for layer in network.layers if layer.weights).name
     for name in (first, "last"):
         loaded, other = network.get_layer(name).get_weights()[0], again.get_layer(name).get_weights()[0]
@@ -45,12 +49,13 @@ def test_the_default_settings_start_from_it() -> None:
 
 
 def test_other_networks_have_none() -> None:
-    with pytest.raises(ModelError, match=f"no such weights of shufflenet_v2_x2_0 are shipped, only of: {ARCH}"):
+    with pytest.raises(ModelError, match=f"no such weights of shufflenet_v2_x2_0 are shipped, only of: {', '.join(ALL)};"):
         build_model(ModelConfig(arch="shufflenet_v2_x2_0", weights="cxr"), 3, 96)
 
 
-def test_it_says_what_it_was_made_from() -> None:
-    looks = looks_of(ModelConfig(weights="cxr"))
+@pytest.mark.parametrize("arch", ALL)
+def test_it_says_what_it_was_made_from(arch: str) -> None:
+    looks = looks_of(ModelConfig(arch=arch, weights="cxr"))
     assert len(looks) > 3000
     assert looks == sorted(set(looks)) == shipped_looks()
 
