@@ -27,6 +27,9 @@ class TrainConfig(Section):
         description="training steps, which set the epochs; auto: 40 epochs and 200 steps at least; none: epochs count",
     )
     batch_size: int = Field(32, ge=1, le=1024, description="ROIs in one training step")
+    devices: Annotated[int, Field(ge=1)] | Literal["all"] = Field(
+        1, description="GPUs of this machine that share each batch; all: as many as there are"
+    )
     learning_rate: float = Field(2e-3, gt=0, description="peak of the schedule, reached after the warm-up")
     warmup_epochs: float = Field(
         1.0, ge=0, description="epochs in which the learning rate rises linearly, before it falls as a cosine"

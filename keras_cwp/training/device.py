@@ -16,6 +16,7 @@ import keras
 import tensorflow as tf
 
 from keras_cwp.config import TrainConfig
+from keras_cwp.errors import ConfigError
 from keras_cwp.runtime import cores
 from keras_cwp.version import VERSION
 
@@ -27,8 +28,48 @@ def has_gpu() -> bool:
     return bool(tf.config.list_physical_devices("GPU"))
 
 
+def sharing_devices(config: TrainConfig) -> list[str]:
+    """Names of the devices that share each batch, such as GPU:0; empty where one device has it to itself.
+
+    They are GPUs; CPUs where there is no GPU, and of these TensorFlow has one unless it was told to divide it.
+
+    Raises:
+        ConfigError: more devices than there are, a batch smaller than their number, or a step that is to be compiled.
+    """
+    if config.devices == 1:
+        return []
+    kind = "GPU" if has_gpu() else "CPU"
+    found = [device.name.removeprefix("/device:") for device in tf.config.list_logical_devices(kind)]
+    count = len(found) if config.devices == "all" else config.devices
+    if count == 1:
+        return []
+    if count > len(found):
+        names = f"{'no GPU here, and ' if kind == 'CPU' else ''}{', '.join(found)}"
+        raise ConfigError(f"train.devices {count}: TensorFlow finds {names}; set it to {len(found)} or less")
+    if config.batch_size < count:
+        raise ConfigError(
+            f"train.batch_size {config.batch_size}: {count} devices share each batch (train.devices "
+            f"{config.devices}), so it has to be {count} or more"
+        )
+    if config.jit_compile == "on":
+        raise ConfigError(
+            f"train.jit_compile on: a step that {count} devices share (train.devices {config.devices}) cannot be "
+            "compiled; set it to auto or off"
+        )
+    return found[:count]
+
+
 def jit_compile(config: TrainConfig) -> bool:
-    """XLA for the training step; `auto` leaves it off on a CPU, where it is several times slower."""
+    """XLA for the training step.
+
+    `auto` leaves it off on a CPU, where it is several times slower, and where devices share a batch: XLA has no
+    general way to add up what they have.
+
+    Raises:
+        ConfigError: see `sharing_devices`.
+    """
+    if sharing_devices(config):
+        return False
     return {"on": True, "off": False, "auto": has_gpu()}[config.jit_compile]
 
 

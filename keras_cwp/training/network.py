@@ -21,11 +21,12 @@ from keras_cwp.errors import ModelError
 from keras_cwp.models.build import build_model
 from keras_cwp.training.beside import probe_config
 from keras_cwp.training.choose_mode import rival_of, with_mode
-from keras_cwp.training.device import jit_compile, make_reproducible, training_precision
+from keras_cwp.training.device import has_gpu, jit_compile, make_reproducible, sharing_devices, training_precision
 from keras_cwp.training.ensemble import check_ensemble, remove_members, train_ensemble
 from keras_cwp.training.epochs import STATE_FILE, EpochEnd, keep_validation
 from keras_cwp.training.inference import forward, predict_probabilities
 from keras_cwp.training.losses import make_loss
+from keras_cwp.training.mirrored import MirroredTrainee
 from keras_cwp.training.optim import make_optimizer
 from keras_cwp.training.probe import check_weights, fit_head, train_probe
 from keras_cwp.training.progress import TrainingProgress, say
@@ -47,9 +48,11 @@ def check_buildable(config: Config, data: PreparedData) -> None:
         ModelError: unknown architecture, or weights that cannot be found, read or matched.
         ConfigError: an augmentation policy that is unknown, malformed or names classes which the data set lacks; a
             probe or a fine-tuning without weights; weights that were trained on this very data set; an ensemble
-            with inner folds; or a teacher where none can be.
+            with inner folds; a teacher where none can be; or devices that cannot share a batch.
     """
     check_taught(config)
+    if (devices := sharing_devices(config.train)) and has_gpu() and config.train.jit_compile == "auto":
+        _log.warning("train.devices: a step that %d devices share is not compiled (train.jit_compile)", len(devices))
     if config.train.mode == "ensemble":
         check_ensemble(config)
     if opacities := load_policy(config.augment.policy).opacities:
@@ -182,15 +185,16 @@ def _build(data: PreparedData, train: np.ndarray, config: Config, seed: int) -> 
         learner = build_model(config.model, classes, data.image_size)
         if config.train.mode == "fine_tune":
             fit_head(learner, data, train, config, seed)
-        in_pipeline = config.augment.where == "pipeline"
-        trainee = Trainee(learner, augment, in_pipeline, config.train.ema_momentum, teacher_of(config))
+        parts = (learner, augment, config.augment.where == "pipeline", config.train.ema_momentum, teacher_of(config))
+        devices = sharing_devices(config.train)
+        trainee = MirroredTrainee(*parts, devices=devices) if devices else Trainee(*parts)
         trainee.compile(
-            optimizer=make_optimizer(config.train, learner, -(-len(train) // config.train.batch_size)),
+            optimizer=make_optimizer(config.train, trainee.network, -(-len(train) // config.train.batch_size)),
             loss=make_loss(config.train, ranks(data.classes, config)),
             jit_compile=jit_compile(config.train),
         )
     network = build_model(config.model, classes, data.image_size)
-    trainee.optimizer.build(learner.trainable_variables)
+    trainee.optimizer.build(trainee.network.trainable_variables)
     return trainee, network
 
 

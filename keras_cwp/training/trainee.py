@@ -61,15 +61,28 @@ class Trainee(keras.Model):
         images, labels, weights = self.augment.mix(self._augmented(crops), labels, weights, patients)
         labels = self._taught(images, labels)
         variables = self.network.trainable_variables
-        with tf.GradientTape() as tape:
-            logits = self.network(images, training=True)
-            loss = self.compute_loss(x=images, y=labels, y_pred=logits, sample_weight=weights)
-            scaled = self.optimizer.scale_loss(loss)
-        self.optimizer.apply(tape.gradient(scaled, variables), variables)
+        loss, gradients, logits = self.gradients(images, labels, weights)
+        self.optimizer.apply(gradients, variables)
         self._follow(variables)
         self._loss.update_state(loss, sample_weight=tf.shape(crops)[0])
         self._accuracy.update_state(labels, logits)
         return self.get_metrics_result()
+
+    def gradients(
+        self, images: tf.Tensor, labels: tf.Tensor, weights: tf.Tensor
+    ) -> tuple[tf.Tensor, list[tf.Tensor], tf.Tensor]:
+        """Mean loss of a batch, its scaled gradients for the network's trainable variables, and the logits.
+
+        Args:
+            images: [batch, height, width, 1], augmented and mixed.
+            labels: [batch, classes].
+            weights: [batch], of the samples.
+        """
+        with tf.GradientTape() as tape:
+            logits = self.network(images, training=True)
+            loss = self.compute_loss(x=images, y=labels, y_pred=logits, sample_weight=weights)
+            scaled = self.optimizer.scale_loss(loss)
+        return loss, tape.gradient(scaled, self.network.trainable_variables), logits
 
     def copy_average_to(self, network: keras.Model) -> None:
         """Give another network of the same build the averaged weights and the current normalisation statistics."""
