@@ -49,7 +49,9 @@ def test_the_default_settings_start_from_it(arch: str) -> None:
 
 
 def test_other_networks_have_none() -> None:
-    with pytest.raises(ModelError, match=f"no such weights of shufflenet_v2_x2_0 are shipped, only of: {', '.join(ALL)};"):
+    with pytest.raises(
+        ModelError, match=f"no such weights of shufflenet_v2_x2_0 are shipped, only of: {', '.join(ALL)};"
+    ):
         build_model(ModelConfig(arch="shufflenet_v2_x2_0", weights="cxr"), 3, 96)
 
 

@@ -25,7 +25,7 @@ from support.small_network import small_presets
 
 
 def train(data: PreparedData, folder: Path, devices: int, killed: bool = False) -> list[np.ndarray]:
-    """Weights of the network that is kept; [] where it is interrupted after the first epoch.
+    """Weights after the last epoch; [] where it is interrupted after the first epoch.
 
     At the full learning rate the shifts before a projection that is normalised differ by 1e-4, on one device too if its
     normalisation is not fused: their gradient is zero but for rounding, which AdamW scales up.
@@ -33,7 +33,7 @@ def train(data: PreparedData, folder: Path, devices: int, killed: bool = False) 
     config = Config(
         data=DataConfig(image_size=32),
         augment=AugmentConfig(policy="none"),
-        train=TrainConfig(epochs=2, batch_size=12, early_stopping=2, learning_rate=1e-4, devices=devices),
+        train=TrainConfig(epochs=2, batch_size=12, learning_rate=1e-4, devices=devices),
     )
 
     def watch(*_: float) -> None:
