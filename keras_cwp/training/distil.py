@@ -61,7 +61,8 @@ class Kept:
         gain = self.teachers - self.alone
         if gain <= 0:
             return f"{text}. The teachers are not better than that network, so there is no gain to keep"
-        return f"{text}. Of the teachers' gain {(self.students - self.alone) / gain:.0%} is kept"
+        share = max((self.students - self.alone) / gain, 0)
+        return f"{text}. Of the teachers' gain {share:.0%} is kept"
 
 
 def students_config(source: RunFolder) -> Config:

@@ -33,7 +33,7 @@ def train(data: PreparedData, folder: Path, devices: int, killed: bool = False) 
     config = Config(
         data=DataConfig(image_size=32),
         augment=AugmentConfig(policy="none"),
-        train=TrainConfig(epochs=2, batch_size=12, learning_rate=1e-4, devices=devices),
+        train=TrainConfig(epochs=2, batch_size=12, learning_rate=2e-5, devices=devices),
     )
 
     def watch(*_: float) -> None:
