@@ -16,8 +16,8 @@ ROOT = Path(keras_cwp.__file__).parent
 # A part may import those before it in this list and itself. The first fourteen are files.
 ORDER = [
     "version", "wording", "registration", "errors", "settings_file", "schema", "staging_section", "train_section",
-    "config", "candidates", "files", "runtime", "cluster", "scores", "data", "layers", "augment", "models", "evaluation", "audit",
-    "explain", "training",
+    "config", "candidates", "files", "runtime", "cluster", "scores", "data", "layers", "augment", "models",
+    "evaluation", "audit", "explain", "training",
     "report", "prediction",
     "serving", "reader", "api", "cli", "__main__",
 ]  # fmt: skip
