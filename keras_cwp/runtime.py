@@ -139,8 +139,8 @@ def give_large_blocks_back() -> None:
 def share_two_heaps() -> None:
     """Have glibc serve all threads from two heaps, where each thread would get one that keeps the most it ever held.
 
-    For a server: its memory grows less with each change of versions (docs/benchmarks.md). Does nothing where the C
-    library is another.
+    For a server, whose threads each load and answer. What it saves over changes of versions was not measured. Does
+    nothing where the C library is another.
     """
     arena_max = -8  # the parameter's number in malloc.h
     with contextlib.suppress(OSError, AttributeError):

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+
+import pytest
 
 OWN, OTHER = "shufflenet_v2_x0_5", "shufflenet_v2_x1_0"
 
@@ -22,3 +26,16 @@ def write_two(folder: Path) -> None:
     keras.utils.set_random_seed(0)
     for name, arch in (("own", OWN), ("other", OTHER)):
         write_weights(build_model(ModelConfig(arch=arch), 3, 32), folder / f"{name}.safetensors", head=False)
+
+
+@contextmanager
+def two_networks(folder: Path) -> Iterator[Path]:
+    """The folder with what `write_two` writes, while OTHER stands for the ImageNet network."""
+    from keras_cwp.training import beside
+
+    write_two(folder)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("KERAS_CWP_CACHE", str(folder / "cache"))
+        patch.setattr(beside, "_ARCH", OTHER)
+        patch.setattr(beside, "_WEIGHTS", str(folder / "other.safetensors"))
+        yield folder

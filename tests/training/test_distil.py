@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from click.testing import CliRunner
-from support.two_networks import OTHER, OWN, write_two
+from support.two_networks import OWN, two_networks
 
 import keras_cwp as cwp
 from keras_cwp.cli.main import cli
@@ -19,8 +19,8 @@ from keras_cwp.data.split_file import read_split
 from keras_cwp.errors import ConfigError, RunError
 from keras_cwp.evaluation.roc import macro_auc
 from keras_cwp.models.mean import networks_of
-from keras_cwp.training import beside, teacher
 from keras_cwp.training import refit as refitting
+from keras_cwp.training import teacher
 from keras_cwp.training.inference import forward, predict_probabilities
 from keras_cwp.training.run import RunFolder
 from keras_cwp.training.saved import load_network
@@ -35,13 +35,7 @@ SMALL = {
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
-    """A data set, another one, and weights of two networks; one of these stands for the ImageNet network."""
-    folder = tmp_path_factory.mktemp("distil")
-    write_two(folder)
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("KERAS_CWP_CACHE", str(folder / "cache"))
-        patch.setattr(beside, "_ARCH", OTHER)
-        patch.setattr(beside, "_WEIGHTS", str(folder / "other.safetensors"))
+    with two_networks(tmp_path_factory.mktemp("distil")) as folder:
         yield folder
 
 

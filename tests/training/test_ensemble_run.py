@@ -12,7 +12,7 @@ import keras
 import numpy as np
 import pytest
 from rich.console import Console
-from support.two_networks import OTHER, OWN, write_two
+from support.two_networks import OTHER, OWN, two_networks
 
 import keras_cwp as cwp
 from keras_cwp.config import ModelConfig
@@ -20,7 +20,7 @@ from keras_cwp.errors import ConfigError, RunError
 from keras_cwp.models.build import build_model
 from keras_cwp.models.mean import networks_of, shares_of
 from keras_cwp.report.run_maps import map_rows
-from keras_cwp.training import beside, choose_mode
+from keras_cwp.training import choose_mode
 from keras_cwp.training import network as training
 from keras_cwp.training.chosen import Chosen
 from keras_cwp.training.ensemble_note import ENSEMBLE_FILE, Ensemble
@@ -31,13 +31,7 @@ pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("small_network")]
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
-    """A data set, another one, and weights of two networks; one of these stands for the ImageNet network."""
-    folder = tmp_path_factory.mktemp("ensemble")
-    write_two(folder)
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("KERAS_CWP_CACHE", str(folder / "cache"))
-        patch.setattr(beside, "_ARCH", OTHER)
-        patch.setattr(beside, "_WEIGHTS", str(folder / "other.safetensors"))
+    with two_networks(tmp_path_factory.mktemp("ensemble")) as folder:
         yield folder
 
 
