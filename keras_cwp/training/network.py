@@ -19,6 +19,7 @@ from keras_cwp.data.pipeline import batches
 from keras_cwp.data.prepared import PreparedData
 from keras_cwp.errors import ModelError
 from keras_cwp.models.build import build_model
+from keras_cwp.training.adapt import adapt_statistics
 from keras_cwp.training.beside import probe_config
 from keras_cwp.training.choose_mode import rival_of, with_mode
 from keras_cwp.training.device import has_gpu, jit_compile, make_reproducible, sharing_devices, training_precision
@@ -184,6 +185,7 @@ def _build(data: PreparedData, train: np.ndarray, config: Config, seed: int) -> 
         augment = Augment(load_policy(config.augment.policy), data.image_size, data.margin, seed=seed)
         learner = build_model(config.model, classes, data.image_size)
         if config.train.mode == "fine_tune":
+            adapt_statistics(learner, data, train, seed)
             fit_head(learner, data, train, config, seed)
         parts = (learner, augment, config.augment.where == "pipeline", config.train.ema_momentum, teacher_of(config))
         devices = sharing_devices(config.train)

@@ -13,6 +13,7 @@ from keras_cwp.data.prepared import PreparedData
 from keras_cwp.errors import ConfigError
 from keras_cwp.models.build import build_model
 from keras_cwp.models.stages import stage_layers
+from keras_cwp.training.adapt import adapt_statistics
 from keras_cwp.training.admit import admit, by_steps
 from keras_cwp.training.network import _build, check_buildable
 from keras_cwp.training.optim import make_optimizer
@@ -87,6 +88,7 @@ def test_training_begins_with_a_head_that_knows_the_training_rois(prepared, tmp_
     rows = np.arange(len(prepared))
     trainee, _ = _build(prepared, rows, config, seed=0)
     again = build_model(config.model, len(prepared.classes), prepared.image_size)
+    adapt_statistics(again, prepared, rows, 0)
     fit_head(again, prepared, rows, config, 0)
     np.testing.assert_array_equal(
         trainee.network.get_layer("logits").get_weights()[0], again.get_layer("logits").get_weights()[0]
