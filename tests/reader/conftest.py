@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import shutil
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
+from support.reader_page import HEIGHT, WIDTH, Page
 from support.reading import write_films, write_run
 
 from keras_cwp.reader.answers import Answers
@@ -42,3 +45,51 @@ def desk(answers: Answers, films: Path, tmp_path: Path) -> Iterator[Desk]:
     desk = Desk(answers, Films(found, answers.rules), tmp_path / "out")
     yield desk
     desk.release()
+
+
+@pytest.fixture(scope="package")
+def chromium() -> Iterator[Any]:
+    """Debian's Chromium without a window."""
+    webdriver = pytest.importorskip("selenium.webdriver")
+    browser, driver = shutil.which("chromium"), shutil.which("chromedriver")
+    if not browser or not driver:
+        pytest.skip("chromium and chromedriver are not installed; see scripts/system_packages")
+    options = webdriver.ChromeOptions()
+    options.binary_location = browser
+    for each in ("--headless=new", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage"):
+        options.add_argument(each)
+    options.add_argument(f"--window-size={WIDTH},{HEIGHT}")
+    options.set_capability("goog:loggingPrefs", {"browser": "ALL"})
+    opened = webdriver.Chrome(options=options, service=webdriver.ChromeService(driver))
+    yield opened
+    opened.quit()
+
+
+@pytest.fixture
+def page(chromium: Any) -> Iterator[Page]:
+    """A page of its own; nothing may be written to the browser's console.
+
+    Pictures that were still on their way when the test's server ended do not count.
+    """
+    yield Page(chromium)
+    errors = [entry["message"] for entry in chromium.get_log("browser") if entry["level"] == "SEVERE"]
+    ended = ("net::ERR_CONNECTION_", "net::ERR_EMPTY_RESPONSE")
+    assert not [error for error in errors if not any(each in error for each in ended)]
+    chromium.execute_script("localStorage.clear()")
+
+
+@pytest.fixture
+def new_desk(answers: Answers, films: Path, tmp_path: Path) -> Iterator[Callable[[], Desk]]:
+    """Makes the desk that the next process would have."""
+    desks: list[Desk] = []
+
+    def make() -> Desk:
+        for desk in desks:
+            desk.release()
+        _, found = films_of_folder(films, lambda *_: None, lambda _: None)
+        desks.append(Desk(answers, Films(found, answers.rules), tmp_path / "out"))
+        return desks[-1]
+
+    yield make
+    for desk in desks:
+        desk.release()
