@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
+from support.chromium import chromium_of
 from support.reader_page import HEIGHT, WIDTH, Page
 from support.reading import write_films, write_run
 
@@ -49,20 +49,9 @@ def desk(answers: Answers, films: Path, tmp_path: Path) -> Iterator[Desk]:
 
 @pytest.fixture(scope="package")
 def chromium() -> Iterator[Any]:
-    """Debian's Chromium without a window."""
-    webdriver = pytest.importorskip("selenium.webdriver")
-    browser, driver = shutil.which("chromium"), shutil.which("chromedriver")
-    if not browser or not driver:
-        pytest.skip("chromium and chromedriver are not installed; see scripts/system_packages")
-    options = webdriver.ChromeOptions()
-    options.binary_location = browser
-    for each in ("--headless=new", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage"):
-        options.add_argument(each)
-    options.add_argument(f"--window-size={WIDTH},{HEIGHT}")
-    options.set_capability("goog:loggingPrefs", {"browser": "ALL"})
-    opened = webdriver.Chrome(options=options, service=webdriver.ChromeService(driver))
-    yield opened
-    opened.quit()
+    """A browser as large as a small screen."""
+    with chromium_of(WIDTH, HEIGHT) as opened:
+        yield opened
 
 
 @pytest.fixture
