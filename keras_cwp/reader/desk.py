@@ -15,7 +15,7 @@ from keras_cwp.reader.agreement import agreement_of
 from keras_cwp.reader.answers import Answers
 from keras_cwp.reader.films import Film, Films
 from keras_cwp.reader.marks import box_of, film_marks_of, reader_name, with_revision
-from keras_cwp.reader.sending import FOLDER, send_film
+from keras_cwp.reader.sending import FOLDER, send_film, why_no_report
 from keras_cwp.reader.suggest import Look, suggest, uncertainty_of, zones
 from keras_cwp.reader.tables import ReaderTable, read_rows, readers_in, table_path
 
@@ -130,6 +130,7 @@ class Desk:
             "notes": list(pixels.radiograph.notes),
             "patient": self._films.patient(number),
             "given": self._given(film, (width, height)),
+            "no_report": why_no_report(film),
         }
 
     def pixels(self, number: int) -> bytes:

@@ -42,6 +42,15 @@ class Sent:
     failed: str = ""
 
 
+def why_no_report(film: Film) -> str:
+    """Why there can be no report of a film, whatever is marked on it; "" where there can be one."""
+    try:
+        dicom = is_dicom_file(film.path)
+    except OSError as error:
+        return f"the film's file cannot be read any more: {error.strerror}"
+    return "" if dicom else "a report belongs to a DICOM study, and this film is no DICOM file"
+
+
 def send_film(
     answers: Answers, films: Films, number: int, marks: Sequence[Mark], out: Path, archive: Archive | None = None
 ) -> Sent:
@@ -59,8 +68,8 @@ def send_film(
     film = films[number]
     if not marks:
         raise DataError("there is no box on this film to report")
-    if not is_dicom_file(film.path):
-        raise DataError("a report belongs to a DICOM study, and this film is no DICOM file")
+    if reason := why_no_report(film):
+        raise DataError(reason)
     now = datetime.now(timezone.utc).strftime("%Y%m%dT%H%M%S%f")
     folder = out / f"film_{film.number:04d}_{now}"
     try:

@@ -49,6 +49,7 @@ class Cases:
         boxes: float [n, 4]: x, y, width, height as shares of the film.
         groups: name of a column → str [n].
         trust: what is said of the maps.
+        withheld: why a case has no map, where one has none.
     """
 
     scores: Scores
@@ -60,6 +61,7 @@ class Cases:
     boxes: np.ndarray
     groups: Mapping[str, np.ndarray]
     trust: str = ""
+    withheld: str = ""
     macro: ClassVar[str] = "cases"
 
     @property

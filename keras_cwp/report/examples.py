@@ -26,11 +26,12 @@ class Example:
 
     Args:
         crop: float [height, width] in [0, 1], bone bright.
-        heat_map: float [rows, columns] in [0, 1] of any size, laid over the whole crop; None: no map.
+        heat_map: float [rows, columns] in [0, 1] of any size, laid over the whole crop; None: withheld.
         true, predicted: class names.
         probability: of the predicted class.
         roi_id: the pseudonym that stands in scores.csv.
         kind: heading under which it is shown.
+        withheld: why it has no map, where it has none.
     """
 
     crop: np.ndarray
@@ -40,6 +41,7 @@ class Example:
     probability: float
     roi_id: str
     kind: str = "Examples"
+    withheld: str = ""
 
 
 @dataclass(frozen=True)
@@ -116,7 +118,7 @@ def _shown(example: Example) -> dict[str, Any]:
     return {
         "state": "right" if example.true == example.predicted else "wrong",
         "images": [{"src": data_uri(pixels), "alt": alt, **side} for pixels, alt in pictures],
-        "lines": [said],
+        "lines": [line for line in (said, example.withheld) if line],
         "file": example.roi_id,
     }
 

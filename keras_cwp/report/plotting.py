@@ -69,7 +69,7 @@ class Plot:
         title: heading.
         caption: how to read it, a sentence or two.
         alt: what it shows, for readers who cannot see it.
-        wide: it takes the whole width of the page, and scrolls on a narrow one.
+        wide: it takes the whole width of the page.
     """
 
     name: str
@@ -79,6 +79,11 @@ class Plot:
     figure: Figure
     wide: bool = False
     macro: ClassVar[str] = "plot"
+
+    @property
+    def width_in(self) -> float:
+        """At which its text has the size that it was drawn with; on a narrower page the plot scrolls."""
+        return float(self.figure.get_figwidth())
 
     @cached_property
     def svg(self) -> str:

@@ -66,6 +66,7 @@ def _examples(choices: list[Choice], mapped: Mapped, scores: Scores) -> list[Exa
                 float(scores.probabilities[choice.row, predicted]),
                 str(scores.roi_id[choice.row]),
                 choice.kind,
+                mapped.withheld if mapped.maps[number] is None else "",
             )
         )
     return found
@@ -83,4 +84,6 @@ def _cases(mapped: Mapped, scores: Scores, data: PreparedData) -> Cases:
     size = np.stack([width, height, width, height], axis=1)[mapped.in_data]
     groups = {name: values[mapped.rows] for name, values in subgroup_columns(scores, data).items()}
     trust = "" if mapped.trust is None else mapped.trust["verdict"]
-    return Cases(scores, mapped.rows, mapped.crops, mapped.maps, films, film, box / size, groups, trust)
+    return Cases(
+        scores, mapped.rows, mapped.crops, mapped.maps, films, film, box / size, groups, trust, mapped.withheld
+    )

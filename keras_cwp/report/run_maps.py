@@ -37,6 +37,13 @@ class Mapped:
     maps: Sequence[np.ndarray | None]
     trust: MapTrust | None
 
+    @property
+    def withheld(self) -> str:
+        """Why one of these ROIs has no map."""
+        if self.trust is not None and self.trust["shown"]:
+            return "Heat map withheld: it does no better than maps of random weights."
+        return "Heat map withheld, as all of this run: they are not shown to do better than maps of random weights."
+
 
 def map_rows(run: RunFolder, scores: Scores, rows: np.ndarray, data: PreparedData) -> Mapped:
     """Map ROIs, each with the network that scored it (of other data: the first), and test each map."""

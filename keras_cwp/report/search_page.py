@@ -63,8 +63,11 @@ def _trials(number: int, trials: list[dict[str, Any]], choice: dict[str, Any]) -
         area = "" if trial["auc"] is None else f"{trial['auc']:.4f}"
         values = (_said(trial["values"][key]) for key in keys)
         rows.append((str(trial["number"]), area, state, str(trial["steps"]), *values))
-    header = ("trial", "AUC", "state", "epochs told", *keys)
-    note = f"The chosen trial was best after {plural(choice['epochs'], 'epoch')}."
+    header = ("trial", "AUC", "state", "epochs trained", *keys)
+    note = (
+        f"The chosen trial was best after {plural(choice['epochs'], 'epoch')}. Epochs trained are those of all inner "
+        "folds together; a trial that was pruned has fewer."
+    )
     return Table(f"search_fold_{number}", "Trials", header, tuple(rows), note)
 
 

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
+from support.chromium import chromium_of
+from support.reader_page import HEIGHT, WIDTH, Page
 from support.reading import write_films, write_run
 
 from keras_cwp.reader.answers import Answers
@@ -42,3 +45,40 @@ def desk(answers: Answers, films: Path, tmp_path: Path) -> Iterator[Desk]:
     desk = Desk(answers, Films(found, answers.rules), tmp_path / "out")
     yield desk
     desk.release()
+
+
+@pytest.fixture(scope="package")
+def chromium() -> Iterator[Any]:
+    """A browser as large as a small screen."""
+    with chromium_of(WIDTH, HEIGHT) as opened:
+        yield opened
+
+
+@pytest.fixture
+def page(chromium: Any) -> Iterator[Page]:
+    """A page of its own; nothing may be written to the browser's console.
+
+    Pictures that were still on their way when the test's server ended do not count.
+    """
+    yield Page(chromium)
+    errors = [entry["message"] for entry in chromium.get_log("browser") if entry["level"] == "SEVERE"]
+    ended = ("net::ERR_CONNECTION_", "net::ERR_EMPTY_RESPONSE")
+    assert not [error for error in errors if not any(each in error for each in ended)]
+    chromium.execute_script("localStorage.clear()")
+
+
+@pytest.fixture
+def new_desk(answers: Answers, films: Path, tmp_path: Path) -> Iterator[Callable[[], Desk]]:
+    """Makes the desk that the next process would have."""
+    desks: list[Desk] = []
+
+    def make() -> Desk:
+        for desk in desks:
+            desk.release()
+        _, found = films_of_folder(films, lambda *_: None, lambda _: None)
+        desks.append(Desk(answers, Films(found, answers.rules), tmp_path / "out"))
+        return desks[-1]
+
+    yield make
+    for desk in desks:
+        desk.release()

@@ -94,6 +94,8 @@ def test_a_film_comes_with_its_grey_values(client: Client, films: Path) -> None:
     shown = ((grey - info["presets"][0]["low"]) / (info["presets"][0]["high"] - info["presets"][0]["low"])).clip(0, 1)
     assert np.abs(shown - read_radiograph(films / "c.dcm").pixels).max() < 0.02
     assert client.get("/api/films/0").json()["bytes"] == 1
+    assert info["no_report"] == ""
+    assert "no DICOM file" in client.get("/api/films/0").json()["no_report"]
     assert client.get("/api/films/2/thumbnail").content.startswith(b"\x89PNG")
     assert client.get("/api/films/9").status_code == 400
 

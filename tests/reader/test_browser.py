@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
 from support.page_client import serving
+from support.reader_page import HEIGHT, WIDTH, Page
 
 from keras_cwp.prediction.open_model import open_predictor
 from keras_cwp.reader.answers import Answers
@@ -19,143 +18,12 @@ from keras_cwp.reader.guard import Access
 from keras_cwp.reader.tables import read_rows
 
 pytestmark = pytest.mark.slow
-WIDTH, HEIGHT = 1280, 800
-_WAIT_S = 60
-_GREY = (
-    "const f = document.getElementById('film'); return Array.from(f.getContext('2d').getImageData(%d, %d, 1, 1).data)"
-)
 
 _READING = """
 return fetch("/api/reading", {
   method: "POST", headers: {"Content-Type": "application/json"}, body: '{"reader": "R1"}',
 }).then(answer => answer.json())
 """
-
-
-class Page:
-    """A browser at the page.
-
-    Args:
-        driver: of Selenium.
-    """
-
-    def __init__(self, driver: Any) -> None:
-        self.driver = driver
-
-    def open(self, port: int, reader: str) -> None:
-        self.driver.get(f"http://127.0.0.1:{port}/")
-        if not self.script("return localStorage.getItem('reader')"):
-            self.wait(lambda: self.script("return document.getElementById('who').open"))
-            self.element("name").send_keys(reader)
-            self.element("whogo").click()
-        self.wait(lambda: self.script("return document.body.dataset.film"))
-
-    def go(self, number: int) -> None:
-        self.script(f"document.querySelectorAll('#list button')[{number}].click()")
-        self.wait(lambda: self.script("return document.body.dataset.film") == str(number))
-
-    def drag(self, start: tuple[float, float], end: tuple[float, float], button: str = "left") -> None:
-        """From one place of the film to another, in its pixels."""
-        from selenium.webdriver.common.action_chains import ActionChains
-        from selenium.webdriver.common.actions.mouse_button import MouseButton
-
-        canvas = self.element("over")
-        half = canvas.size["width"] / 2, canvas.size["height"] / 2
-        places = [[round(a - h) for a, h in zip(self.on_screen(*each), half, strict=True)] for each in (start, end)]
-        chain = ActionChains(self.driver, duration=60)
-        chain.move_to_element_with_offset(canvas, *places[0])
-        which = MouseButton.RIGHT if button == "right" else MouseButton.LEFT
-        chain.w3c_actions.pointer_action.pointer_down(which)
-        chain.move_to_element_with_offset(canvas, *places[1])
-        chain.w3c_actions.pointer_action.pointer_up(which)
-        chain.perform()
-
-    def on_screen(self, x: float, y: float) -> tuple[float, float]:
-        """A place of the film, which is shown whole, on the canvas."""
-        size, (width, height) = self.element("over").size, self.film_size
-        scale = min(size["width"] / width, size["height"] / height)
-        return (x - width / 2) * scale + size["width"] / 2, (y - height / 2) * scale + size["height"] / 2
-
-    def shade(self, x: float, y: float) -> int:
-        """What is seen at a place of the film, 0 to 255."""
-        red, green, blue, _ = self.script(_GREY % self.on_screen(x, y))
-        assert red == green == blue
-        return int(red)
-
-    @property
-    def film_size(self) -> tuple[int, int]:
-        return 160, 120
-
-    def key(self, *keys: str) -> None:
-        from selenium.webdriver.common.action_chains import ActionChains
-
-        for key in keys:
-            ActionChains(self.driver).send_keys(key).perform()
-
-    def saved(self) -> None:
-        self.wait(lambda: self.element("saved").text == "Saved")
-
-    def element(self, name: str) -> Any:
-        return self.driver.find_element("id", name)
-
-    def text(self, selector: str) -> str:
-        return str(self.script("return document.querySelector(arguments[0]).textContent", selector))
-
-    def script(self, code: str, *given: object) -> Any:
-        return self.driver.execute_script(code, *given)
-
-    def wait(self, condition: Callable[[], Any]) -> Any:
-        from selenium.webdriver.support.ui import WebDriverWait
-
-        return WebDriverWait(self.driver, _WAIT_S, 0.05).until(lambda _: condition())
-
-
-@pytest.fixture(scope="module")
-def chromium() -> Iterator[Any]:
-    """Debian's Chromium without a window."""
-    webdriver = pytest.importorskip("selenium.webdriver")
-    browser, driver = shutil.which("chromium"), shutil.which("chromedriver")
-    if not browser or not driver:
-        pytest.skip("chromium and chromedriver are not installed; see scripts/system_packages")
-    options = webdriver.ChromeOptions()
-    options.binary_location = browser
-    for each in ("--headless=new", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage"):
-        options.add_argument(each)
-    options.add_argument(f"--window-size={WIDTH},{HEIGHT}")
-    options.set_capability("goog:loggingPrefs", {"browser": "ALL"})
-    opened = webdriver.Chrome(options=options, service=webdriver.ChromeService(driver))
-    yield opened
-    opened.quit()
-
-
-@pytest.fixture
-def page(chromium: Any) -> Iterator[Page]:
-    """A page of its own; nothing may be written to the browser's console.
-
-    Pictures that were still on their way when the test's server ended do not count.
-    """
-    yield Page(chromium)
-    errors = [entry["message"] for entry in chromium.get_log("browser") if entry["level"] == "SEVERE"]
-    ended = ("net::ERR_CONNECTION_", "net::ERR_EMPTY_RESPONSE")
-    assert not [error for error in errors if not any(each in error for each in ended)]
-    chromium.execute_script("localStorage.clear()")
-
-
-@pytest.fixture
-def new_desk(answers: Answers, films: Path, tmp_path: Path) -> Iterator[Callable[[], Desk]]:
-    """Makes the desk that the next process would have."""
-    desks: list[Desk] = []
-
-    def make() -> Desk:
-        for desk in desks:
-            desk.release()
-        _, found = films_of_folder(films, lambda *_: None, lambda _: None)
-        desks.append(Desk(answers, Films(found, answers.rules), tmp_path / "out"))
-        return desks[-1]
-
-    yield make
-    for desk in desks:
-        desk.release()
 
 
 def test_draw_read_save_restart(page: Page, new_desk: Callable[[], Desk], read_run: Path, tmp_path: Path) -> None:
@@ -257,6 +125,31 @@ def test_light_and_narrow_nothing_lies_beside_the_screen(page: Page, new_desk: C
         assert page.script("return document.documentElement.dataset.theme") == "light"
         page.key("?")
         assert "next film" in page.text("#keytable")
+
+
+@pytest.mark.parametrize("width", [821, 900, 951])
+def test_the_tools_take_two_rows_at_most(page: Page, new_desk: Callable[[], Desk], width: int) -> None:
+    with serving(new_desk()) as client:
+        page.open(client.port, "R1")
+        size = {"width": width, "height": HEIGHT, "deviceScaleFactor": 1, "mobile": False}
+        page.driver.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", size)
+        page.wait(lambda: page.script("return innerWidth") == width)
+        tops = page.script("return [...document.querySelectorAll('#tools .group')].map(group => group.offsetTop)")
+        page.driver.execute_cdp_cmd("Emulation.clearDeviceMetricsOverride", {})
+        assert len(tops) == 3
+        assert len(set(tops)) <= 2
+
+
+def test_a_film_that_is_no_dicom_file_offers_no_report_and_says_why(page: Page, new_desk: Callable[[], Desk]) -> None:
+    with serving(new_desk()) as client:
+        page.open(client.port, "R1")
+        page.go(2)
+        assert page.element("send").is_enabled()
+        assert not page.element("noreport").is_displayed()
+        page.go(0)
+        assert not page.element("send").is_enabled()
+        assert "this film is no DICOM file" in page.element("noreport").text
+        assert page.element("send").get_attribute("aria-describedby") == "noreport"
 
 
 def test_fingers_draw_with_one_and_zoom_with_two(page: Page, new_desk: Callable[[], Desk]) -> None:

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
+from support.chromium import chromium_of
 
 from keras_cwp.config import Config, EvaluateConfig, dump_config
 from keras_cwp.evaluation.metrics import evaluate
@@ -32,9 +35,8 @@ def small_scores() -> Scores:
 
 def example(kind: str, seed: int, heat: bool) -> Example:
     rng = np.random.default_rng(seed)
-    return Example(
-        rng.random((48, 48)), rng.random((3, 3)) if heat else None, "normal", "large", 0.7, f"{seed:012x}", kind
-    )
+    heat_map, withheld = (rng.random((3, 3)), "") if heat else (None, "Heat map withheld: chance.")
+    return Example(rng.random((48, 48)), heat_map, "normal", "large", 0.7, f"{seed:012x}", kind, withheld)
 
 
 @pytest.fixture(scope="session")
@@ -85,6 +87,7 @@ def small_cases(scores: Scores, side: int = 48, withheld: int = 5) -> Cases:
         np.tile([0.1, 0.2, 0.3, 0.4], (count, 1)),
         {"site": np.where(np.arange(count) % 2, "north", "</script><b>south")},
         "Each heat map was tested.",
+        "Heat map withheld: <no better>.",
     )
 
 
@@ -92,3 +95,10 @@ def small_cases(scores: Scores, side: int = 48, withheld: int = 5) -> Cases:
 def viewer(run: ReportInput, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The page of the same run with its case viewer."""
     return write_report(replace(run, cases=small_cases(run.scores)), tmp_path_factory.mktemp("viewer"))
+
+
+@pytest.fixture(scope="package")
+def browser() -> Iterator[Any]:
+    """A browser as large as a desk's screen."""
+    with chromium_of(1280, 1000) as opened:
+        yield opened

@@ -1,8 +1,11 @@
 from __future__ import annotations
 
+from typing import Any, cast
+
 import numpy as np
 
-from keras_cwp.report.examples import Example, choose_examples, describe
+from keras_cwp.report.examples import Example, choose_examples, describe, gallery
+from keras_cwp.report.run_maps import Mapped
 from keras_cwp.scores import Scores
 
 
@@ -29,3 +32,19 @@ def test_description_names_truth_decision_and_probability() -> None:
     assert describe(wrong) == "wrong: normal was called large, 70 %"
     right = Example(np.zeros((8, 8)), None, "normal", "normal", 0.9, "x")
     assert describe(right) == "correct: normal, 90 %"
+
+
+def test_a_card_without_a_map_says_why() -> None:
+    maps = [(np.ones((2, 2)), ""), (None, "Heat map withheld: chance.")]
+    shown = gallery([Example(np.zeros((8, 8)), heat, "a", "a", 0.9, "x", "Kind", why) for heat, why in maps])
+    assert [card["lines"][1:] for card in shown["Kind"]] == [[], ["Heat map withheld: chance."]]
+    assert [len(card["images"]) for card in shown["Kind"]] == [2, 1]
+
+
+def test_why_a_map_is_withheld_depends_on_the_runs_test() -> None:
+    def said(trust: dict[str, bool] | None) -> str:
+        return Mapped(np.zeros(1), np.zeros(1), [], [None], cast("Any", trust)).withheld
+
+    assert said({"shown": True}) == "Heat map withheld: it does no better than maps of random weights."
+    assert said({"shown": False}) == said(None) != said({"shown": True})
+    assert "all of this run" in said(None)

@@ -30,7 +30,7 @@ def test_search_on_phantoms(tmp_path):
     assert "4 trials in 2 outer folds" in page
     for fold in (1, 2):
         lines = (tmp_path / "run" / "tables" / f"search_fold_{fold}.csv").read_text().splitlines()
-        assert lines[0] == "trial,AUC,state,epochs told,train.learning_rate,model.dropout"
+        assert lines[0] == "trial,AUC,state,epochs trained,train.learning_rate,model.dropout"
         assert len(lines) == 3
         assert sum(",chosen," in line for line in lines) == 1
     assert "the configuration among 2 that a search drew" in (tmp_path / "run" / "report.html").read_text()

@@ -7,14 +7,15 @@ import { Keeper } from "./keep.js";
 import * as keys from "./keys.js";
 import { List } from "./list.js";
 import { Overlay } from "./overlay.js";
-import { element, showBoxes, showLabels, size } from "./panel.js";
+import { element, showBoxes, showLabels } from "./panel.js";
 import * as pointer from "./pointer.js";
-import { Readers } from "./readers.js";
+import { nameReport, offerReport, sendReport } from "./report.js";
+import { Seen } from "./seen.js";
 
 const find = (name) => document.getElementById(name);
 const POLL_MS = 1500;
 
-class Page extends Readers {
+class Page extends Seen {
   constructor() {
     super();
     this.film = new Film(find("film"));
@@ -47,7 +48,7 @@ class Page extends Readers {
   async begin() {
     this.state = { heat: this.study.heat, neighbours: this.study.neighbours };
     this.list.fill(this.study.films);
-    this.nameSend();
+    nameReport(this.study);
     this.poll();
     const name = this.study.reader || localStorage.getItem("reader");
     if (!name || !(await this.readAs(name))) this.askReader();
@@ -66,7 +67,7 @@ class Page extends Readers {
     click("out", () => this.film.zoom(0.8));
     click("fit", () => this.film.fit());
     click("done", () => this.finish());
-    click("send", () => this.send());
+    click("send", () => sendReport(this));
     for (const button of document.querySelectorAll("[data-tool]")) {
       button.addEventListener("click", () => this.take(button.dataset.tool));
     }
@@ -144,7 +145,8 @@ class Page extends Readers {
 
   // A film that cannot be read has nothing to change.
   enable(open) {
-    for (const name of ["patient", "preset", "invert", "done", "send"]) find(name).disabled = !open;
+    for (const name of ["patient", "preset", "invert", "done"]) find(name).disabled = !open;
+    offerReport(open ? this.info : undefined);
     if (!open) find("preset").selectedIndex = -1;
   }
 
@@ -194,59 +196,7 @@ class Page extends Readers {
     if (good && this.isDone) this.go(1);
   }
 
-  // What is seen
-
-  take(tool) {
-    this.tool = tool;
-    for (const button of document.querySelectorAll("[data-tool]")) {
-      button.setAttribute("aria-pressed", String(button.dataset.tool === tool));
-    }
-  }
-
-  nextPreset() {
-    if (!this.info) return;
-    const count = this.info.presets.length;
-    const next = (Math.min(find("preset").selectedIndex, count - 1) + 1) % count;
-    find("preset").selectedIndex = next;
-    this.film.preset(next);
-  }
-
-  dragWindow(dx, dy) {
-    if (!this.info) return;
-    this.film.dragWindow(dx, dy);
-    find("preset").selectedIndex = this.info.presets.length; // "Own window": each preset can be chosen again
-  }
-
-  invert() {
-    this.film.toggleInvert();
-    find("invert").setAttribute("aria-pressed", String(this.film.invert));
-  }
-
-  setHeat(percent) {
-    this.overlay.opacity = percent / 100;
-    this.redraw();
-  }
-
-  toggleHeat() {
-    const slider = find("heat");
-    this.heatBefore = Number(slider.value) || this.heatBefore || 45;
-    slider.value = Number(slider.value) ? 0 : this.heatBefore;
-    this.setHeat(Number(slider.value));
-  }
-
-  hover(point) {
-    this.pointed = point;
-    this.readOut();
-  }
-
-  readOut() {
-    const { film, pointed, drawn, info } = this;
-    const lines = drawn ? [size(drawn, info?.spacing_mm)] : [];
-    if (film.info) lines.push(`window ${Math.round(film.high - film.low)}  level ${Math.round((film.low + film.high) / 2)}`);
-    const value = pointed && film.info && film.valueAt(pointed);
-    if (value !== undefined) lines.push(`x ${Math.floor(pointed.x)}  y ${Math.floor(pointed.y)}  grey ${value}`);
-    find("readout").textContent = lines.join("\n");
-  }
+  // What is shown
 
   redraw() {
     this.overlay.draw(this.marks, this.selected, this.drawn);

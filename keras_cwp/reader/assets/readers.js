@@ -1,8 +1,9 @@
-// Who reads, what to read next, how far two readers agree, and sending what the model says.
+// Who reads, what to read next, and how far two readers agree.
 
 import * as agreement from "./agreement.js";
 import { get, post, Refused, setToken } from "./ask.js";
 import { Marking } from "./marking.js";
+import { nameReport } from "./report.js";
 
 const SUGGEST_POLL_MS = 700;
 const SUGGEST_MOST_MS = 20_000; // then the films that were looked at by now will do
@@ -50,7 +51,7 @@ export class Readers extends Marking {
     }
     if (!this.list.items.size) {
       this.list.fill(this.study.films);
-      this.nameSend();
+      nameReport(this.study);
       this.poll();
     }
     await this.keeper.flush();
@@ -86,26 +87,5 @@ export class Readers extends Marking {
     await this.keeper.flush();
     const { readers } = await get("/api/study");
     agreement.open(this, [...new Set([this.reader, ...readers])]);
-  }
-
-  async send() {
-    if (!this.info) return;
-    find("sent").textContent = "Writing…";
-    await this.keeper.flush();
-    try {
-      const sent = await post(`/api/films/${this.number}/send`, { reader: this.reader });
-      const objects = `${sent.objects} DICOM object${sent.objects === 1 ? "" : "s"}`;
-      const kept = sent.failed ? `Not sent: ${sent.failed}. ` : sent.archive ? `${objects} sent to ${sent.archive}. ` : "";
-      find("sent").textContent = [`${kept}${objects} in ${sent.folder}.`, ...sent.notes].join(" ");
-      find("sent").classList.toggle("caution", Boolean(sent.failed));
-    } catch (error) {
-      find("sent").textContent = `No report: ${error.message}`;
-      find("sent").classList.add("caution");
-    }
-  }
-
-  nameSend() {
-    find("send").textContent = this.study.archive ? "Send report" : "Write report";
-    if (this.study.archive) find("send").title += `, and send them to ${this.study.archive}`;
   }
 }

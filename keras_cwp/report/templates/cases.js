@@ -62,8 +62,10 @@
     for (; made < Math.min(upTo, order.length); made += 1) {
       const one = cases[order[made]];
       const place = made;
-      const button = element("button", "", { type: "button", className: state(one), title: said(one) });
-      button.append(element("img", "", { src: one.crop, alt: `ROI ${one.roi}, ${said(one)}`, loading: "lazy" }));
+      const title = one.map ? said(one) : `${said(one)}; heat map withheld`;
+      const className = one.map ? state(one) : `${state(one)} withheld`;
+      const button = element("button", "", { type: "button", className, title });
+      button.append(element("img", "", { src: one.crop, alt: `ROI ${one.roi}, ${title}`, loading: "lazy" }));
       button.addEventListener("click", () => {
         show(place);
         const { top, bottom } = find("case-crop").getBoundingClientRect();
