@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -13,10 +13,11 @@ from keras_cwp.explain.common_scale import on_one_scale, small_map
 from keras_cwp.scores import Scores
 
 if TYPE_CHECKING:
-    from keras_cwp.explain.trust import MapTrust
+    from keras_cwp.explain.trust import MapTrust, TriedMaps
     from keras_cwp.training.run import RunFolder
 
-_BATCH = 32
+_BATCH = 8  # a gradient keeps every activation: 170 MB for so many images of EfficientNet-Lite0 at 320 pixels
+_WORTH_COMPILING = 64  # ROIs of a network; for fewer, compiling takes longer than it saves
 
 
 @dataclass(frozen=True, eq=False)
@@ -48,7 +49,7 @@ class Mapped:
 def map_rows(run: RunFolder, scores: Scores, rows: np.ndarray, data: PreparedData) -> Mapped:
     """Map ROIs, each with the network that scored it (of other data: the first), and test each map."""
     from keras_cwp.explain.heat_maps import default_method
-    from keras_cwp.explain.trust import randomised, trust_of, try_maps
+    from keras_cwp.explain.trust import trust_of
     from keras_cwp.models.mean import mapped_network
     from keras_cwp.training.saved import load_network
 
@@ -61,12 +62,12 @@ def map_rows(run: RunFolder, scores: Scores, rows: np.ndarray, data: PreparedDat
     tested, patients, method = [], [], ""
     for number in np.unique(fold):
         network = mapped_network(load_network(folders[int(number)]))
-        twins, method = randomised(network), default_method(network)
-        own = np.flatnonzero(fold == number)
+        method, own = default_method(network), np.flatnonzero(fold == number)
+        try_some = _trying(network, method, len(own))
         for some in np.array_split(own, -(-len(own) // _BATCH)):
             images = inner_crops(data, in_data[some])[..., None]
             called = scores.probabilities[rows[some]].argmax(axis=1)
-            found = try_maps(network, twins, images, called, method)
+            found = try_some(images, called)
             for place, image, heat, beats in zip(some, images, found.maps, found.beats, strict=True):
                 crops[place] = np.rint(image[..., 0] * 255).astype(np.uint8)
                 maps[place] = small_map(heat) if beats else None
@@ -75,6 +76,17 @@ def map_rows(run: RunFolder, scores: Scores, rows: np.ndarray, data: PreparedDat
     trust = trust_of(tested, patients, method) if tested else None
     shown = on_one_scale(maps) if trust is not None and trust["shown"] else [None] * len(maps)
     return Mapped(rows, in_data, crops, shown, trust)
+
+
+def _trying(network: Any, method: str, count: int) -> Callable[[np.ndarray, np.ndarray], TriedMaps]:
+    """A function images, class_index → `trust.try_maps`, for `count` images of a network."""
+    from keras_cwp.explain.compiled import CompiledMaps
+    from keras_cwp.explain.trust import randomised, try_maps
+
+    if method == "layercam" and count >= _WORTH_COMPILING:
+        return CompiledMaps(network).try_maps
+    twins = randomised(network)
+    return lambda images, called: try_maps(network, twins, images, called, method)
 
 
 def inner_crops(data: PreparedData, rows: np.ndarray) -> np.ndarray:

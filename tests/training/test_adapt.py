@@ -5,6 +5,7 @@ from __future__ import annotations
 import keras
 import numpy as np
 import pytest
+from support.small_network import small_presets
 
 from keras_cwp.config import Config, DataConfig, ModelConfig
 from keras_cwp.data.phantom.draw import draw_phantoms
@@ -14,7 +15,6 @@ from keras_cwp.layers.batch_norm import FusedBatchNormalization
 from keras_cwp.models.build import build_model
 from keras_cwp.training.adapt import adapt_statistics
 from keras_cwp.training.probe import fit_head
-from tests.support.small_network import small_presets
 
 
 @pytest.fixture(scope="module")
