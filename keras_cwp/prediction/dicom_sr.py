@@ -56,14 +56,21 @@ class Written:
     captures: int = 0
 
 
+def what_reports_need() -> str:
+    """The package that is missing, and how to install it; "" where none is."""
+    if importlib.util.find_spec("highdicom") is None:
+        return f"needs highdicom: {install_command('dicom')}"
+    return ""
+
+
 def check_reports(folder: Path) -> None:
     """What can be known before anything is scored.
 
     Raises:
         ServingError: the extra is not installed, or the folder exists and is not empty.
     """
-    if importlib.util.find_spec("highdicom") is None:
-        raise ServingError(f"--dicom-sr needs highdicom: {install_command('dicom')}")
+    if needed := what_reports_need():
+        raise ServingError(f"--dicom-sr {needed}")
     if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
         raise ServingError(f"--dicom-sr {folder}: it exists already; name another folder or remove it")
 

@@ -9,16 +9,15 @@ from pathlib import Path
 
 from keras_cwp.data.annotations.roi import Roi
 from keras_cwp.data.radiographs.dicom_file import is_dicom_file
-from keras_cwp.errors import DataError, ServingError
+from keras_cwp.errors import DataError
 from keras_cwp.prediction.archive import Archive, NotSentError, send
-from keras_cwp.prediction.dicom_sr import Pictures, check_reports, write_reports
+from keras_cwp.prediction.dicom_sr import Pictures, what_reports_need, write_reports
 from keras_cwp.prediction.predict import predict
 from keras_cwp.prediction.predictor import Predictor
 from keras_cwp.prediction.sr_settings import SrConfig
 from keras_cwp.reader.answers import Answers
 from keras_cwp.reader.films import Film, Films
 from keras_cwp.reader.marks import Mark
-from keras_cwp.runtime import install_command
 
 FOLDER = "reports"  # beside the readers' tables
 
@@ -48,7 +47,10 @@ def why_no_report(film: Film) -> str:
         dicom = is_dicom_file(film.path)
     except OSError as error:
         return f"the film's file cannot be read any more: {error.strerror}"
-    return "" if dicom else "a report belongs to a DICOM study, and this film is no DICOM file"
+    if not dicom:
+        return "a report belongs to a DICOM study, and this film is no DICOM file"
+    needed = what_reports_need()
+    return f"writing one {needed}" if needed else ""
 
 
 def send_film(
@@ -63,7 +65,8 @@ def send_film(
         archive: that gets the objects too.
 
     Raises:
-        CwpError: no boxes, no DICOM file, a header that no report can refer to, or the extra is not installed.
+        DataError: no boxes, or `why_no_report`.
+        CwpError: a header that no report can refer to.
     """
     film = films[number]
     if not marks:
@@ -72,10 +75,6 @@ def send_film(
         raise DataError(reason)
     now = datetime.now(timezone.utc).strftime("%Y%m%dT%H%M%S%f")
     folder = out / f"film_{film.number:04d}_{now}"
-    try:
-        check_reports(folder)
-    except ServingError:
-        raise ServingError(f"reports need highdicom: {install_command('dicom')}") from None
     regions = [
         Roi(film.image, film.path, None, "", mark.box, mark.roi_id, f"box {place}", extra=_extra(film))
         for place, mark in enumerate(marks, start=1)

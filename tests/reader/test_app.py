@@ -262,6 +262,15 @@ def test_a_picture_has_no_report(client: Client) -> None:
     assert "--dicom-sr" not in said
 
 
+def test_without_highdicom_no_report_is_offered(client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Film 2 is a DICOM file."""
+    save(client, 2)
+    needed = "needs highdicom: pip install 'keras-cwp[dicom]'"
+    monkeypatch.setattr("keras_cwp.reader.sending.what_reports_need", lambda: needed)
+    assert client.get("/api/films/2").json()["no_report"] == f"writing one {needed}"
+    assert needed in client.post("/api/films/2/send", json={"reader": "R1"}).json()["error"]
+
+
 def test_requests_at_once_do_not_disturb_each_other(client: Client) -> None:
     answers: list[Any] = []
 
