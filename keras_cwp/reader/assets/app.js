@@ -10,12 +10,12 @@ import { Overlay } from "./overlay.js";
 import { element, showBoxes, showLabels } from "./panel.js";
 import * as pointer from "./pointer.js";
 import { nameReport, offerReport, sendReport } from "./report.js";
-import { Seen } from "./seen.js";
+import { View } from "./view.js";
 
 const find = (name) => document.getElementById(name);
 const POLL_MS = 1500;
 
-class Page extends Seen {
+class Page extends View {
   constructor() {
     super();
     this.film = new Film(find("film"));

@@ -5,7 +5,7 @@ import { Readers } from "./readers.js";
 
 const find = (name) => document.getElementById(name);
 
-export class Seen extends Readers {
+export class View extends Readers {
   take(tool) {
     this.tool = tool;
     for (const button of document.querySelectorAll("[data-tool]")) {
