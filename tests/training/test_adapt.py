@@ -7,21 +7,12 @@ import numpy as np
 import pytest
 from support.small_network import small_presets
 
-from keras_cwp.config import Config, DataConfig, ModelConfig
-from keras_cwp.data.phantom.draw import draw_phantoms
-from keras_cwp.data.prepare import prepare
+from keras_cwp.config import Config, ModelConfig
 from keras_cwp.data.prepared import PreparedData
 from keras_cwp.layers.batch_norm import FusedBatchNormalization
 from keras_cwp.models.build import build_model
 from keras_cwp.training.adapt import adapt_statistics
 from keras_cwp.training.probe import fit_head
-
-
-@pytest.fixture(scope="module")
-def prepared(tmp_path_factory: pytest.TempPathFactory) -> PreparedData:
-    folder = tmp_path_factory.mktemp("adapt")
-    table = draw_phantoms(folder / "drawn", patients=12, side_px=192, radiographs=(1, 1), rois=(2, 3))
-    return prepare(table, table.parent / "images", folder / "data", DataConfig(image_size=64))
 
 
 def _images(data: PreparedData, rows: np.ndarray) -> np.ndarray:
@@ -52,14 +43,14 @@ def test_statistics_are_those_of_the_training_rois(prepared, kind):
 def test_nothing_else_of_the_network_changes(prepared):
     with small_presets():
         network = build_model(ModelConfig(dropout=0.5), 3, prepared.image_size)
-    before = [np.asarray(v) for v in network.trainable_variables]
+    before = [np.array(keras.ops.convert_to_numpy(v)) for v in network.trainable_variables]
     momenta = [layer.momentum for layer in _norms(network)]
     rows = np.arange(len(prepared))
     adapt_statistics(network, prepared, rows, seed=0)
     for old, variable in zip(before, network.trainable_variables, strict=True):
         np.testing.assert_array_equal(old, np.asarray(variable))
     assert [layer.momentum for layer in _norms(network)] == momenta
-    once = [np.asarray(layer.moving_variance) for layer in _norms(network)]
+    once = [np.array(keras.ops.convert_to_numpy(layer.moving_variance)) for layer in _norms(network)]
     adapt_statistics(network, prepared, rows, seed=0)
     for old, layer in zip(once, _norms(network), strict=True):
         np.testing.assert_array_equal(old, np.asarray(layer.moving_variance))

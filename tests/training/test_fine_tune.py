@@ -6,10 +6,7 @@ import keras
 import numpy as np
 import pytest
 
-from keras_cwp.config import Config, DataConfig, ModelConfig, TrainConfig
-from keras_cwp.data.phantom.draw import draw_phantoms
-from keras_cwp.data.prepare import prepare
-from keras_cwp.data.prepared import PreparedData
+from keras_cwp.config import Config, ModelConfig, TrainConfig
 from keras_cwp.errors import ConfigError
 from keras_cwp.models.build import build_model
 from keras_cwp.models.stages import stage_layers
@@ -18,13 +15,6 @@ from keras_cwp.training.admit import admit, by_steps
 from keras_cwp.training.network import _build, check_buildable
 from keras_cwp.training.optim import make_optimizer
 from keras_cwp.training.probe import fit_head
-
-
-@pytest.fixture(scope="module")
-def prepared(tmp_path_factory: pytest.TempPathFactory) -> PreparedData:
-    folder = tmp_path_factory.mktemp("fine_tune")
-    table = draw_phantoms(folder / "drawn", patients=12, side_px=192, radiographs=(1, 1), rois=(2, 3))
-    return prepare(table, table.parent / "images", folder / "data", DataConfig(image_size=64))
 
 
 def test_each_stage_learns_slower_than_the_next():
