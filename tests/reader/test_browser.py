@@ -143,13 +143,27 @@ def test_the_tools_take_two_rows_at_most(page: Page, new_desk: Callable[[], Desk
 def test_a_film_that_is_no_dicom_file_offers_no_report_and_says_why(page: Page, new_desk: Callable[[], Desk]) -> None:
     with serving(new_desk()) as client:
         page.open(client.port, "R1")
-        page.go(2)
-        assert page.element("send").is_enabled()
-        assert not page.element("noreport").is_displayed()
         page.go(0)
+        page.drag((40, 30), (100, 80))
+        page.wait(lambda: page.text("#count") == "(1)")
         assert not page.element("send").is_enabled()
         assert "this film is no DICOM file" in page.element("noreport").text
         assert page.element("send").get_attribute("aria-describedby") == "noreport"
+
+
+def test_a_report_is_offered_while_there_is_a_box(page: Page, new_desk: Callable[[], Desk]) -> None:
+    from selenium.webdriver.common.keys import Keys
+
+    with serving(new_desk()) as client:
+        page.open(client.port, "R1")
+        page.go(2)
+        assert not page.element("send").is_enabled()
+        assert "there is no box on this film" in page.element("noreport").text
+        page.drag((40, 30), (100, 80))
+        page.wait(lambda: page.element("send").is_enabled())
+        assert not page.element("noreport").is_displayed()
+        page.key(Keys.DELETE)
+        page.wait(lambda: not page.element("send").is_enabled())
 
 
 def test_fingers_draw_with_one_and_zoom_with_two(page: Page, new_desk: Callable[[], Desk]) -> None:

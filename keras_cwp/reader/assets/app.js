@@ -146,7 +146,7 @@ class Page extends View {
   // A film that cannot be read has nothing to change.
   enable(open) {
     for (const name of ["patient", "preset", "invert", "done"]) find(name).disabled = !open;
-    offerReport(open ? this.info : undefined);
+    offerReport(open ? this.info : undefined, this.marks);
     if (!open) find("preset").selectedIndex = -1;
   }
 
@@ -206,6 +206,7 @@ class Page extends View {
     if (!this.study) return;
     showBoxes(this);
     showLabels(this);
+    offerReport(this.info, this.marks);
     find("done").setAttribute("aria-pressed", String(Boolean(this.isDone)));
     find("done").textContent = this.isDone ? "Done – reopen" : "Film done";
     this.caution(find("caution").textContent.startsWith("Without") ? "" : find("caution").textContent);

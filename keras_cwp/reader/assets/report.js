@@ -9,9 +9,9 @@ export function nameReport({ archive }) {
   if (archive) find("send").title += `, and send them to ${archive}`;
 }
 
-/** `info` of the open film; undefined: none can be read. */
-export function offerReport(info) {
-  const reason = info?.no_report;
+/** `info` of the open film; undefined: none can be read. `marks`: its boxes. */
+export function offerReport(info, marks) {
+  const reason = info && (info.no_report || (marks.length ? "" : "there is no box on this film"));
   find("send").disabled = !info || Boolean(reason);
   find("noreport").textContent = reason ? `No report: ${reason}.` : "";
   find("noreport").hidden = !reason;
