@@ -112,19 +112,24 @@ def calibration_figures(
         locked: the run's temperature, applied unchanged; validation is not looked at.
     """
     found: dict[str, Any] = {"as_is": _figures(scores, config, seed)}
-    if locked is not None and locked["temperature"] is not None:
-        scaled = replace(scores, probabilities=apply_temperature(scores.probabilities, locked["temperature"]))
-        temperatures: dict[str, float] = {"locked": locked["temperature"]}
-        return found | {"temperatures": temperatures, "temperature": _figures(scaled, config, seed)}
-    if validation is None:
+    scaled = by_temperature(scores, validation, locked)
+    if scaled is None:
         return found | {"reason": NO_VALIDATION}
-    scaled, temperatures = recalibrate(scores, validation, "temperature")
-    stepped, _ = recalibrate(scores, validation, "isotonic")
-    return found | {
-        "temperatures": temperatures,
-        "temperature": _figures(scaled, config, seed),
-        "isotonic": _figures(stepped, config, seed),
-    }
+    found |= {"temperatures": scaled[1], "temperature": _figures(scaled[0], config, seed)}
+    if validation is None or "locked" in scaled[1]:
+        return found
+    return found | {"isotonic": _figures(recalibrate(scores, validation, "isotonic")[0], config, seed)}
+
+
+def by_temperature(
+    scores: Scores, validation: Scores | None, locked: Locked | None
+) -> tuple[Scores, dict[str, float]] | None:
+    """Rows with probabilities at the run's locked temperature or at that of the fold's validation rows, and the
+    temperatures; None where there is neither."""
+    if locked is not None and locked["temperature"] is not None:
+        probabilities = apply_temperature(scores.probabilities, locked["temperature"])
+        return replace(scores, probabilities=probabilities), {"locked": locked["temperature"]}
+    return None if validation is None else recalibrate(scores, validation, "temperature")
 
 
 def _figures(scores: Scores, config: EvaluateConfig, seed: int) -> dict[str, Any]:

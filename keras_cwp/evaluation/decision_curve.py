@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
-from scipy import special
 
-from keras_cwp.evaluation.score_interval import LEVEL
+from keras_cwp.evaluation.difference_interval import TwoFigures
+from keras_cwp.evaluation.estimates import proportion_of
+from keras_cwp.scores import Scores
 
 THRESHOLDS = np.linspace(0.01, 0.99, 99)
 
@@ -25,6 +27,28 @@ class DecisionCurve:
     all_called: np.ndarray
     lower: np.ndarray | None = None
     upper: np.ndarray | None = None
+
+
+def net_benefit_figures(scores: Scores, recalibrated: Scores | None) -> dict[str, Any]:
+    """The decision curve of each class, ready for JSON.
+
+    Args:
+        scores: labelled rows.
+        recalibrated: the same rows with recalibrated probabilities, which are then used, for a threshold is an odds of
+            harm and benefit and supposes true probabilities; None: there are none.
+
+    Returns:
+        `probabilities`: "temperature" or "as_is"; `thresholds`: float [99]; `per_class`: class -> `model`,
+        `all_called`, `lower`, `upper`, float [99] each, the last two None where there are fewer than two patients.
+    """
+    used = scores if recalibrated is None else recalibrated
+    found = {}
+    for column, name in enumerate(used.classes):
+        curve = decision_curve(used.label == column, used.probabilities[:, column], used.patient_id)
+        parts = {"model": curve.model, "all_called": curve.all_called, "lower": curve.lower, "upper": curve.upper}
+        found[name] = {key: None if part is None else part.tolist() for key, part in parts.items()}
+    kind = "as_is" if recalibrated is None else "temperature"
+    return {"probabilities": kind, "thresholds": THRESHOLDS.tolist(), "per_class": found}
 
 
 def decision_curve(positive: np.ndarray, probability: np.ndarray, patients: np.ndarray | None = None) -> DecisionCurve:
@@ -45,18 +69,16 @@ def decision_curve(positive: np.ndarray, probability: np.ndarray, patients: np.n
     model, all_called = (true - false * odds) / len(positive), prevalence - (1 - prevalence) * odds
     if patients is None or len(np.unique(patients)) < 2:
         return DecisionCurve(model, all_called)
-    half = _half_width(positive, probability, patients, model, odds)
-    return DecisionCurve(model, all_called, model - half, model + half)
+    limits = [_limits(positive, probability >= each, patients, w) for each, w in zip(THRESHOLDS, odds, strict=True)]
+    lower, upper = np.transpose(limits)
+    return DecisionCurve(model, all_called, lower, upper)
 
 
-def _half_width(
-    positive: np.ndarray, probability: np.ndarray, patients: np.ndarray, model: np.ndarray, odds: np.ndarray
-) -> np.ndarray:
-    """Of the interval at each threshold: net benefit is a mean over rows, clustered by patient."""
+def _limits(positive: np.ndarray, called: np.ndarray, patients: np.ndarray, odds: float) -> tuple[float, float]:
+    """Of the share of true positives, less that of false ones at the threshold's odds."""
     names, patient = np.unique(patients, return_inverse=True)
-    found = np.empty(len(THRESHOLDS))
-    for place, threshold in enumerate(THRESHOLDS):
-        of_row = (probability >= threshold) * np.where(positive, 1.0, -odds[place]) - model[place]
-        sums = np.bincount(patient, weights=of_row, minlength=len(names)) / len(positive)
-        found[place] = np.sqrt(len(names) / (len(names) - 1) * (sums**2).sum())
-    return found * float(special.stdtrit(len(names) - 1, (1 + LEVEL) / 2))
+    shares = [proportion_of(called & own, patient, len(names)) for own in (positive, ~positive)]
+    true, false = (share for share in shares if share is not None)  # there is at least one row
+    limits = TwoFigures(true, false, odds).limits()
+    assert limits is not None  # there are two patients
+    return limits

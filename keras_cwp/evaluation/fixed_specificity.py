@@ -8,20 +8,23 @@ Statistician 69 (2015) 371-386 (expanded percentiles).
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 import numpy as np
 
 from keras_cwp.config import EvaluateConfig
-from keras_cwp.evaluation.intervals import Measured, figure, with_intervals
+from keras_cwp.evaluation.intervals import Limits, Measured, figure, with_intervals
 from keras_cwp.evaluation.metric_table import why_undefined
 from keras_cwp.evaluation.resampling import resample
+from keras_cwp.evaluation.score_interval import newcombe_auc, wilson
 from keras_cwp.evaluation.statistic import Key, Statistic, ratio
 from keras_cwp.scores import Scores
 
 SPECIFICITIES = (0.9, 0.95)
 MOST_ALARMS = 0.2  # false positive rate up to which the partial area is taken
 _RESAMPLES = 500  # of a figure that is no headline
+_PERFECT = 1e-9  # nearer to 1 a partial area is perfect
 _LEAVES_OUT = EvaluateConfig(interval="score")
 
 
@@ -36,7 +39,7 @@ def fixed_specificity(scores: Scores, config: EvaluateConfig, seed: int) -> dict
     for column, name in enumerate(scores.classes):
         positive, score = scores.label == column, scores.probabilities[:, column]
         sizes = [len(np.unique(patient[rows])) for rows in (positive, ~positive)]
-        found[name] = _of_class(positive, score, scores.patient_id, min(sizes), config, seed)
+        found[name] = _of_class(positive, score, scores.patient_id, sizes, config, seed)
     return found
 
 
@@ -56,7 +59,6 @@ def sensitivity_at(positive: np.ndarray, score: np.ndarray, specificity: float) 
 def partial_auc(positive: np.ndarray, score: np.ndarray, most_alarms: float = MOST_ALARMS) -> Statistic:
     """Area up to a false positive rate, standardised: 1 is perfect, 0.5 chance; as ("auc", "partial")."""
     curve = _curve(positive, score)
-    chance = most_alarms**2 / 2
 
     def statistic(weights: np.ndarray) -> dict[Key, np.ndarray]:
         alarms, hits = curve(weights)
@@ -64,9 +66,15 @@ def partial_auc(positive: np.ndarray, score: np.ndarray, most_alarms: float = MO
         kept = np.clip(most_alarms - start, 0, width)
         share = np.divide(kept, width, out=np.zeros_like(kept), where=width > 0)
         area = (kept * (hits[:-1] + share * np.diff(hits, axis=0) / 2)).sum(axis=0)
-        return {("auc", "partial"): (1 + (area - chance) / (most_alarms - chance)) / 2}
+        return {("auc", "partial"): _standardised(area / most_alarms, most_alarms)}
 
     return statistic
+
+
+def _standardised(mean: Any, most_alarms: float) -> Any:
+    """McClish's index of the mean sensitivity up to a false positive rate: 1 is perfect, 0.5 chance."""
+    chance = most_alarms / 2
+    return (1 + (mean - chance) / (1 - chance)) / 2
 
 
 def _curve(positive: np.ndarray, score: np.ndarray) -> Any:
@@ -86,17 +94,20 @@ def _curve(positive: np.ndarray, score: np.ndarray) -> Any:
 
 
 def _of_class(
-    positive: np.ndarray, score: np.ndarray, patients: np.ndarray, behind: int, config: EvaluateConfig, seed: int
+    positive: np.ndarray, score: np.ndarray, patients: np.ndarray, sizes: list[int], config: EvaluateConfig, seed: int
 ) -> dict[str, Any]:
-    reason, resamples = why_undefined(("auc",)), min(config.bootstraps, _RESAMPLES)
+    """Args: sizes: patients with the class and without."""
+    reason, resamples, behind = why_undefined(("auc",)), min(config.bootstraps, _RESAMPLES), min(sizes)
     at = {}
     for specificity in SPECIFICITIES:
         resampled = resample(sensitivity_at(positive, score, specificity), patients, resamples=resamples, seed=seed)
-        at[f"{specificity:g}"] = figure(resampled, ("auc", "at"), "percentile", reason, behind)
+        perfect = partial(_of_sensitivity, behind)
+        at[f"{specificity:g}"] = figure(resampled, ("auc", "at"), "percentile", reason, behind, perfect)
     table = Measured(
         patients,
         partial_auc(positive, score),
         behind={("auc", "partial"): behind},
+        perfect={("auc", "partial"): partial(_of_partial_auc, sizes)},
         why_undefined=lambda _: reason,
     )
     return {
@@ -104,3 +115,18 @@ def _of_class(
         "partial_auc": with_intervals(table, _LEAVES_OUT, seed)["auc", "partial"],
         "most_alarms": MOST_ALARMS,
     }
+
+
+def _of_sensitivity(behind: int, value: float) -> Limits | None:
+    """The interval of a sensitivity that no resample varies: of as many cases as the arm with fewer patients has them,
+    since the threshold rests on the other arm. None for one patient."""
+    return wilson(value * behind, behind) if behind > 1 else None
+
+
+def _of_partial_auc(sizes: list[int], value: float) -> Limits | None:
+    """The interval of a perfect partial area: that of an AUC of the patients with the class and of the part of the
+    others whose false positives count. None where the area is not perfect, or an arm has one patient."""
+    if value < 1 - _PERFECT or min(sizes) < 2:
+        return None
+    lower, upper = newcombe_auc(1.0, sizes[0], max(MOST_ALARMS * sizes[1], 1.0))
+    return _standardised(lower, MOST_ALARMS), upper

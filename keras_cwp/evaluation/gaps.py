@@ -5,12 +5,11 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from scipy import stats
 
-from keras_cwp.evaluation.estimates import Estimate, freedom, variance
+from keras_cwp.evaluation.difference_interval import TwoFigures
+from keras_cwp.evaluation.estimates import Estimate
 from keras_cwp.evaluation.holm import holm
 from keras_cwp.evaluation.ranking import macro_estimate
-from keras_cwp.evaluation.score_interval import LEVEL
 from keras_cwp.scores import Scores
 
 _MISSING = "a class is missing within the subgroup or outside it, or has one patient there"
@@ -40,15 +39,11 @@ def _gap(scores: Scores, inside: np.ndarray) -> dict[str, Any]:
     within, beyond = parts
     if within is None or beyond is None or len(within.cases) != len(beyond.cases):
         return {"value": None, "ci95": None, "p": None, "reason": _MISSING}
-    value = within.value - beyond.value
-    arms = np.concatenate([within.arms, -beyond.arms])
-    sizes, means = (np.concatenate([getattr(part, name) for part in (within, beyond)]) for name in ("sizes", "means"))
-    spread = variance(arms, sizes, means)
-    if np.isnan(spread) or spread <= 0:
-        return {"value": value, "ci95": None, "p": None, "reason": _MISSING}
-    error, left = float(np.sqrt(spread)), freedom(arms, sizes, means)
-    half = float(stats.t.ppf((1 + LEVEL) / 2, left)) * error
-    return {"value": value, "ci95": [value - half, value + half], "p": float(2 * stats.t.sf(abs(value) / error, left))}
+    gap = TwoFigures(within, beyond)
+    limits = gap.limits()
+    if limits is None:
+        return {"value": gap.value, "ci95": None, "p": None, "reason": _MISSING}
+    return {"value": gap.value, "ci95": list(limits), "p": gap.p()}
 
 
 def _area(scores: Scores, rows: np.ndarray, patient: np.ndarray, patients: int) -> Estimate | None:

@@ -12,7 +12,7 @@ from scipy import stats
 
 from keras_cwp.evaluation.estimates import Estimate, freedom
 from keras_cwp.evaluation.ranking import macro_estimate
-from keras_cwp.evaluation.score_interval import reference_variance
+from keras_cwp.evaluation.score_interval import design, reference_variance
 from keras_cwp.scores import Scores
 
 _FEW = "fewer than two subgroups have two patients with each class and two without"
@@ -50,8 +50,12 @@ def _p(parts: list[Estimate], patients: int) -> float:
     areas = np.array([part.value for part in parts])
     pulls = np.stack([part.arms.sum(axis=0) for part in parts])
     covariance = patients / (patients - 1) * pulls @ pulls.T
-    # A perfect subgroup shows no scatter; its variance is that of independent patients at the mean of all.
-    own = [part.variance() or reference_variance(float(areas.mean()), part.cases) for part in parts]
+    # At what all have in common, as the test supposes: a small subgroup that happens to be perfect shows no scatter.
+    common = float(np.average(areas, weights=[min(part.sizes) for part in parts]))
+    own = np.array([design(part) * reference_variance(common, part.cases) for part in parts])
+    seen = np.diag(covariance)
+    scale = np.sqrt(np.divide(own, seen, out=np.zeros_like(own), where=seen > 0))
+    covariance = covariance * np.outer(scale, scale)
     np.fill_diagonal(covariance, own)
     contrasts = np.column_stack([-np.ones(len(parts) - 1), np.eye(len(parts) - 1)])
     gap, spread = contrasts @ areas, contrasts @ covariance @ contrasts.T

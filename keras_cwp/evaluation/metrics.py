@@ -13,9 +13,10 @@ from keras_cwp.errors import ScoresError
 from keras_cwp.evaluation.abstention import abstention_curve
 from keras_cwp.evaluation.agreement import confusion_matrix
 from keras_cwp.evaluation.beside_readers import reader_figures
-from keras_cwp.evaluation.calibration import calibration_figures
+from keras_cwp.evaluation.calibration import by_temperature, calibration_figures
 from keras_cwp.evaluation.calibration_error import calibration_test
 from keras_cwp.evaluation.conformal import conformal_figures
+from keras_cwp.evaluation.decision_curve import net_benefit_figures
 from keras_cwp.evaluation.delong import delong_figures
 from keras_cwp.evaluation.fixed_specificity import fixed_specificity
 from keras_cwp.evaluation.folds import fold_figures
@@ -61,6 +62,7 @@ class Metrics(TypedDict):
         prior_shift: figures at a stated prevalence of all classes (`prior_shift.shift_figures`), or None.
         calibration: `as_is`, `temperature`, `isotonic`: log_loss, brier, ece, ece_plain, test, and `lines`
             (intercept and slope of each class), `multinomial` (of all classes at once); `temperatures`.
+        net_benefit: decision curve of each class on recalibrated probabilities (`decision_curve.net_benefit_figures`).
         fixed_specificity: sensitivity at 90 and 95 % specificity and partial AUC of each class.
         conformal: sets of classes that hold the true one (`conformal.conformal_figures`).
         abstention: error at each share of ROIs answered (`abstention.abstention_curve`).
@@ -99,6 +101,7 @@ class Metrics(TypedDict):
     locked: Locked | None
     prior_shift: dict[str, Any] | None
     calibration: dict[str, Any]
+    net_benefit: dict[str, Any]
     fixed_specificity: dict[str, Any]
     conformal: dict[str, Any]
     abstention: list[dict[str, Any]]
@@ -146,6 +149,7 @@ def evaluate(
     check_order(order, scores.classes)
     known = labelled(scores)
     columns = _of_labelled(scores, subgroups or {})
+    scaled = by_temperature(known, validation, locked)
     found = _of_rois(known, config, seed, order) | {
         "classes": list(known.classes),
         "counts": counts(scores),
@@ -159,6 +163,7 @@ def evaluate(
         "locked": locked or (None if validation is None else lock(validation, config)),
         "prior_shift": shift_figures(known, config, seed, _shares(validation, config, locked)),
         "calibration": calibration_figures(known, validation, config, seed, locked),
+        "net_benefit": net_benefit_figures(known, None if scaled is None else scaled[0]),
         "fixed_specificity": fixed_specificity(known, config, seed),
         "conformal": conformal_figures(known, config.coverage),
         "abstention": abstention_curve(known),

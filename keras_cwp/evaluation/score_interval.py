@@ -50,12 +50,12 @@ def _informing(estimate: Estimate) -> float:
     return max(estimate.informing() - 1, 0.0) if 0 < estimate.value < 1 else 0.0
 
 
-def newcombe_auc(area: float, positives: int, negatives: int) -> tuple[float, float]:
+def newcombe_auc(area: float, positives: float, negatives: float) -> tuple[float, float]:
     """Newcombe's interval of an AUC of independent cases, defined at 0 and 1 too.
 
     Args:
         area: observed, in [0, 1].
-        positives, negatives: independent cases, at least one each.
+        positives, negatives: independent cases, at least one each; may be effective, fractional numbers.
     """
     return _limits(area, ((positives, negatives),), t_quantile(np.inf) ** 2)
 

@@ -149,7 +149,7 @@ def _decisions(run: ReportInput) -> Sequence[Block]:
         conformal_table(run.metrics),
         draw_abstention(run.metrics),
         draw_confusion(run.metrics),
-        draw_decision_curves(run.known),
+        draw_decision_curves(run.metrics["net_benefit"]),
     )
 
 

@@ -1,0 +1,90 @@
+"""The interval of a difference of two figures from the intervals of each: as wide on each side as these are there.
+
+A figure near 1 or 0 has an interval that is longer on one side. A symmetric interval of the difference, from the two
+variances, loses that: where one figure is perfect its variance is 0, and the difference seems to be known better than
+it is. Here each limit of the difference takes the distances to the two limits that would move it that way.
+
+Reference: Zou, Psychological Methods 12 (2007) 399-413 (method of variance estimates recovery, with correlation).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+from scipy.optimize import brentq
+
+from keras_cwp.evaluation.estimates import Estimate
+from keras_cwp.evaluation.score_interval import LEVEL, score_limits
+
+_LEAST_P, _MOST_P = 1e-12, 0.999  # p beyond these is given as these; an interval of no level has no length
+
+
+@dataclass(frozen=True)
+class TwoFigures:
+    """Two figures of the same patients, and their difference: `first` minus `weight` times `second`.
+
+    Args:
+        first, second: with arms over the same patients, in the same order.
+        weight: at least 0.
+    """
+
+    first: Estimate
+    second: Estimate
+    weight: float = 1.0
+
+    @property
+    def value(self) -> float:
+        """The difference observed."""
+        return self.first.value - self.weight * self.second.value
+
+    def limits(self, level: float = LEVEL) -> tuple[float, float] | None:
+        """The interval; None where one of the figures has none."""
+        both = [score_limits(each, level) for each in (self.first, self.second)]
+        if both[0] is None or both[1] is None:
+            return None
+        (low, high), (other_low, other_high) = both
+        correlation = self.correlation()
+        down, up = self.first.value - low, high - self.first.value
+        other_down, other_up = (
+            self.weight * (self.second.value - other_low),
+            self.weight * (other_high - self.second.value),
+        )
+        return (
+            self.value - _length(down, other_up, correlation),
+            self.value + _length(up, other_down, correlation),
+        )
+
+    def p(self) -> float | None:
+        """Two-sided p of no difference: 1 - the level of the interval that ends at 0; None without an interval."""
+        if self.limits() is None:
+            return None
+        if self.value == 0:
+            return 1.0
+        return _where_it_ends_at_zero(lambda p: self._nearer_limit(1 - p))
+
+    def correlation(self) -> float:
+        """Of the two figures, by what each patient adds to both; 0 where a figure does not vary."""
+        first, second = (each.arms.sum(axis=0) for each in (self.first, self.second))
+        scale = np.sqrt((first**2).sum() * (second**2).sum())
+        return float(np.clip(first @ second / scale, -1, 1)) if scale > 0 else 0.0
+
+    def _nearer_limit(self, level: float) -> float:
+        """The limit between the difference and 0, above 0 where the interval does not hold 0."""
+        found = self.limits(level)
+        assert found is not None
+        return found[0] if self.value > 0 else -found[1]
+
+
+def _length(one: float, other: float, correlation: float) -> float:
+    return float(np.sqrt(max(one**2 + other**2 - 2 * correlation * one * other, 0.0)))
+
+
+def _where_it_ends_at_zero(distance: Callable[[float], float]) -> float:
+    """The p at which an interval of the level 1 - p ends at 0; `distance` of its end from 0 grows with p."""
+    if distance(_LEAST_P) >= 0:
+        return _LEAST_P
+    if distance(_MOST_P) <= 0:
+        return 1.0
+    return float(np.exp(brentq(lambda log_p: distance(float(np.exp(log_p))), np.log(_LEAST_P), np.log(_MOST_P))))
