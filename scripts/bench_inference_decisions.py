@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import argparse
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 import bench_inference_skewed as skewed  # sets the number of threads before NumPy starts
 import numpy as np
@@ -33,15 +33,21 @@ POPULATIONS = (
 RESAMPLES = 200
 
 
-def gap_levels(auc: float, alike: float, patients: int, share: float, replicates: int) -> list[float]:
-    """Shares of studies in which a gap and the test of interaction are below .05, and in which they are withheld."""
+def gap_levels(auc: float, alike: float, patients: int, shares: Sequence[float], replicates: int) -> list[float]:
+    """Shares of studies in which the first subgroup's gap and the test of all subgroups are below .05, and in which the
+    gap is withheld.
+
+    Args:
+        shares: of the patients in each subgroup.
+    """
     gaps, tests = [], []
     for number in range(replicates):
         rng = np.random.default_rng([31, patients, number])
         scores = skewed.Population(auc, alike).draw(rng, patients)
-        few = rng.permutation(patients) < round(share * patients)
-        values = np.where(few[scores.patient_id.astype(int)], "few", "many")
-        own = subgroup_gaps(scores, values)["few"]["p"]
+        ends = np.round(np.cumsum(shares)[:-1] * patients)
+        group = np.searchsorted(ends, rng.permutation(patients), side="right").astype(str)
+        values = group[scores.patient_id.astype(int)]
+        own = subgroup_gaps(scores, values)["0"]["p"]
         test = interaction(scores, values)["p"]
         gaps.append(np.nan if own is None else own)
         tests.append(np.nan if test is None else test)
@@ -87,13 +93,15 @@ def specificity_coverage(auc: float, alike: float, patients: int, replicates: in
 
 def gap_lines(replicates: int) -> Iterator[str]:
     """Type I error of gaps, row by row."""
-    yield "| patients | in the subgroup | AUC | alike | gap | interaction | withheld |"
+    yield "| patients | subgroups | AUC | alike | gap | all subgroups | withheld |"
     yield "|---" * 7 + "|"
-    for patients, share in ((60, 0.2), (120, 0.15), (300, 0.15), (120, 0.5)):
+    two, more = ((60, (0.2, 0.8)), (120, (0.15, 0.85)), (300, (0.15, 0.85))), ((120, (0.25,) * 4), (300, (0.125,) * 8))
+    for patients, shares in (*two, *more):
         for auc, alike in POPULATIONS:
-            found = gap_levels(auc, alike, patients, share, replicates)
+            found = gap_levels(auc, alike, patients, shares, replicates)
             shown = " | ".join(f"{own:.3f}" for own in found[:2])
-            yield f"| {patients} | {100 * share:.0f} % | {auc} | {alike} | {shown} | {100 * found[2]:.0f} % |"
+            parts = f"{len(shares)}, first {100 * shares[0]:g} %"
+            yield f"| {patients} | {parts} | {auc} | {alike} | {shown} | {100 * found[2]:.0f} % |"
 
 
 def benefit_lines(replicates: int) -> Iterator[str]:

@@ -41,20 +41,14 @@ class TwoFigures:
 
     def limits(self, level: float = LEVEL) -> tuple[float, float] | None:
         """The interval; None where one of the figures has none."""
-        both = [score_limits(each, level) for each in (self.first, self.second)]
-        if both[0] is None or both[1] is None:
+        own, other = score_limits(self.first, level), score_limits(self.second, level)
+        if own is None or other is None:
             return None
-        (low, high), (other_low, other_high) = both
-        correlation = self.correlation()
-        down, up = self.first.value - low, high - self.first.value
-        other_down, other_up = (
-            self.weight * (self.second.value - other_low),
-            self.weight * (other_high - self.second.value),
-        )
-        return (
-            self.value - _length(down, other_up, correlation),
-            self.value + _length(up, other_down, correlation),
-        )
+        down, up = self.first.value - own[0], own[1] - self.first.value
+        other_down = self.weight * (self.second.value - other[0])
+        other_up = self.weight * (other[1] - self.second.value)
+        shared = self.correlation()
+        return self.value - _length(down, other_up, shared), self.value + _length(up, other_down, shared)
 
     def p(self) -> float | None:
         """Two-sided p of no difference: 1 - the level of the interval that ends at 0; None without an interval."""

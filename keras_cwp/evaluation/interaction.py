@@ -1,6 +1,9 @@
 """Does the macro AUC differ between the values of a column at all? One test for any number of subgroups.
 
-Reference: Hotelling's T² of contrasts; the covariance of the AUCs is DeLong's, clustered by patient.
+Each subgroup is tested against the others (gaps.py), and Cauchy's combination makes one p value of theirs, which may
+depend on each other. Two subgroups have the p value of their gap.
+
+Reference: Liu and Xie, Journal of the American Statistical Association 115 (2020) 393-402 (Cauchy combination).
 """
 
 from __future__ import annotations
@@ -8,14 +11,13 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from scipy import stats
 
-from keras_cwp.evaluation.estimates import Estimate, freedom
+from keras_cwp.evaluation.gaps import subgroup_gaps
 from keras_cwp.evaluation.ranking import macro_estimate
-from keras_cwp.evaluation.score_interval import design, reference_variance
 from keras_cwp.scores import Scores
 
 _FEW = "fewer than two subgroups have two patients with each class and two without"
+_MOST_P = 0.999  # a p value of 1 would count as infinitely sure that there is nothing
 
 
 def interaction(scores: Scores, values: np.ndarray) -> dict[str, Any]:
@@ -31,36 +33,23 @@ def interaction(scores: Scores, values: np.ndarray) -> dict[str, Any]:
         `p`, None with a `reason`; `compared`: values that could be; `left_out`: those that lack a class, or patients of
         one.
     """
-    names, patient = np.unique(scores.patient_id, return_inverse=True)
-    classes = len(np.unique(scores.label))
-    own: dict[str, Estimate] = {}
-    for value in np.unique(values):
-        rows = values == value
-        part = macro_estimate(scores.label[rows], scores.probabilities[rows], patient[rows], len(names))
-        if part is not None and len(part.cases) == classes and part.freedom >= 1:
-            own[str(value)] = part
-    left_out = [str(value) for value in np.unique(values) if str(value) not in own]
-    head = {"compared": list(own), "left_out": left_out}
-    if len(own) < 2:
+    every = [str(value) for value in np.unique(values)]
+    compared = [value for value in every if _has_all_classes(scores, values == value)]
+    head = {"compared": compared, "left_out": [value for value in every if value not in compared]}
+    if len(compared) < 2:
         return {"p": None, **head, "reason": _FEW}
-    return {"p": _p(list(own.values()), len(names)), **head}
+    rows = np.isin(values, compared)
+    gaps = subgroup_gaps(scores.take(rows), values[rows])
+    return {"p": _combined(np.array([own["p"] for own in gaps.values()])), **head}
 
 
-def _p(parts: list[Estimate], patients: int) -> float:
-    areas = np.array([part.value for part in parts])
-    pulls = np.stack([part.arms.sum(axis=0) for part in parts])
-    covariance = patients / (patients - 1) * pulls @ pulls.T
-    # At what all have in common, as the test supposes: a small subgroup that happens to be perfect shows no scatter.
-    common = float(np.average(areas, weights=[min(part.sizes) for part in parts]))
-    own = np.array([design(part) * reference_variance(common, part.cases) for part in parts])
-    seen = np.diag(covariance)
-    scale = np.sqrt(np.divide(own, seen, out=np.zeros_like(own), where=seen > 0))
-    covariance = covariance * np.outer(scale, scale)
-    np.fill_diagonal(covariance, own)
-    contrasts = np.column_stack([-np.ones(len(parts) - 1), np.eye(len(parts) - 1)])
-    gap, spread = contrasts @ areas, contrasts @ covariance @ contrasts.T
-    squared = float(gap @ np.linalg.pinv(spread, hermitian=True) @ gap)
-    left = min((freedom(part.arms, part.sizes, part.means) for part in parts if part.variance() > 0), default=np.inf)
-    if not np.isfinite(left):
-        return float(stats.chi2.sf(squared, len(gap)))
-    return float(stats.f.sf(squared / len(gap), len(gap), max(left, 1.0)))
+def _has_all_classes(scores: Scores, rows: np.ndarray) -> bool:
+    """Whether the macro AUC within these rows is over all classes and has an interval."""
+    names, patient = np.unique(scores.patient_id, return_inverse=True)
+    part = macro_estimate(scores.label[rows], scores.probabilities[rows], patient[rows], len(names))
+    return part is not None and len(part.cases) == len(np.unique(scores.label)) and part.freedom >= 1
+
+
+def _combined(p: np.ndarray) -> float:
+    """One p value of several."""
+    return float(0.5 - np.arctan(np.tan((0.5 - np.minimum(p, _MOST_P)) * np.pi).mean()) / np.pi)
