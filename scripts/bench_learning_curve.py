@@ -36,7 +36,7 @@ from keras_cwp.training.network import train_network
 PATIENTS = (50, 100, 200, 400, 800, 1600)
 # Name → packaged settings and what is changed in them.
 METHODS: dict[str, tuple[str, dict[str, Any]]] = {
-    "probe": ("probe", {}),
+    "probe": ("probe", {"evaluate.tta": 8}),  # as many views as the others have
     "probe_cxr": ("default", {"train.mode": "probe"}),
     "fine_tuned": ("default", {}),
     "scratch": ("scratch", {}),

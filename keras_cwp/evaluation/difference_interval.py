@@ -16,6 +16,7 @@ import numpy as np
 from scipy.optimize import brentq
 
 from keras_cwp.evaluation.estimates import Estimate
+from keras_cwp.evaluation.paired import POWER
 from keras_cwp.evaluation.score_interval import LEVEL, score_limits
 
 _LEAST_P, _MOST_P = 1e-12, 0.999  # p beyond these is given as these; an interval of no level has no length
@@ -57,6 +58,12 @@ class TwoFigures:
         if self.value == 0:
             return 1.0
         return _where_it_ends_at_zero(lambda p: self._nearer_limit(1 - p))
+
+    def detectable(self) -> float | None:
+        """The difference that 80 % of such studies would find at .05: half of the interval of 95 % and of that of 60 %,
+        whose ends a study passes in 80 %; None without an interval."""
+        found = [self.limits(level) for level in (LEVEL, 2 * POWER - 1)]
+        return None if None in found else sum(upper - lower for lower, upper in filter(None, found)) / 2
 
     def correlation(self) -> float:
         """Of the two figures, by what each patient adds to both; 0 where a figure does not vary."""

@@ -37,6 +37,17 @@ def test_p_is_below_five_percent_where_the_interval_leaves_zero_out() -> None:
     assert of_shares((200, 200), (0, 200)).p() < 1e-10
 
 
+def test_the_detectable_difference_is_found_in_four_of_five_studies() -> None:
+    rng = np.random.default_rng(3)
+    expected = of_shares((45, 90), (45, 90)).detectable()
+    found = []
+    for _ in range(300):
+        hits = rng.binomial(90, [0.5 + expected / 2, 0.5 - expected / 2])
+        found.append(of_shares((int(hits[0]), 90), (int(hits[1]), 90)).p() < 0.05)
+    assert np.mean(found) == pytest.approx(0.8, abs=0.07)
+    assert of_shares((1, 1), (3, 9)).detectable() is None
+
+
 def test_a_perfect_figure_makes_no_difference_certain() -> None:
     """Four patients of four right against 30 of 34: that shows nothing, though the four do not scatter."""
     two = of_shares((4, 4), (30, 34))
