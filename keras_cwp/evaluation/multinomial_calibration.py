@@ -30,7 +30,7 @@ _ILL = 1e12  # condition of an information matrix that shows nothing
 _DRAWN, _CELLS = 999, 2_000_000  # studies drawn, and how many of their numbers are held at once
 _DOUBT = 100.0  # expected variance of a class's number of ROIs beyond which the sum is hardly skewed
 _NO_FIT = "no fit: a class is absent, or every ROI is classified without an error"
-_CERTAIN = "the probabilities are too near 0 and 1"
+_ALIKE = "the probabilities do not differ, or are too near 0 and 1"
 _ABSENT = "a class is absent"
 
 
@@ -97,7 +97,7 @@ def _test(odds: np.ndarray, label: np.ndarray, patient: np.ndarray, holders: lis
     pulls, information = _model(odds, label, sloped=True)(np.repeat([0.0, 1.0], count))
     bread = information.sum(axis=0)
     if np.linalg.cond(bread) > _ILL:
-        return {"p": None, "reason": _CERTAIN}
+        return {"p": None, "reason": _ALIKE}
     # In these units the size of a sum by the information is its squared length.
     root = np.linalg.inv(np.linalg.cholesky(bread))
     scaled = patient_sums(pulls, patient, patients) @ root.T
