@@ -6,11 +6,10 @@ from typing import Any
 
 import numpy as np
 
+from keras_cwp.evaluation.flips import FEWEST_PATIENTS, NEEDS_PATIENTS, sign_flip_share
 from keras_cwp.evaluation.intervals import Figure
 from keras_cwp.evaluation.probability import bin_of
 
-_DRAWN, _BLOCK = 2000, 200  # sign patterns, and how many at once
-_FEWEST_PATIENTS = 20  # with 15 it rejects .09 to .12 of calibrated models of AUC .98 (scripts/bench_inference.py)
 NO_INTERVAL = "no interval of a calibration error covers as often as it says; see the calibration test"
 
 
@@ -57,24 +56,13 @@ def calibration_test(labels: np.ndarray, probabilities: np.ndarray, patients: np
         `p`: share of sign patterns with gaps at least as large; None with a `reason` for fewer than 20 patients.
     """
     sums, rows, _ = _gaps(labels, probabilities, patients, bins)
-    if len(sums) < _FEWEST_PATIENTS:
-        return {"p": None, "patients": len(sums), "reason": f"needs {_FEWEST_PATIENTS} patients"}
-    seen = float((sums.sum(axis=0) ** 2 / rows).sum()) * (1 - 1e-9)  # sums that differ by rounding are equal
-    rng, beyond = np.random.default_rng(len(sums)), 0
-    for _ in range(_DRAWN // _BLOCK):
-        signs = rng.integers(0, 2, size=(_BLOCK, len(sums))) * 2.0 - 1
-        beyond += int((_sizes(signs, sums, rows) >= seen).sum())
-    p = (1 + beyond) / (1 + _DRAWN)
+    if len(sums) < FEWEST_PATIENTS:
+        return {"p": None, "patients": len(sums), "reason": NEEDS_PATIENTS}
     return {
-        "p": p,
+        "p": sign_flip_share(sums / np.sqrt(rows)),
         "patients": len(sums),
         "method": "sign flips of patients' gaps between confidence and outcome",
     }
-
-
-def _sizes(signs: np.ndarray, sums: np.ndarray, rows: np.ndarray) -> np.ndarray:
-    """Size of the gaps [patterns] under sign patterns [patterns, patients]: squared gaps weighted by rows."""
-    return np.asarray(((signs @ sums) ** 2 / rows).sum(axis=1))
 
 
 def _gaps(

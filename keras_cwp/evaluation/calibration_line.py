@@ -3,22 +3,28 @@
 Slope 1 and intercept 0 are calibration. A slope below 1 is a model too sure of itself; the intercept at slope 1
 (calibration in the large) is above 0 where the class is commoner than the model says.
 
-References: Cox, Biometrika 45 (1958) 562-565; Van Calster et al., BMC Medicine 17 (2019) 230.
+A class that is separated without an error has no finite slope, but a slope that it cannot be below: the least one that
+the likelihood still allows, each patient counting as one case however many ROIs it has.
+
+References: Cox, Biometrika 45 (1958) 562-565; Van Calster et al., BMC Medicine 17 (2019) 230; Heinze and Schemper,
+Statistics in Medicine 21 (2002) 2409-2419 (limits from the likelihood where there is no finite fit).
 """
 
 from __future__ import annotations
 
 import numpy as np
-from scipy import special, stats
+from scipy import special
+from scipy.optimize import brentq
 
 from keras_cwp.evaluation.intervals import Figure
-from keras_cwp.evaluation.score_interval import LEVEL
+from keras_cwp.evaluation.logistic_fit import Fit, binary, coefficient, fitted, rarer
+from keras_cwp.evaluation.score_interval import t_quantile
 from keras_cwp.scores import Scores
 
-_STEPS, _SETTLED = 50, 1e-10  # Newton's steps at most, and the change at which they end
 _STEEPEST = 50.0  # a slope beyond this is a separation that has no finite fit
 _EDGE = 1e-12
-_NO_FIT = "no fit: the class is absent, alone, or told apart without an error"
+_NO_FIT = "no fit: the class is absent, alone, or its probabilities do not differ"
+_APART = "no fit: the class is separated without an error, so the slope has no upper limit"
 
 
 def calibration_lines(scores: Scores) -> dict[str, dict[str, Figure]]:
@@ -34,7 +40,10 @@ def calibration_lines(scores: Scores) -> dict[str, dict[str, Figure]]:
 
 
 def calibration_line(positive: np.ndarray, probability: np.ndarray, patients: np.ndarray) -> dict[str, Figure]:
-    """Intercept at slope 1, and slope, by logistic regression; standard errors clustered by patient, t quantiles.
+    """Intercept at slope 1, and slope, by logistic regression; intervals as `logistic_fit` says.
+
+    A slope without a finite fit has `at_least`, a lower limit, instead of a value and an interval, where the class is
+    separated without an error.
 
     Args:
         positive: bool [rows].
@@ -43,45 +52,36 @@ def calibration_line(positive: np.ndarray, probability: np.ndarray, patients: np
     """
     odds = special.logit(np.clip(probability, _EDGE, 1 - _EDGE))
     names, patient = np.unique(patients, return_inverse=True)
+    fewest, count = rarer(positive, patient), len(names)
+    if fewest == 0:
+        return {name: coefficient(None, 0, 0, _NO_FIT) for name in ("intercept", "slope")}
     ones = np.ones((len(odds), 1))
-    return {
-        "intercept": _figure(_fit(ones, odds, positive, patient, len(names)), 0, len(names)),
-        "slope": _figure(_fit(np.column_stack([ones, odds]), 0 * odds, positive, patient, len(names)), 1, len(names)),
-    }
+    level = fitted(binary(ones, odds, positive), np.zeros(1), patient, count)
+    found = {"intercept": coefficient(level, 0, fewest, _NO_FIT)}
+    if odds[positive].min() >= odds[~positive].max() and np.ptp(odds) > 0:
+        return found | {"slope": _apart(positive, odds, 1 / np.bincount(patient)[patient], fewest)}
+    line: Fit | None = None
+    if np.ptp(odds) > 0:
+        line = fitted(binary(np.column_stack([ones, odds]), 0 * odds, positive), np.zeros(2), patient, count)
+    if line is not None and abs(line.beta[1]) > _STEEPEST:
+        line = None
+    return found | {"slope": coefficient(line, 1, fewest, _NO_FIT)}
 
 
-def _fit(
-    columns: np.ndarray, offset: np.ndarray, positive: np.ndarray, patient: np.ndarray, patients: int
-) -> tuple[np.ndarray, np.ndarray] | None:
-    """Coefficients [k] and their clustered covariance [k, k]; None where there is no finite fit."""
-    if not 0 < positive.sum() < len(positive) or np.ptp(columns[:, -1]) == 0 < columns.shape[1] - 1:
-        return None
-    beta = np.zeros(columns.shape[1])
-    for _ in range(_STEPS):
-        mean = special.expit(offset + columns @ beta)
-        bread = (columns * (mean * (1 - mean))[:, None]).T @ columns
-        if np.linalg.cond(bread) > 1e12:
-            return None
-        step = np.linalg.solve(bread, columns.T @ (positive - mean))
-        beta = beta + step * min(1.0, 2.0 / max(np.abs(step).max(), 1e-300))
-        if np.abs(step).max() < _SETTLED:
-            break
-    if np.abs(step).max() >= _SETTLED or np.abs(beta[-1]) > _STEEPEST:
-        return None
-    mean = special.expit(offset + columns @ beta)
-    inverse = np.linalg.inv((columns * (mean * (1 - mean))[:, None]).T @ columns)
-    pulls = columns * (positive - mean)[:, None]
-    sums = np.stack([np.bincount(patient, weights=own, minlength=patients) for own in pulls.T], axis=1)
-    corrected = patients / max(patients - 1, 1)
-    return beta, corrected * inverse @ (sums.T @ sums) @ inverse
+def _apart(positive: np.ndarray, odds: np.ndarray, weight: np.ndarray, fewest: int) -> Figure:
+    """No slope, but where there are patients enough a lower limit of it."""
+    found: Figure = {"value": None, "ci95": None, "reason": _APART}
+    if fewest < 2:
+        return found
+    quantile = t_quantile(fewest - 1)
 
+    def excess(slope: float) -> float:
+        """Twice the loss at a slope, the intercept being the best one, less what the interval allows."""
+        far = 40 + abs(slope) * float(np.abs(odds).max())
+        level = brentq(lambda own: float(weight @ (positive - special.expit(own + slope * odds))), -far, far)
+        line = level + slope * odds
+        return 2 * float(weight @ np.logaddexp(0, np.where(positive, -line, line))) - quantile**2
 
-def _figure(fit: tuple[np.ndarray, np.ndarray] | None, place: int, patients: int) -> Figure:
-    if fit is None:
-        return {"value": None, "ci95": None, "reason": _NO_FIT}
-    value = float(fit[0][place])
-    left = patients - len(fit[0])
-    if left < 1:
-        return {"value": value, "ci95": None, "reason": "too few patients"}
-    half = float(stats.t.ppf((1 + LEVEL) / 2, left) * np.sqrt(fit[1][place, place]))
-    return {"value": value, "ci95": [value - half, value + half]}
+    if excess(-_STEEPEST) <= 0 or excess(_STEEPEST) >= 0:
+        return found
+    return {**found, "at_least": float(brentq(excess, -_STEEPEST, _STEEPEST))}

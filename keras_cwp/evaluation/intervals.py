@@ -36,11 +36,13 @@ class Figure(TypedDict):
         value: None where the metric is undefined.
         ci95: lower and upper limit of the 95 % interval over patients; None where there is none.
         reason: why value or ci95 is None, or what is unusual about the interval.
+        at_least: the lower limit of a 95 % interval that has no upper one; value and ci95 are None then.
     """
 
     value: float | None
     ci95: list[float] | None
     reason: NotRequired[str]
+    at_least: NotRequired[float]
 
 
 @dataclass(frozen=True, eq=False)

@@ -59,8 +59,8 @@ def draw_reliability(scores: Scores, bins: int) -> Plot:
     caption = (
         f"{bins} bins of equal width. Points: mean predicted probability and observed share in a bin, with Wilson's "
         "95 % interval clustered by patient. Curve and shade: smoothed share (a spline of the log odds) with its "
-        "pointwise 95 % band over patients, from 10 patients of either kind on. Well calibrated probabilities lie on "
-        "the diagonal. Bars: share of ROIs in the bin."
+        "pointwise 95 % band over patients, from 10 patients of either kind on and where the band is at most half of "
+        "the scale wide. Well calibrated probabilities lie on the diagonal. Bars: share of ROIs in the bin."
     )
     alt = "Reliability diagram of each class: " + "; ".join(classes) + "."
     return Plot("reliability", "Calibration", caption, alt, figure, wide=True)

@@ -61,6 +61,8 @@ def calibration_line_table(metrics: Mapping[str, Any]) -> Table:
         for name in metrics["classes"]
     )
     note = "Calibrated: intercept 0, slope 1. Slope below 1: too sure. Intercept above 0: commoner than predicted."
+    if any("at_least" in found[key]["lines"][name]["slope"] for key, _ in kinds for name in metrics["classes"]):
+        note += " ≥: separated without an error, so the slope has a lower 95 % limit only."
     return Table("calibration_lines", "Calibration intercept and slope", header, rows, note)
 
 
@@ -77,7 +79,7 @@ def multinomial_table(metrics: Mapping[str, Any]) -> Table:
     together = [text for key, _ in kinds for text in (p_text(found[key]["multinomial"]["p"]), "")]
     rows.append(("all calibrated", *together))
     note = f"Log odds against {first['reference']}, all classes fitted together. "
-    note += "Last row: test of intercepts 0 and slopes 1."
+    note += "Last row: test of intercepts 0 and slopes 1; it errs to the safe side with few patients."
     return Table("multinomial_calibration", "Calibration of all classes at once", header, tuple(rows), note)
 
 

@@ -89,9 +89,9 @@ def _sizes(scores: Scores) -> tuple[str, ...]:
 
 
 def metric_text(metric: dict[str, Any], digits: int = 3) -> str:
-    """0.913 [0.880, 0.941]; an en dash where the value is undefined, no brackets where the interval is."""
+    """0.913 [0.880, 0.941]; an en dash or a lower limit (≥ 0.880) without a value, no brackets without an interval."""
     if metric["value"] is None:
-        return "–"
+        return f"≥ {metric['at_least']:.{digits}f}" if "at_least" in metric else "–"
     value = f"{metric['value']:.{digits}f}"
     return value if metric["ci95"] is None else f"{value} {interval_text(metric, digits)}"
 

@@ -1,4 +1,4 @@
-"""Weights from radiographs without ROI labels: simulated opacities are told apart, a teacher's features imitated."""
+"""Weights from radiographs without ROI labels: simulated opacities are classified, a teacher's features imitated."""
 
 from __future__ import annotations
 

@@ -8,20 +8,27 @@ from scipy import special
 from keras_cwp.evaluation.calibration_line import calibration_line, calibration_lines
 
 
-def test_coefficients_and_clustered_errors_are_those_of_statsmodels(scores) -> None:
+def test_coefficients_are_those_of_statsmodels_and_errors_those_of_leaving_out_patients(scores) -> None:
     positive, probability = scores.label == 1, scores.probabilities[:, 1]
-    _, patient = np.unique(scores.patient_id, return_inverse=True)
+    names, patient = np.unique(scores.patient_id, return_inverse=True)
     found = calibration_line(positive, probability, scores.patient_id)
     odds = special.logit(probability)
-    clusters = {"cov_type": "cluster", "cov_kwds": {"groups": patient, "use_correction": False}}
-    slope = sm.GLM(positive.astype(float), sm.add_constant(odds), family=sm.families.Binomial()).fit(**clusters)
-    level = sm.GLM(positive.astype(float), np.ones(len(odds)), offset=odds, family=sm.families.Binomial())
-    level = level.fit(**clusters)
-    for name, model, place in (("slope", slope, 1), ("intercept", level, 0)):
-        assert found[name]["value"] == pytest.approx(model.params[place], abs=1e-7)
-        half = (found[name]["ci95"][1] - found[name]["ci95"][0]) / 2
-        corrected = model.bse[place] * np.sqrt(60 / 59)
-        assert half == pytest.approx(corrected * 2.0, rel=0.01)
+
+    def fit(rows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        outcome, binomial = positive[rows].astype(float), sm.families.Binomial()
+        slope = sm.GLM(outcome, sm.add_constant(odds[rows]), family=binomial).fit()
+        level = sm.GLM(outcome, np.ones(rows.sum()), offset=odds[rows], family=binomial).fit()
+        return np.array([level.params[0], slope.params[1]]), np.array([level.bse[0], slope.bse[1]])
+
+    values, plain = fit(np.full(len(odds), True))
+    without = np.array([fit(patient != left)[0] for left in range(len(names))])
+    left_out = np.sqrt(((without - values) ** 2).sum(axis=0) * (len(names) - 1) / len(names))
+    for place, figure in enumerate(found.values()):
+        assert figure["value"] == pytest.approx(values[place], abs=1e-7)
+        half = (figure["ci95"][1] - figure["ci95"][0]) / 2
+        error = max(left_out[place], plain[place])
+        assert 1.97 * error <= half * 1.05
+        assert half <= 2.25 * error * 1.05
 
 
 def test_an_overconfident_model_has_a_slope_below_one() -> None:
@@ -56,9 +63,32 @@ def test_separation_and_absence_have_a_reason(scores) -> None:
     perfect = calibration_line(np.arange(20) < 10, np.where(np.arange(20) < 10, 0.9, 0.1), np.arange(20))
     assert perfect["slope"]["value"] is None
     assert "no fit" in perfect["slope"]["reason"]
+    assert 0 < perfect["slope"]["at_least"] < 1
+    inverted = calibration_line(np.arange(20) < 10, np.where(np.arange(20) < 10, 0.1, 0.9), np.arange(20))
+    assert "at_least" not in inverted["slope"]
     two = scores.take(scores.label != 0)
     assert calibration_lines(two)["normal"]["slope"]["value"] is None
     flat = calibration_line(scores.label == 0, np.full(len(scores), 0.4), scores.patient_id)
     assert flat["slope"]["value"] is None
     share = (scores.label == 0).mean()
     assert flat["intercept"]["value"] == pytest.approx(special.logit(share) - special.logit(0.4))
+
+
+def test_rows_of_a_patient_told_apart_count_once() -> None:
+    """Ten times the same ROIs of the same patients say no more of the least slope; ten times the patients do."""
+    positive, patients = np.arange(20) < 10, np.arange(20)
+    probability = np.where(positive, 0.7, 0.3)
+    once = calibration_line(positive, probability, patients)["slope"]["at_least"]
+    again = calibration_line(np.repeat(positive, 10), np.repeat(probability, 10), np.repeat(patients, 10))
+    assert again["slope"]["at_least"] == pytest.approx(once)
+    more = calibration_line(np.repeat(positive, 10), np.repeat(probability, 10), np.arange(200))
+    assert more["slope"]["at_least"] > once
+
+
+def test_a_class_of_one_patient_has_no_interval() -> None:
+    rng = np.random.default_rng(0)
+    probability = rng.uniform(0.05, 0.6, 60)
+    found = calibration_line(np.isin(np.arange(60), [1, 2]), probability, np.arange(60) // 3)
+    assert found["intercept"]["value"] is not None
+    assert found["intercept"]["ci95"] is None
+    assert "two patients" in found["intercept"]["reason"]

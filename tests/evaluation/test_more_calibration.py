@@ -62,8 +62,13 @@ def test_no_fit_has_a_reason() -> None:
     without = multinomial_calibration(scores.take(scores.label != 2))
     assert without["p"] is None
     assert without["slopes"]["b"]["value"] is None
-    perfect = replace(scores, probabilities=np.eye(3)[scores.label])
-    assert "reason" in multinomial_calibration(perfect)
+    perfect = multinomial_calibration(replace(scores, probabilities=np.eye(3)[scores.label]))
+    assert "reason" in perfect["slopes"]["b"]
+    assert perfect["p"] > 0.5  # nothing speaks against it
+    assert multinomial_calibration(said(np.random.default_rng(0), 19))["reason"] == "needs 20 patients"
+    same = multinomial_calibration(replace(scores, probabilities=np.full((len(scores), 3), 1 / 3)))
+    assert same["p"] is None
+    assert "do not differ" in same["reason"]
 
 
 def test_the_smooth_curve_holds_what_came_true() -> None:
@@ -76,9 +81,21 @@ def test_the_smooth_curve_holds_what_came_true() -> None:
         curve = smooth_calibration(positive, special.expit(odds), patient)
         assert curve is not None
         truth = special.expit(0.7 * special.logit(curve.given) - 0.3)
-        held.append((curve.lower <= truth) & (truth <= curve.upper))
+        held.append(np.mean((curve.lower <= truth) & (truth <= curve.upper)))
+        assert np.all(np.diff(curve.given) > 0)
+        assert np.all(curve.upper - curve.lower <= 0.5)
     assert np.mean(held) >= 0.92
-    assert np.all(np.diff(curve.given) > 0)
+
+
+def test_the_smooth_curve_ends_where_no_event_shows_how_it_runs() -> None:
+    rng = np.random.default_rng(8)
+    odds = np.append(rng.normal(-5, 1, 100), rng.normal(0, 1, 60))
+    positive = (rng.random(160) < special.expit(odds)) & (odds > -1)
+    curve = smooth_calibration(positive, special.expit(odds), np.arange(160))
+    assert curve is not None
+    assert np.quantile(special.expit(odds), 0.01) < 0.002
+    assert 0.002 < curve.given[0] < 0.5
+    assert curve.given[-1] > 0.7
 
 
 def test_too_few_patients_have_no_smooth_curve() -> None:

@@ -1,4 +1,4 @@
-"""Distance from the training data: good crops pass, others are told apart, NumPy and TensorFlow agree."""
+"""Distance from the training data: good crops pass, others are recognised, NumPy and TensorFlow agree."""
 
 from __future__ import annotations
 
