@@ -166,9 +166,19 @@ def _evaluated(
         subgroup_columns(scores, source) if source else {},
         order=config.data.ordinal,
         locked=lock(run.validation_scores, config.evaluate) if elsewhere else None,
+        sets=_kept_sets(run) if elsewhere else None,
         readings=readings_of(scores, source) if source else None,
         zones=zone_texts(scores, source) if source else None,
     )
+
+
+def _kept_sets(run: RunFolder) -> Mapping[str, Any] | None:
+    """Thresholds of sets that the run was published with; None where it has none."""
+    try:
+        found: Mapping[str, Any] | None = run.metrics.get("conformal")
+    except RunError:
+        return None
+    return found
 
 
 def _title(run: RunFolder, data: PreparedData | None) -> str:
