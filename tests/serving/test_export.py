@@ -290,7 +290,7 @@ def test_a_cv_run_without_a_fold_is_the_mean_of_its_folds(tmp_path: Path, rng: n
     for fold in (1, 2):
         write_model(tmp_path / "cv" / f"fold_{fold}", seed=fold)
     networks = [load_network(tmp_path / "cv" / f"fold_{fold}") for fold in (1, 2)]
-    least = {name: 0.1 for name in CLASSES}
+    least = dict.fromkeys(CLASSES, 0.1)
     (tmp_path / "cv" / "metrics.json").write_text(json.dumps({"conformal": {"coverage": 0.9, "thresholds": least}}))
     said: list[str] = []
     bundle = export(tmp_path / "cv", tmp_path / "cwp", note=said.append)
