@@ -104,6 +104,14 @@ def interval_text(metric: dict[str, Any], digits: int = 3) -> str:
     return f"[{lower:.{digits}f}, {upper:.{digits}f}]"
 
 
+DETECTABLE = "Detectable: difference that would be found in 80 % of studies of this size."
+
+
+def detectable_text(difference: Mapping[str, Any]) -> str:
+    """The detectable difference of a comparison; a dash where its error is not known."""
+    return f"{difference['detectable']:.3f}" if difference.get("detectable") is not None else "–"
+
+
 def p_text(p: float | None) -> str:
     """p = 0.012, p < 0.001, or an en dash."""
     if p is None:
