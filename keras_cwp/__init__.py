@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from keras_cwp.api.data import Audit, audit_data, draw_phantoms, open_data, prepare
     from keras_cwp.api.model import Model, load
     from keras_cwp.api.networks import architectures, import_weights, preview_augmentation
-    from keras_cwp.api.planning import Plan, plan
+    from keras_cwp.api.planning import Plan, patients_for_difference, patients_for_half_width, plan
     from keras_cwp.api.predictions import Predictions
     from keras_cwp.api.pretraining import Pretraining, pretrain
     from keras_cwp.api.remote import RemoteModel
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 _HOMES = {
     "keras_cwp.api.data": ("Audit", "audit_data", "draw_phantoms", "open_data", "prepare"),
     "keras_cwp.api.model": ("Model", "load"),
-    "keras_cwp.api.planning": ("Plan", "plan"),
+    "keras_cwp.api.planning": ("Plan", "patients_for_difference", "patients_for_half_width", "plan"),
     "keras_cwp.api.predictions": ("Predictions",),
     "keras_cwp.api.remote": ("RemoteModel",),
     "keras_cwp.api.networks": ("architectures", "import_weights", "preview_augmentation"),
@@ -65,6 +65,8 @@ __all__ = [
     "load",
     "load_config",
     "open_data",
+    "patients_for_difference",
+    "patients_for_half_width",
     "plan",
     "prepare",
     "pretrain",

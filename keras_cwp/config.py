@@ -67,7 +67,12 @@ class DataConfig(Section):
 class SplitConfig(Section):
     """How patients are divided."""
 
-    validation: float = Field(0.1, gt=0, lt=0.5, description="share of patients that choose epoch and threshold")
+    validation: float = Field(
+        0.1,
+        gt=0,
+        lt=0.5,
+        description="share of patients that choose the thresholds; the epoch too, with train.early_stopping",
+    )
     test: float = Field(0.15, gt=0, lt=0.5, description="share of patients held out by fit")
     by: Literal["patient", "site"] = Field("patient", description="what cv holds out: patients in folds, or each site")
     folds: int = Field(5, ge=2, description="folds of cv by patient")

@@ -1,4 +1,4 @@
-"""Plan a study: what more patients would bring, and how many an interval takes."""
+"""Plan a study: what more patients would bring to a run, and how many an interval or a difference takes."""
 
 from __future__ import annotations
 
@@ -12,12 +12,15 @@ from keras_cwp.api.progress import progress_bar
 from keras_cwp.api.run import Run
 from keras_cwp.config import Config
 from keras_cwp.errors import CwpError
+from keras_cwp.evaluation.sample_size import patients_for_difference, patients_for_half_width
 from keras_cwp.runtime import import_tensorflow
 
 if TYPE_CHECKING:
     from rich.console import Console
 
     from keras_cwp.evaluation.learning_curve import Expected, LearningCurve
+
+__all__ = ["Plan", "patients_for_difference", "patients_for_half_width", "plan"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -55,7 +58,8 @@ def plan(
 
     Args:
         run: RUN folder of fit or cross_validate, evaluated; its data set must still be where it was.
-        half_width: of a 95 % interval of the macro AUC, such as 0.03; the plan says how many patients that takes.
+        half_width: of a 95 % interval of the macro AUC, such as 0.03; the plan says how many patients that takes,
+            from the run's own interval, whose width falls with the root of the number of patients.
         repeats: draws of patients of each size.
         console: prints progress; None prints nothing.
 

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import click
 
@@ -13,24 +14,121 @@ if TYPE_CHECKING:
     from keras_cwp.api.planning import Plan
 
 
+_SHARE = click.FloatRange(0, 1, min_open=True, max_open=True)
+
+
 @click.command("plan")
-@click.argument("run", type=PATH)
+@click.argument("run", type=PATH, required=False)
 @click.option(
     "--half-width",
     type=click.FloatRange(0, 0.5, min_open=True, max_open=True),
-    help="Wished of the 95 % interval of the macro AUC, such as 0.03.",
+    help="Wished of a 95 % interval, such as 0.03. With RUN: of its macro AUC, rescaled from the run's own interval by "
+    "the root of the number of patients. With --auc: of the AUC of a class.",
 )
 @click.option("--repeats", type=click.IntRange(1), default=5, show_default=True, help="Draws of patients of each size.")
+@click.option("--auc", type=_SHARE, help="Without RUN: AUC expected of a class against the rest; of the worse model.")
+@click.option("--share", type=_SHARE, help="Of the patients who have the class.")
+@click.option("--difference", type=_SHARE, help="Of two models' AUCs, that a paired test at .05 is to find.")
+@click.option("--rois", type=click.FloatRange(1), default=1, show_default=True, help="ROIs of a patient, on average.")
+@click.option(
+    "--alike",
+    type=click.FloatRange(0, 1),
+    default=1,
+    show_default=True,
+    help="Correlation of the scores of a patient's ROIs; 1: a further ROI is worth nothing.",
+)
+@click.option(
+    "--correlation",
+    type=click.FloatRange(0, 1, max_open=True),
+    default=0.5,
+    show_default=True,
+    help="Of two models' AUCs over studies of the same patients.",
+)
+@click.option("--power", type=_SHARE, default=0.8, show_default=True, help="Share of studies that find the difference.")
 @output_options
-def command(run: Path, half_width: float | None, repeats: int, output: Output) -> None:
-    """Estimate what more patients would bring to RUN, from probes of parts of its patients.
+def command(
+    run: Path | None,
+    half_width: float | None,
+    repeats: int,
+    auc: float | None,
+    share: float | None,
+    difference: float | None,
+    rois: float,
+    alike: float,
+    correlation: float,
+    power: float,
+    output: Output,
+) -> None:
+    """Estimate what more patients would bring to RUN, or without RUN how many patients a study takes.
 
-    Probes take seconds. A network whose weights are all trained may gain more from further patients.
+    With RUN, probes of parts of its patients say what more would bring; they take seconds. A network whose weights are
+    all trained may gain more from further patients.
+
+    Without RUN, --auc and --share describe a study that is yet to be done, and --half-width or --difference what it is
+    to show: keras-cwp plan --auc 0.85 --share 0.2 --half-width 0.05
     """
+    if (run is None) == (auc is None):
+        raise click.UsageError("give a RUN, or --auc and --share of a study that is yet to be done")
+    if run is None:
+        assert auc is not None
+        if share is None or (half_width is None and difference is None):
+            raise click.UsageError("--auc takes --share, and --half-width or --difference or both")
+        wished = _Study(auc, share, half_width, difference, rois, alike, correlation, power)
+        found = _sizes(wished)
+        output.result("\n".join(_size_lines(wished, found)), {**wished._asdict(), **found})
+        return
+    if share is not None or difference is not None:
+        raise click.UsageError("--share and --difference are for --auc, without a RUN")
     from keras_cwp.api.planning import plan
 
-    found = plan(run, half_width=half_width, repeats=repeats, console=output.console)
-    output.result("\n".join(_lines(found)), _tree(found))
+    planned = plan(run, half_width=half_width, repeats=repeats, console=output.console)
+    output.result("\n".join(_lines(planned)), _tree(planned))
+
+
+class _Study(NamedTuple):
+    """What the options without RUN say."""
+
+    auc: float
+    share: float
+    half_width: float | None
+    difference: float | None
+    rois: float
+    alike: float
+    correlation: float
+    power: float
+
+
+def _sizes(study: _Study) -> dict[str, int]:
+    from keras_cwp.api.planning import patients_for_difference, patients_for_half_width
+
+    found = {}
+    if study.half_width is not None:
+        found["patients_for_half_width"] = patients_for_half_width(
+            study.auc, study.share, study.half_width, rois=study.rois, alike=study.alike
+        )
+    if study.difference is not None:
+        found["patients_for_difference"] = patients_for_difference(
+            study.auc,
+            study.share,
+            study.difference,
+            rois=study.rois,
+            alike=study.alike,
+            correlation=study.correlation,
+            power=study.power,
+        )
+    return found
+
+
+def _size_lines(study: _Study, found: Mapping[str, int]) -> list[str]:
+    each = f"{study.rois:g} ROIs a patient, alike {study.alike:g}" if study.rois > 1 else "one ROI a patient"
+    lines = [f"AUC {study.auc:g} of a class that {100 * study.share:g} % of the patients have, {each}:"]
+    for name, patients in found.items():
+        what = f"a 95 % interval of ± {study.half_width}"
+        if name == "patients_for_difference":
+            what = f"a difference of {study.difference} at .05 with power {study.power:g}, "
+            what += f"where the two models' AUCs correlate {study.correlation:g}"
+        lines.append(f"  {patients:,} patients, {round(study.share * patients):,} with the class: {what}")
+    return lines
 
 
 def _lines(plan: Plan) -> list[str]:

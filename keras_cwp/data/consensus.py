@@ -8,6 +8,7 @@ from dataclasses import replace
 
 from keras_cwp.config import DataConfig
 from keras_cwp.data.annotations.roi import Roi
+from keras_cwp.data.left_out import of_whom
 from keras_cwp.data.manifest import RATING
 from keras_cwp.errors import DataError
 from keras_cwp.wording import plural, verb
@@ -39,10 +40,11 @@ def with_consensus(rois: Sequence[Roi], config: DataConfig, source: str, note: C
         raise DataError(_question(tied, len(rois), readers, source))
     settled = [_settled(roi, config, readers, source) if roi.readings and not roi.label else roi for roi in rois]
     kept = [roi for roi in settled if roi is not None]
-    without = len(settled) - len(kept)
+    gone = [roi for roi, own in zip(rois, settled, strict=True) if own is None]
     note(f"{source}: {plural(len(tied), 'tie')} between readers; data.ties is {config.ties}")
-    if without:
-        note(f"{source}: {without} of {plural(len(rois), 'ROI')} left out: a tie between readers")
+    if gone:
+        whom = of_whom(gone)
+        note(f"{source}: {len(gone)} of {plural(len(rois), 'ROI')} left out: a tie between readers {whom}")
     return kept
 
 
@@ -52,14 +54,17 @@ def _by_reference(
     if reference not in readers:
         known = ", ".join(readers) if readers else "none: the table has no column reader, or names one only"
         raise DataError(f"{source}: data.reference is {reference!r}, which is no reader; readers: {known}")
-    kept = []
+    kept, gone = [], []
     for roi in rois:
         said = dict(roi.readings)
         if label := said.pop(reference, ""):
             extra = {name: value for name, value in roi.extra.items() if name != RATING + reference}
             kept.append(replace(roi, label=label, readings=tuple(sorted(said.items())), extra=extra))
-    if without := len(rois) - len(kept):
-        note(f"{source}: {without} of {plural(len(rois), 'ROI')} left out: without a label of the reference")
+        else:
+            gone.append(roi)
+    if gone:
+        whom = of_whom(gone)
+        note(f"{source}: {len(gone)} of {plural(len(rois), 'ROI')} left out: without a label of the reference {whom}")
     return kept
 
 

@@ -18,7 +18,7 @@ from keras_cwp.data.annotations.roi import Roi
 from keras_cwp.data.consensus import with_consensus
 from keras_cwp.data.cut import Crops, cut_all
 from keras_cwp.data.grey_range import narrow_range_note
-from keras_cwp.data.left_out import LeftOut
+from keras_cwp.data.left_out import LeftOut, of_whom
 from keras_cwp.data.picture import Picture
 from keras_cwp.data.plan import Plan
 from keras_cwp.data.prepared import FORMAT_VERSION, PreparedData, is_prepared
@@ -77,7 +77,7 @@ def prepare(
         source=", ".join(map(str, paths_of(rois))),
         workers=workers,
         cluster=cluster,
-        note=left_out,
+        note=left_out.of_rois,
         progress=progress,
         **table,
     )
@@ -139,7 +139,8 @@ def prepare_cached(
         return data
     with locked_folder(out, wait=True):
         if (data := _whole(out)) is None:
-            data = left_out.kept_in(_prepare(found, out, config, _Way(str(rois), workers, left_out, progress, table)))
+            way = _Way(str(rois), workers, left_out.of_rois, progress, table)
+            data = left_out.kept_in(_prepare(found, out, config, way))
         return data
 
 
@@ -185,6 +186,9 @@ def _prepare(found: list[Roi], out: Path, config: DataConfig, way: _Way) -> Prep
         write_tables(folder, plan, written, config)
     for line in lines_of(said):
         way.note(f"{way.source}: {line}")
+    kept_ids = {roi.roi_id for roi in plan.rois}
+    if lost := [roi for roi in found if roi.roi_id not in kept_ids]:
+        way.note(f"{way.source}: {plural(len(lost), 'ROI')} could not be used {of_whom(lost)}")
     patients = counts_of(plan)["patients"]
     del found, plan  # before as many rows of the manifest take their place
     data = PreparedData.open(out, verify=False)

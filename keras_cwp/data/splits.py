@@ -40,7 +40,7 @@ def three_way(patients: np.ndarray, labels: np.ndarray, validation: float, test:
 
 
 def validation_part(patients: np.ndarray, labels: np.ndarray, share: float, seed: int) -> np.ndarray:
-    """Which ROIs of a training part choose epoch and thresholds instead, bool [rois].
+    """Which ROIs of a training part choose thresholds (and the epoch, with early stopping) instead, bool [rois].
 
     Raises:
         SplitError: the share is not between 0 and 1, one class only, or a class with fewer than two patients.

@@ -17,7 +17,7 @@ from keras_cwp.evaluation.estimates import Estimate, area_of, freedom, proportio
 from keras_cwp.evaluation.flips import auc_amounts, sign_flip_p
 from keras_cwp.evaluation.intervals import ONE_PATIENT, estimated
 from keras_cwp.evaluation.mrmc import across_readers, covariances
-from keras_cwp.evaluation.paired import agreeing
+from keras_cwp.evaluation.paired import agreeing, detectable_difference
 from keras_cwp.evaluation.readers import reader_agreement
 from keras_cwp.evaluation.readings import Readings
 from keras_cwp.evaluation.roi_metrics import Order
@@ -94,7 +94,8 @@ def beside_readers(
     Returns:
         `truth` and `method` in words, `accuracy`, `per_class` (`sensitivity`, `specificity` at the model's threshold)
         and `auc` (of disease; None without ratings). Each has `readers` (a figure of each, with `model` on the same
-        ROIs and `difference`), `mean` of readers and model, and `difference` of the means. Or `reason` alone, where
+        ROIs and `difference`), `mean` of readers and model, and `difference` of the means; a difference has
+        `detectable`, as `paired.Difference`. Or `reason` alone, where
         nothing can be compared.
     """
     if readings.reference is None and len(readings.names) < FEWEST_WITHOUT_REFERENCE:
@@ -229,7 +230,8 @@ def _single(own: Beside) -> dict[str, Any]:
     error, left = float(np.sqrt(spread)), freedom(gap.arms, gap.sizes, gap.means)
     half = float(stats.t.ppf((1 + LEVEL) / 2, left)) * error
     p = max(float(2 * stats.t.sf(abs(gap.value) / error, left)), sign_flip_p(own.amounts))
-    return {"value": gap.value, "ci95": agreeing((gap.value - half, gap.value + half), p), "p": p}
+    limits = agreeing((gap.value - half, gap.value + half), p)
+    return {"value": gap.value, "ci95": limits, "p": p, "detectable": detectable_difference(error, left)}
 
 
 def across_all(usable: Sequence[Beside]) -> dict[str, Any]:
@@ -249,4 +251,10 @@ def across_all(usable: Sequence[Beside]) -> dict[str, Any]:
     flipped = sign_flip_p(np.mean([own.amounts for own in usable], axis=0))
     p = max(found.p() or 0.0, flipped)
     freedom_kept = found.freedom if np.isfinite(found.freedom) else None
-    return {"value": found.value, "ci95": agreeing(limits, p), "p": p, "freedom": freedom_kept}
+    return {
+        "value": found.value,
+        "ci95": agreeing(limits, p),
+        "p": p,
+        "freedom": freedom_kept,
+        "detectable": detectable_difference(found.error, found.freedom),
+    }

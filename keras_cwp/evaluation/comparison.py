@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 from scipy import stats
+from scipy.optimize import brentq
 
 from keras_cwp.config import EvaluateConfig
 from keras_cwp.errors import ScoresError
@@ -15,10 +16,11 @@ from keras_cwp.evaluation.alignment import align
 from keras_cwp.evaluation.flips import MOST_EXACT, auc_amounts, sign_flip_p
 from keras_cwp.evaluation.holm import holm
 from keras_cwp.evaluation.intervals import figure
-from keras_cwp.evaluation.paired import FEW_FOR_TEST, agreeing, paired_delong
+from keras_cwp.evaluation.paired import FEW_FOR_TEST, POWER, agreeing, detectable_difference, paired_delong
 from keras_cwp.evaluation.ranking import weighted_auc
 from keras_cwp.evaluation.resampling import resample
 from keras_cwp.evaluation.roc import one_vs_rest
+from keras_cwp.evaluation.score_interval import LEVEL
 from keras_cwp.evaluation.statistic import Key, Statistic
 from keras_cwp.scores import Scores
 
@@ -64,7 +66,8 @@ def mcnemar(first_right: np.ndarray, second_right: np.ndarray, patients: np.ndar
     Returns:
         `first_only`, `second_only`: ROIs that one alone got right; `p_rois`: exact binomial, as if ROIs were
         independent; `p`: sign flips of patients' differences, exact for up to 16 patients who differ, which is the one
-        to quote. With one ROI a patient it is McNemar's exact test.
+        to quote. With one ROI a patient it is McNemar's exact test. `detectable`: difference of the shares of right
+        ROIs that would be found in 80 % of studies with as many patients who differ; None with `why_not_detectable`.
     """
     difference = first_right.astype(int) - second_right.astype(int)
     first_only, second_only = int((difference > 0).sum()), int((difference < 0).sum())
@@ -78,7 +81,29 @@ def mcnemar(first_right: np.ndarray, second_right: np.ndarray, patients: np.ndar
         "patients_who_differ": int(np.count_nonzero(of_patient)),
         "p_rois": exact,
         "p": sign_flip_p(of_patient),
+        **_detectable(of_patient, len(difference)),
     }
+
+
+def _detectable(of_patient: np.ndarray, rows: int) -> dict[str, Any]:
+    """The number of patients who differ gives the power exactly, where each of them counts the same.
+
+    Given their number, those who favour the first model are binomial: McNemar, Psychometrika 12 (1947) 153-157.
+
+    Args:
+        of_patient: int [patients], ROIs that the first model alone got right minus those that the second alone did.
+        rows: ROIs.
+    """
+    amounts = np.abs(of_patient[of_patient != 0])
+    patients = len(amounts)
+    needed = int(stats.binom.isf((1 - LEVEL) / 2, patients, 0.5)) + 1 if patients else 1  # on one side, for p < .05
+    if needed > patients:
+        return {"detectable": None, "why_not_detectable": f"{patients} patients who differ allow no p value below .05"}
+    if (amounts != amounts[0]).any():
+        reason = "patients differ by unequal numbers of ROIs, so how many differ does not fix the power"
+        return {"detectable": None, "why_not_detectable": reason}
+    share = brentq(lambda own: stats.binom.sf(needed - 1, patients, own) - POWER, 0.5, 1)
+    return {"detectable": float((2 * share - 1) * amounts.sum() / rows)}
 
 
 def _pair(first: Scores, second: Scores, config: EvaluateConfig, seed: int) -> dict[str, Any]:
@@ -94,7 +119,7 @@ def _bootstrap(first: Scores, second: Scores, config: EvaluateConfig, seed: int)
     """Both models on the same resamples.
 
     The p value is the level at which the interval would just touch 0, and at least that of sign flips of patients.
-    Where there is no interval there is no p value.
+    Where there is no interval there is no p value. `detectable`: see `paired.Difference`.
     """
     resampled = resample(_difference(first, second), first.patient_id, resamples=config.bootstraps, seed=seed)
     flips, found = _flips(first, second), {}
@@ -103,7 +128,10 @@ def _bootstrap(first: Scores, second: Scores, config: EvaluateConfig, seed: int)
         own: dict[str, Any] = {**figure(resampled, key, "percentile", "needs ROIs of each class", behind), "p": None}
         if own["ci95"] is not None:
             drawn = resampled.bootstrap[key]
-            own["p"] = max(_touching(drawn[~np.isnan(drawn)], behind), flips[key[0]])
+            drawn = drawn[~np.isnan(drawn)]
+            own["p"] = max(_touching(drawn, behind), flips[key[0]])
+            error = float(drawn.std(ddof=1)) * (behind / (behind - 1)) ** 0.5  # resamples of n spread too little
+            own["detectable"] = detectable_difference(error, behind - 1)
             own["ci95"] = agreeing(own["ci95"], own["p"])
         elif not np.isnan(resampled.table[key]) and abs(resampled.table[key]) < 1e-12:
             own["p"] = 1.0 if own["reason"].startswith("every") else None

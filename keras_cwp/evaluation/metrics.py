@@ -15,7 +15,7 @@ from keras_cwp.evaluation.agreement import confusion_matrix
 from keras_cwp.evaluation.beside_readers import reader_figures
 from keras_cwp.evaluation.calibration import by_temperature, calibration_figures
 from keras_cwp.evaluation.calibration_error import calibration_test
-from keras_cwp.evaluation.conformal import conformal_figures
+from keras_cwp.evaluation.conformal import conformal_cautions, conformal_figures
 from keras_cwp.evaluation.decision_curve import net_benefit_figures
 from keras_cwp.evaluation.delong import delong_figures
 from keras_cwp.evaluation.fixed_specificity import fixed_specificity
@@ -127,6 +127,7 @@ def evaluate(
     locked: Locked | None = None,
     readings: Readings | None = None,
     zones: np.ndarray | None = None,
+    sets: Mapping[str, Any] | None = None,
 ) -> Metrics:
     """Metrics with 95 % intervals over patients, ready for JSON: no NaN, null with a `reason` instead.
 
@@ -141,6 +142,7 @@ def evaluate(
         readings: what several readers said of the rows of `scores`.
         zones: str [rows of `scores`], the zone of each ROI as the ROI table calls it; None: it has no such column.
         locked: for another data set: `locked` of the run's metrics.json, applied unchanged instead of `validation`.
+        sets: for another data set: `conformal` of the run's metrics.json, applied unchanged too.
 
     Raises:
         ScoresError: no row has a label; validation of other classes, or with a patient that its fold holds out; an
@@ -165,7 +167,7 @@ def evaluate(
         "calibration": calibration_figures(known, validation, config, seed, locked),
         "net_benefit": net_benefit_figures(known, None if scaled is None else scaled[0]),
         "fixed_specificity": fixed_specificity(known, config, seed),
-        "conformal": conformal_figures(known, config.coverage),
+        "conformal": conformal_figures(known, config.coverage, validation, sets, elsewhere=locked is not None),
         "abstention": abstention_curve(known),
         "subgroups": subgroup_figures(known, columns, config, seed),
         "interactions": {name: interaction(known, values) for name, values in columns.items() if is_subgroup(values)},
@@ -245,7 +247,7 @@ def _cautions(found: Mapping[str, Any]) -> list[str]:
                 f"Subgroups of {column} that lack a class ({', '.join(lacking)}) have a macro AUC over fewer classes: "
                 "not comparable with the others."
             )
-    return cautions
+    return cautions + conformal_cautions(found["conformal"], tuple(found["classes"]))
 
 
 def _of_labelled(scores: Scores, columns: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:

@@ -20,6 +20,7 @@ from scipy import stats
 
 from keras_cwp.evaluation.estimates import Estimate, freedom, variance
 from keras_cwp.evaluation.holm import holm
+from keras_cwp.evaluation.paired import detectable_difference
 from keras_cwp.evaluation.ranking import macro_estimate
 from keras_cwp.evaluation.score_interval import LEVEL
 from keras_cwp.scores import Scores
@@ -37,7 +38,8 @@ def compare_sides(sides: Mapping[str, Sequence[Scores]]) -> list[dict[str, Any]]
 
     Returns:
         For each pair `first`, `second`, `value`, `ci95`, `p` and `p_holm` (None with a `reason`), `runs` of either
-        side, `seed_sd`: standard deviation of the macro AUC over the runs of a side, None for one run.
+        side, `seed_sd`: standard deviation of the macro AUC over the runs of a side, None for one run; `detectable`:
+        difference that would be found in 80 % of studies with as many patients and seeds.
     """
     found = [{"first": a, "second": b, **_difference(sides[a], sides[b])} for a, b in combinations(sides, 2)]
     p = holm(np.array([np.nan if own["p"] is None else own["p"] for own in found]))
@@ -69,7 +71,7 @@ def _difference(first: Sequence[Scores], second: Sequence[Scores]) -> dict[str, 
     error = float(np.sqrt(spread))
     half = float(stats.t.ppf((1 + LEVEL) / 2, left)) * error
     p = float(2 * stats.t.sf(abs(value) / error, left))
-    return {**head, "ci95": [value - half, value + half], "p": p}
+    return {**head, "ci95": [value - half, value + half], "p": p, "detectable": detectable_difference(error, left)}
 
 
 def _areas(runs: Sequence[Scores]) -> list[Estimate | None]:

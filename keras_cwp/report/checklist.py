@@ -17,7 +17,7 @@ _FOR_THE_AUTHORS = (
     ("5, 6", "5, 7, 8", "source of the radiographs, setting, dates, eligibility"),
     ("8", "14 to 18", "reference standard: who read the ROIs, how often, and how well readers agreed"),
     ("10", "21", "why this number of patients"),
-    ("16", "33", "differences between these patients and those the model is meant for; external data"),
+    ("16", "–", "differences in setting, eligibility and outcome to the patients the model is meant for"),
     ("17", "–", "ethical approval"),
     ("20b", "36", "age, sex, exposure and other characteristics"),
     ("25 to 27", "40, 41", "interpretation, limits, use in practice"),

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from keras_cwp.report.compared_run import ComparedRun
-from keras_cwp.report.tables import Table, interval_text, metric_text, p_text
+from keras_cwp.report.tables import DETECTABLE, Table, detectable_text, interval_text, metric_text, p_text
 from keras_cwp.report.training_plots import History
 from keras_cwp.scores import Scores
 from keras_cwp.wording import plural
@@ -40,21 +40,26 @@ def runs_table(runs: Sequence[ComparedRun], metrics: Mapping[str, Mapping[str, A
 
 def tests_table(tests: Mapping[str, Any]) -> Table:
     """A row a pair: differences, first minus second, and corrected p values."""
-    header = ("first", "second", "macro AUC", "DeLong", "bootstrap", "accuracy", "bootstrap", "McNemar")
+    header = ("first", "second", "macro AUC", "detectable", "DeLong", "bootstrap", "accuracy", "detectable",
+              "bootstrap", "McNemar")  # fmt: skip
     rows = tuple(
         (
             pair["first"],
             pair["second"],
             _signed(pair["delong"]["macro"]),
+            detectable_text(pair["delong"]["macro"]),
             p_text(pair["delong"]["macro"]["p_holm"]),
             p_text(pair["bootstrap"]["macro"]["p_holm"]),
             _signed(pair["bootstrap"]["accuracy"]),
+            detectable_text(pair["bootstrap"]["accuracy"]),
             p_text(pair["bootstrap"]["accuracy"]["p_holm"]),
             p_text(pair["mcnemar"]["p_holm"]),
         )
         for pair in tests["pairs"]
     )
-    return Table("tests", "Differences, first minus second", header, rows, f"p values: {tests['correction']}.")
+    return Table(
+        "tests", "Differences, first minus second", header, rows, f"{DETECTABLE} p values: {tests['correction']}."
+    )
 
 
 def settings_table(runs: Sequence[ComparedRun]) -> Table | None:

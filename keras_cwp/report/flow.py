@@ -38,15 +38,20 @@ def flow_table(flow: Flow) -> Table | None:
     if not flow:
         return None
     header = ("step", "patients", "radiographs", "ROIs", "reason")
-    note = "A patient is in one part of a fold only. With several folds each patient is held out once a repetition."
+    note = "A patient is in one part of a fold only. With several folds each patient is held out once a repetition. "
+    note += "Patients and radiographs of what was left out may have other ROIs, which were kept."
     return Table("flow", "Participant flow", header, tuple(flow), note)
 
 
 def _prepared(data: PreparedData) -> list[tuple[str, ...]]:
     left_out, counts = read_left_out(data), data.meta["counts"]
     rows: list[tuple[str, ...]] = [
-        ("left out when the data set was prepared", _UNKNOWN, _UNKNOWN, f"{number:,}", reason)
-        for reason, number in (left_out or {}).items()
+        (
+            "left out when the data set was prepared",
+            *(_UNKNOWN if own[each] is None else f"{own[each]:,}" for each in ("patients", "images", "rois")),
+            reason,
+        )
+        for reason, own in (left_out or {}).items()
     ]
     if not rows:
         said = "nothing was left out" if left_out is not None else "not recorded by the version that prepared it"

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from keras_cwp.report.tables import Table, interval_text, metric_text, p_text
+from keras_cwp.report.tables import DETECTABLE, Table, detectable_text, interval_text, metric_text, p_text
 
 _RATES = ("sensitivity", "specificity")
 _TOGETHER = {
@@ -56,12 +56,12 @@ def beside_table(readers: Mapping[str, Any]) -> Table | None:
     rows = [row for title, compared in _figures(found) for row in _rows(title, compared)]
     note = (
         f"Truth: {found['truth']}. Difference: model minus reader. The mean of the readers: {found['method']}. "
-        "Single readers: by patients."
+        f"Single readers: by patients. {DETECTABLE}"
     )
     return Table("beside_readers", "The model beside the readers", _HEADER, tuple(rows), note)
 
 
-_HEADER = ("figure", "reader", "ROIs", "reader's", "model's", "difference", "p")
+_HEADER = ("figure", "reader", "ROIs", "reader's", "model's", "difference", "detectable", "p")
 
 
 def why_not_beside(readers: Mapping[str, Any]) -> str | None:
@@ -83,7 +83,7 @@ def _figures(found: Mapping[str, Any]) -> Iterator[tuple[str, Mapping[str, Any]]
 def _rows(title: str, compared: Mapping[str, Any]) -> Iterator[tuple[str, ...]]:
     for reader, own in compared["readers"].items():
         if own["value"] is None:
-            yield (title, reader, "0", "–", "–", "–", "–")
+            yield (title, reader, "0", *["–"] * 5)
             continue
         gap = own["difference"]
         yield (
@@ -93,11 +93,13 @@ def _rows(title: str, compared: Mapping[str, Any]) -> Iterator[tuple[str, ...]]:
             metric_text(own),
             metric_text(own["model"]),
             _gap(gap),
+            detectable_text(gap),
             p_text(gap["p"]),
         )
     mean, gap = compared["mean"], compared["difference"]
     if gap["value"] is not None:
-        yield (title, "mean", "–", f"{mean['readers']:.3f}", f"{mean['model']:.3f}", _gap(gap), p_text(gap["p"]))
+        figures = (f"{mean['readers']:.3f}", f"{mean['model']:.3f}")
+        yield (title, "mean", "–", *figures, _gap(gap), detectable_text(gap), p_text(gap["p"]))
 
 
 def _gap(gap: dict[str, Any]) -> str:

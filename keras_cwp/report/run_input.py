@@ -12,6 +12,7 @@ from keras_cwp.evaluation.metrics import labelled
 from keras_cwp.evaluation.staging import Staged
 from keras_cwp.report.cases import Cases
 from keras_cwp.report.examples import Example
+from keras_cwp.report.tables import Table
 from keras_cwp.scores import Scores
 
 BAND_RESAMPLES = 500  # pointwise bands settle sooner than the limits of a single metric
@@ -36,6 +37,7 @@ class ReportInput:
         cases: the held-out ROIs to look through; None: the page has no viewer.
         staged: patients with their stages; None: the page has no table of them.
         flow: rows of the participant flow (`flow.participant_flow`).
+        other_data: the training data beside another data set that is judged; None: the run's own held-out ROIs are.
         facts: name → value in the first lines of the page: model, data set, sizes, date.
     """
 
@@ -54,6 +56,7 @@ class ReportInput:
     staged: Staged | None = None
     facts: Mapping[str, str] = field(default_factory=dict)
     flow: Sequence[tuple[str, ...]] = ()
+    other_data: Table | None = None
 
     @cached_property
     def known(self) -> Scores:

@@ -21,6 +21,7 @@ from keras_cwp.models.weight_notes import looks_of
 from keras_cwp.report.beside import beside_probe
 from keras_cwp.report.flow import participant_flow
 from keras_cwp.report.held_out import how_held_out, scored
+from keras_cwp.report.other_data import imbalance_sentence, other_data_table
 from keras_cwp.report.readings_of import readings_of
 from keras_cwp.report.run_examples import run_examples
 from keras_cwp.report.run_facts import architectures, kept_epochs, run_facts, run_history
@@ -63,11 +64,10 @@ def evaluate_run(
         CwpError: the disk refuses.
     """
     data = _judgeable(run, data)
-    shared = None if data is None else check_shared(run, _own_data(run), data, allow_shared_patients)
-    config = run.config
-    source = data or _own_data(run)
-    own_views = views in (None, config.evaluate.tta)
-    views = views or config.evaluate.tta
+    own = _own_data(run)
+    shared = None if data is None else check_shared(run, own, data, allow_shared_patients)
+    config, source = run.config, data or own
+    own_views, views = views in (None, config.evaluate.tta), views or config.evaluate.tta
     scores, validation = _scores(run, data, source, views, own_views)
     out = out or run.path / _place(data, None if own_views else views)
     metrics: dict[str, Any] = {
@@ -75,15 +75,14 @@ def evaluate_run(
         "views": views,
         **_beside_the_figures(run, source, shared, own=data is None, own_views=own_views),
     }
-    examples, cases, trust = (
-        run_examples(run, scores, source, config.evaluate.examples, config.seed) if source else ([], None, None)
-    )
+    shown = run_examples(run, scores, source, config.evaluate.examples, config.seed) if source else ([], None, None)
+    examples, cases, trust = shown
     metrics |= {"heat_maps": trust} if trust else {}
     report = ReportInput(
         title=_title(run, data),
         scores=scores,
         metrics=metrics,
-        how=how_held_out(run, views) if shared is None else _how_elsewhere(run, scores, views, shared),
+        how=_how(run, scores, views, shared, own),
         validation=validation,
         history=run_history(run),
         kept_epochs=kept_epochs(run),
@@ -94,6 +93,7 @@ def evaluate_run(
         cases=cases,
         staged=staged_patients(scores, source, config) if source else None,
         flow=participant_flow(run, source, metrics, elsewhere=data is not None),
+        other_data=None if data is None else other_data_table(run, own, data),
         facts=run_facts(run, metrics, data.path.resolve() if data else None, datetime.date.today().isoformat()),
     )
     _write(report, out, with_scores=data is not None or not own_views)
@@ -166,9 +166,19 @@ def _evaluated(
         subgroup_columns(scores, source) if source else {},
         order=config.data.ordinal,
         locked=lock(run.validation_scores, config.evaluate) if elsewhere else None,
+        sets=_kept_sets(run) if elsewhere else None,
         readings=readings_of(scores, source) if source else None,
         zones=zone_texts(scores, source) if source else None,
     )
+
+
+def _kept_sets(run: RunFolder) -> Mapping[str, Any] | None:
+    """Thresholds of sets that the run was published with; None where it has none."""
+    try:
+        found: Mapping[str, Any] | None = run.metrics.get("conformal")
+    except RunError:
+        return None
+    return found
 
 
 def _title(run: RunFolder, data: PreparedData | None) -> str:
@@ -232,6 +242,11 @@ def _own_data(run: RunFolder) -> PreparedData | None:
     except (DataError, KeyError):
         return None
     return data if data.content_hash == run.info["data_hash"] else None
+
+
+def _how(run: RunFolder, scores: Scores, views: int, shared: dict[str, Any] | None, own: PreparedData | None) -> str:
+    said = how_held_out(run, views) if shared is None else _how_elsewhere(run, scores, views, shared)
+    return f"{said} {imbalance_sentence(run, own)}"
 
 
 def _how_elsewhere(run: RunFolder, scores: Scores, views: int, shared: dict[str, Any]) -> str:

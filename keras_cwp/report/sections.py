@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 from keras_cwp.evaluation.verdict import is_evidence, verdict
 from keras_cwp.explain.common_scale import HIGH, LOW
@@ -47,7 +46,7 @@ from keras_cwp.report.statistics_tables import (
     ratio_table,
 )
 from keras_cwp.report.summary import methods, result, tiles
-from keras_cwp.report.tables import Table, cohort_table, folds_table, history_table
+from keras_cwp.report.tables import cohort_table, environment_table, folds_table, history_table
 from keras_cwp.report.training_plots import draw_training, has_curves
 
 _RELIABILITY_BINS = 10
@@ -90,23 +89,6 @@ def write_report(run: ReportInput, out: Path | str) -> Path:
     return path
 
 
-def environment_table(environment: Mapping[str, Any]) -> Table:
-    """A row a program, library or part of the machine: name and version."""
-    rows: list[tuple[str, str]] = []
-    for name, value in environment.items():
-        if isinstance(value, Mapping):
-            rows += [(str(part), _shown(version)) for part, version in value.items()]
-        else:
-            rows.append((name.replace("_", " "), _shown(value)))
-    return Table("environment", "Environment", ("name", "version"), tuple(rows))
-
-
-def _shown(value: Any) -> str:
-    if isinstance(value, (list, tuple)):
-        return ", ".join(str(each) for each in value) or "none"
-    return "not known" if value is None else str(value)
-
-
 def _present(*blocks: Block | None) -> list[Block]:
     return [block for block in blocks if block is not None]
 
@@ -124,6 +106,10 @@ def _method(run: ReportInput) -> Sequence[Block]:
 
 def _data(run: ReportInput) -> Sequence[Block]:
     return _present(flow_table(run.flow), cohort_table(run.scores), folds_table(run.scores))
+
+
+def _other_data(run: ReportInput) -> Sequence[Block]:
+    return _present(run.other_data)
 
 
 def _discrimination(run: ReportInput) -> Sequence[Block]:
@@ -242,11 +228,17 @@ SECTIONS: tuple[Section[ReportInput], ...] = (
             ("12a", "19", "how the data were divided"),
             ("12a", "20", "level at which the parts are disjoint (here: the patient)"),
             ("12e", "29", "uncertainty (here: 95 % intervals over patients)"),
+            ("13", "–", "class imbalance, and how it was met"),
         ),
     ),
     Section(
         "data", "Data", "Data", _data,
         answers=(("20a, 21", "35", "participant flow; patients and events in each analysis"),),
+    ),
+    Section(
+        "other_data", "Another data set than the training's", "Other data", _other_data,
+        lambda run: run.other_data is not None,
+        answers=(("16", "33", "test on external data; differences to the training data"),),
     ),
     Section(
         "discrimination", "Discrimination", "Discrimination", _discrimination,

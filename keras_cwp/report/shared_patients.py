@@ -26,7 +26,7 @@ def check_shared(run: RunFolder, own: PreparedData | None, data: PreparedData, a
         allow: do not refuse shared patients.
 
     Raises:
-        DataError: patients are shared with those that the run trained on, or chose epoch and thresholds with.
+        DataError: patients are shared with those that the run trained on, or chose thresholds with.
     """
     if own is None:
         return {"checked": False}

@@ -8,7 +8,7 @@ from typing import Any
 
 from keras_cwp.evaluation.seeds import METHOD
 from keras_cwp.report.compared_run import ComparedRun
-from keras_cwp.report.tables import Table, interval_text, p_text
+from keras_cwp.report.tables import DETECTABLE, Table, detectable_text, interval_text, p_text
 
 _SEED = "seed"
 _SIGNIFICANT = 0.05
@@ -38,16 +38,16 @@ def architectures_table(tests: Mapping[str, Any]) -> Table:
             pair["second"],
             " and ".join(map(str, pair["runs"])),
             "–" if pair["value"] is None else f"{pair['value']:+.3f} {interval_text(pair)}",
+            detectable_text(pair),
             p_text(pair["p_holm"]),
             ", ".join("–" if own is None else f"{own:.3f}" for own in pair["seed_sd"]),
         )
         for pair in tests["architectures"]
     )
-    header = ("first", "second", "runs", "mean macro AUC", "p", "SD over seeds")
-    note = f"Runs that differ in their seed alone are replicates of one architecture. {METHOD[0].upper()}{METHOD[1:]}; "
-    note += (
-        "p values: Holm over pairs. This table, not the pairs of runs below, tells whether an architecture is better."
-    )
+    header = ("first", "second", "runs", "mean macro AUC", "detectable", "p", "SD over seeds")
+    note = f"Runs that differ in their seed alone are replicates of one architecture. {METHOD[0].upper()}{METHOD[1:]}. "
+    note += f"{DETECTABLE} p values: Holm over pairs. This table, not the pairs of runs below, tells whether an "
+    note += "architecture is better."
     return Table("architectures", "Architectures, first minus second", header, rows, note)
 
 

@@ -84,23 +84,29 @@ def multinomial_table(metrics: Mapping[str, Any]) -> Table:
 
 
 def conformal_table(metrics: Mapping[str, Any]) -> Table:
-    """Sets of classes: what was promised, and what folds that the thresholds are not from show."""
+    """Sets of classes: what was promised, and what ROIs that the thresholds are not from show."""
     found = metrics["conformal"]
-    judged = found["judged"] or {}
-    rows = tuple(
-        (
-            name,
-            f"{found['thresholds'][name]:.3f}",
-            *((f"{judged[name]['covered']:.3f}", f"{judged[name]['size']:.2f}") if name in judged else ("–", "–")),
-        )
-        for name in metrics["classes"]
-    )
+    rows = tuple((name, *_set_cells(found, name)) for name in metrics["classes"])
     note = (
         "The set of a ROI has each class whose probability reaches the threshold. "
-        f"{100 * found['coverage']:g} % of the ROIs of each class are to have their class in the set. Covered and "
-        "size: on folds that the thresholds are not from."
+        f"{100 * found['coverage']:g} % of the ROIs of each class are to have their class in the set, each patient "
+        f"weighing the same. Thresholds from: {found['chosen_on'] or 'nowhere'}. "
     )
-    return Table("conformal", "Sets that hold the true class", ("class", "from", "covered", "mean size"), rows, note)
+    note += f"Not judged: {found['reason']}." if found["judged"] is None else f"Judged on: {found['judged_on']}."
+    if 0 in found["thresholds"].values():
+        note += " A class from 0 is in every set, because too few patients have it."
+    header = ("class", "from", "patients", "covered", "mean size")
+    return Table("conformal", "Sets that hold the true class", header, rows, note)
+
+
+def _set_cells(found: Mapping[str, Any], name: str) -> tuple[str, ...]:
+    """Threshold, patients, coverage and size of a class; dashes where they are not known."""
+    threshold = f"{found['thresholds'][name]:.3f}" if name in found["thresholds"] else "–"
+    own = (found["judged"] or {}).get(name)
+    if own is None:
+        return (threshold, "–", "–", "–")
+    covered = f"{own['covered']:.3f} {interval_text(own)}" if own["ci95"] else f"{own['covered']:.3f}"
+    return (threshold, f"{own['patients']:,}", covered, f"{own['size']:.2f}")
 
 
 def gap_table(metrics: Mapping[str, Any]) -> Table | None:

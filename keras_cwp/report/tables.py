@@ -84,6 +84,23 @@ def history_table(history: Sequence[Mapping[str, Any]]) -> Table:
     return Table("history", "Training history", header, rows)
 
 
+def environment_table(environment: Mapping[str, Any]) -> Table:
+    """A row a program, library or part of the machine: name and version."""
+    rows: list[tuple[str, str]] = []
+    for name, value in environment.items():
+        if isinstance(value, Mapping):
+            rows += [(str(part), _shown(version)) for part, version in value.items()]
+        else:
+            rows.append((name.replace("_", " "), _shown(value)))
+    return Table("environment", "Environment", ("name", "version"), tuple(rows))
+
+
+def _shown(value: Any) -> str:
+    if isinstance(value, (list, tuple)):
+        return ", ".join(str(each) for each in value) or "none"
+    return "not known" if value is None else str(value)
+
+
 def _sizes(scores: Scores) -> tuple[str, ...]:
     return tuple(f"{len(np.unique(column)):,}" for column in (scores.patient_id, scores.image, scores.roi_id))
 
@@ -102,6 +119,14 @@ def interval_text(metric: dict[str, Any], digits: int = 3) -> str:
         return "–"
     lower, upper = metric["ci95"]
     return f"[{lower:.{digits}f}, {upper:.{digits}f}]"
+
+
+DETECTABLE = "Detectable: difference that would be found in 80 % of studies of this size."
+
+
+def detectable_text(difference: Mapping[str, Any]) -> str:
+    """The detectable difference of a comparison; a dash where its error is not known."""
+    return f"{difference['detectable']:.3f}" if difference.get("detectable") is not None else "–"
 
 
 def p_text(p: float | None) -> str:

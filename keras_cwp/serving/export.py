@@ -86,6 +86,8 @@ def export(
     with new_folder(out / str(number)) as beside:
         note(f"writing {out / str(number)}")
         judging = judging_of(run, fold)
+        if judging.caveat:
+            note(judging.caveat)
         card = model_card(run, contract, negative, fold) | {"judging": judging.as_json()}
         card[CARD_KEY] = write_onnx(beside, network, contract, negative, judging)
         if why := card[CARD_KEY].get("left_out"):

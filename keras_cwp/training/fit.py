@@ -92,5 +92,5 @@ def _given(path: Path, data: PreparedData) -> np.ndarray:
     if list(splits) != [0]:
         raise SplitError(f"split {path}: has the folds {list(splits)} of cv; fit wants the split.csv of a fit (fold 0)")
     if not (splits[0] == "validation").any():
-        raise SplitError(f"split {path}: no ROI is for validation, which chooses epoch and thresholds")
+        raise SplitError(f"split {path}: no ROI is for validation, which chooses the thresholds")
     return splits[0]

@@ -117,7 +117,7 @@ class RunFolder:
 
     @property
     def validation_scores(self) -> Scores:
-        """Scores of the ROIs that chose epoch and threshold; `fold` says for which fold."""
+        """Scores of the validation ROIs, which chose the thresholds; `fold` says for which fold."""
         return Scores.from_csv(self._existing("validation_scores.csv"))
 
     @property

@@ -123,6 +123,10 @@ def elsewhere(phantoms):
     return out
 
 
+def patients_trained_on(run):
+    return len({row["patient_id"] for row in split_of(run) if row["part"] == "train"})
+
+
 def test_evaluate_scores_another_data_set(fitted, elsewhere, tmp_path):
     said = invoke("evaluate", fitted, "--data", elsewhere, "--out", tmp_path / "out")
     assert "of 6 patients who are not in the training data." in said
@@ -133,6 +137,16 @@ def test_evaluate_scores_another_data_set(fitted, elsewhere, tmp_path):
     metrics = json.loads((tmp_path / "out" / "metrics.json").read_text())
     assert metrics["shared_with_training"] == {"checked": True, "patients": 0, "rois": 0, "images": 0, "respelt": 0}
     assert metrics["prior_shift"] is None
+    sets, own = metrics["conformal"], json.loads((fitted / "metrics.json").read_text())["conformal"]
+    assert (sets["thresholds"], sets["chosen_on"]) == (own["thresholds"], "all validation ROIs of the run")
+    assert own["judged"].keys() == sets["judged"].keys() == set(CLASSES)
+    tables = {
+        name: list(csv.reader((tmp_path / "out" / "tables" / f"{name}.csv").read_text().splitlines()))
+        for name in ("checklist", "other_data")
+    }
+    assert ["16", "33"] in [row[:2] for row in tables["checklist"] if row[3].startswith("Another data set")]
+    assert tables["other_data"][1] == ["patients", str(patients_trained_on(fitted)), "6"]
+    assert sum(float(row[2].removesuffix(" %")) for row in tables["other_data"][5:8]) == pytest.approx(100, abs=0.2)
 
 
 def test_evaluate_gives_accuracy_at_a_stated_prevalence(fitted, elsewhere, tmp_path):

@@ -75,6 +75,10 @@ def test_difference_of_means_is_obuchowski_rockettes() -> None:
     assert found["value"] == pytest.approx(means.mean())
     assert found["freedom"] == pytest.approx(freedom)
     assert found["ci95"] == pytest.approx([means.mean() - half, means.mean() + half])
+    assert found["detectable"] == pytest.approx(half + stats.t.ppf(0.8, freedom) * np.sqrt(square / 3))
+    one = beside_readers(scores, whole, LOCKED, None)["accuracy"]["readers"]["A"]["difference"]
+    error = np.std(gaps[:, 0], ddof=1) / len(gaps) ** 0.5
+    assert one["detectable"] == pytest.approx((stats.t.ppf(0.975, 59) + stats.t.ppf(0.8, 59)) * error)
 
 
 def test_sign_flips_of_patients_have_to_agree_with_obuchowski_and_rockette() -> None:

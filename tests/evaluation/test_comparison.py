@@ -185,3 +185,28 @@ def test_non_inferiority_by_hand(make_scores) -> None:
     assert test["non_inferior"]["first_p"] < 0.001
     assert test["non_inferior"]["second_p"] > 0.5
     assert test["value"] == plain["value"]
+
+
+def test_mcnemar_finds_its_detectable_difference_in_four_of_five_studies() -> None:
+    """Twenty patients of 100 decide differently, with the share of the detectable difference on one side."""
+    right, patients = np.arange(100) < 14, np.arange(100)
+    found = mcnemar(right, (patients >= 14) & (patients < 20), patients)
+    share = (1 + found["detectable"] * 100 / 20) / 2
+    rng, hits = np.random.default_rng(0), []
+    for _ in range(1500):
+        first = np.zeros(100, dtype=bool)
+        first[:20] = rng.random(20) < share
+        hits.append(mcnemar(first, (patients < 20) & ~first, patients)["p"] < 0.05)
+    assert np.mean(hits) == pytest.approx(0.8, abs=0.04)
+    few = mcnemar(patients < 3, (patients >= 3) & (patients < 5), patients)
+    assert (few["detectable"], few["why_not_detectable"]) == (None, "5 patients who differ allow no p value below .05")
+    unequal = mcnemar(right, ~right & (patients < 90), np.minimum(patients, 60))
+    assert "unequal numbers of ROIs" in unequal["why_not_detectable"]
+    json.dumps([found, few, unequal, mcnemar(right, right, patients)], allow_nan=False)
+
+
+def test_the_bootstrap_detects_what_delong_does(make_scores) -> None:
+    scores = make_scores(patients=120)
+    (pair,) = compare({"a": scores, "b": blurred(scores, strength=1.0)}, QUICK, 0)["pairs"]
+    assert pair["bootstrap"]["macro"]["detectable"] == pytest.approx(pair["delong"]["macro"]["detectable"], rel=0.1)
+    assert 0 < pair["bootstrap"]["accuracy"]["detectable"] < 0.5

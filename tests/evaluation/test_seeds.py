@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from scipy import special
+from scipy import special, stats
 
 from keras_cwp.evaluation.roc import macro_auc
 from keras_cwp.evaluation.seeds import compare_sides
@@ -49,6 +49,22 @@ def test_a_better_architecture_is_found() -> None:
         runs = study(rng, [*(2.2 + 0.1 * rng.normal(size=3)), *(1.0 + 0.1 * rng.normal(size=3))])
         found.append(compare_sides({"one": runs[:3], "other": runs[3:]})[0]["p"] < 0.05)
     assert np.mean(found) > 0.8
+
+
+def test_the_detectable_difference_is_found_in_four_of_five_studies() -> None:
+    """Architectures of skill 1.25 and 1.0: the mean detectable difference beside the true one and the power."""
+    found, detectable, values = [], [], []
+    for number in range(150):
+        rng = np.random.default_rng([7, number])
+        runs = study(rng, [*(1.25 + 0.05 * rng.normal(size=3)), *(1.0 + 0.05 * rng.normal(size=3))])
+        (pair,) = compare_sides({"one": runs[:3], "other": runs[3:]})
+        found.append(pair["p"] < 0.05)
+        detectable.append(pair["detectable"])
+        values.append(pair["value"])
+    quantile = 1.97 + 0.84  # of normal distributions, nearly: some hundred degrees of freedom
+    expected = stats.norm.sf(1.97 - np.mean(values) / (np.mean(detectable) / quantile))
+    assert 0.3 < expected < 0.99
+    assert np.mean(found) == pytest.approx(expected, abs=0.12)
 
 
 def test_the_value_is_the_difference_of_means_over_seeds() -> None:

@@ -143,3 +143,15 @@ def test_a_damaged_file_is_said_in_a_line(judged_run: Path, tmp_path: Path) -> N
     (tmp_path / "run" / LIKENESS_FILE).write_text('{"mean": 1}')
     with pytest.raises(ModelError, match=r"likeness\.json: not what fit or cv wrote"):
         judging_of(tmp_path / "run")
+
+
+def test_the_sets_of_a_mean_of_folds_are_said_to_hold_more_than_promised(judged_run: Path, tmp_path: Path) -> None:
+    cv = tmp_path / "cv"
+    for fold in (1, 2):
+        shutil.copytree(judged_run, cv / f"fold_{fold}", ignore=shutil.ignore_patterns("metrics.json"))
+    shutil.copy(judged_run / "metrics.json", cv)
+    found = judging_of(cv)
+    assert found.networks == 2
+    assert "mean of 2 networks" in found.as_json()["coverage_of_mean"]
+    assert judging_of(cv, fold=1).caveat is None
+    assert "coverage_of_mean" not in judging_of(judged_run).as_json()

@@ -155,3 +155,11 @@ def test_scores_without_labels_are_refused(run: ReportInput, tmp_path: Path) -> 
     with pytest.raises(ScoresError, match="none of 120 ROIs has a label"):
         write_report(unlabelled, tmp_path)
     assert list(tmp_path.iterdir()) == []
+
+
+def test_the_checklist_names_class_imbalance_and_external_data(folder: Path) -> None:
+    with open(folder / "tables" / "checklist.csv", newline="", encoding="utf-8") as file:
+        answers = {(row["TRIPOD+AI"], row["CLAIM"]): row["answer"] for row in csv.DictReader(file)}
+    assert answers["13", "–"] == "How these metrics were obtained"
+    assert answers["16", "33"] == "not given: this run has no data for it"  # its own held-out ROIs
+    assert answers["16", "–"] == "for the authors to write"

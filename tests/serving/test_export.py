@@ -290,7 +290,11 @@ def test_a_cv_run_without_a_fold_is_the_mean_of_its_folds(tmp_path: Path, rng: n
     for fold in (1, 2):
         write_model(tmp_path / "cv" / f"fold_{fold}", seed=fold)
     networks = [load_network(tmp_path / "cv" / f"fold_{fold}") for fold in (1, 2)]
-    bundle = export(tmp_path / "cv", tmp_path / "cwp")
+    least = dict.fromkeys(CLASSES, 0.1)
+    (tmp_path / "cv" / "metrics.json").write_text(json.dumps({"conformal": {"coverage": 0.9, "thresholds": least}}))
+    said: list[str] = []
+    bundle = export(tmp_path / "cv", tmp_path / "cwp", note=said.append)
+    assert any("mean of 2 networks" in line for line in said)
     assert max(bundle.difference.values()) < 1e-4
     pixels = rng.random((3, 64, 64, 1)).astype(np.float32)
     found = open_predictor(bundle.path).ask(pixels)
@@ -300,6 +304,7 @@ def test_a_cv_run_without_a_fold_is_the_mean_of_its_folds(tmp_path: Path, rng: n
     np.testing.assert_allclose(found, open_predictor(tmp_path / "cv").ask(pixels), atol=1e-5)
     card = json.loads((bundle.path / CARD_FILE).read_text(encoding="utf-8"))
     assert card["metrics_are_of"].startswith("the 2 folds of the cv run")
+    assert "mean of 2 networks" in card["judging"]["coverage_of_mean"]
 
 
 def test_a_mean_of_networks_is_a_keras_file_too(tmp_path: Path, rng: np.random.Generator) -> None:

@@ -12,6 +12,7 @@ import yaml
 from keras_cwp.data.annotations.reading import Reading
 from keras_cwp.data.annotations.roi import Roi
 from keras_cwp.data.identity import looks_empty, near_key, near_names, tidy
+from keras_cwp.data.left_out import of_whom
 from keras_cwp.data.patients import AS_WRITTEN
 from keras_cwp.errors import DataError
 from keras_cwp.settings_file import parse_yaml
@@ -39,7 +40,8 @@ def with_classes(rois: Sequence[Roi], path: Path, reading: Reading) -> list[Roi]
     named = ((roi, classes[_entry(roi.label, classes) or ""]) for roi in rois)
     kept = [replace(roi, label=name) for roi, name in named if name is not None]
     if len(kept) < len(rois):
-        reading.note(f"{path}: {len(rois) - len(kept)} of {len(rois)} regions are left out by it")
+        gone = [roi for roi in rois if classes[_entry(roi.label, classes) or ""] is None]
+        reading.note(f"{path}: {len(gone)} of {len(rois)} regions are left out by it {of_whom(gone)}")
     return kept
 
 
