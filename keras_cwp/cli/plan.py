@@ -22,14 +22,20 @@ _SHARE = click.FloatRange(0, 1, min_open=True, max_open=True)
 @click.option(
     "--half-width",
     type=click.FloatRange(0, 0.5, min_open=True, max_open=True),
-    help="Wished of a 95 % interval, such as 0.03. With RUN: of its macro AUC, rescaled from the run's own interval by "
-    "the root of the number of patients. With --auc: of the AUC of a class.",
+    help="Half of the wished width of a 95 % interval, such as 0.03. With RUN: of its macro AUC, rescaled from the run's "
+    "own interval by the root of the number of patients. With --auc: of the AUC of a class.",
 )
 @click.option("--repeats", type=click.IntRange(1), default=5, show_default=True, help="Draws of patients of each size.")
-@click.option("--auc", type=_SHARE, help="Without RUN: AUC expected of a class against the rest; of the worse model.")
-@click.option("--share", type=_SHARE, help="Of the patients who have the class.")
-@click.option("--difference", type=_SHARE, help="Of two models' AUCs, that a paired test at .05 is to find.")
-@click.option("--rois", type=click.FloatRange(1), default=1, show_default=True, help="ROIs of a patient, on average.")
+@click.option(
+    "--auc",
+    type=_SHARE,
+    help="Without RUN: expected AUC of a class against the rest; with --difference, of the worse model.",
+)
+@click.option("--share", type=_SHARE, help="Share of the patients who have the class.")
+@click.option("--difference", type=_SHARE, help="Difference of two models' AUCs that a paired test at .05 is to find.")
+@click.option(
+    "--rois", type=click.FloatRange(1), default=1, show_default=True, help="Mean number of ROIs of a patient."
+)
 @click.option(
     "--alike",
     type=click.FloatRange(0, 1),
@@ -42,7 +48,7 @@ _SHARE = click.FloatRange(0, 1, min_open=True, max_open=True)
     type=click.FloatRange(0, 1, max_open=True),
     default=0.5,
     show_default=True,
-    help="Of two models' AUCs over studies of the same patients.",
+    help="Correlation of two models' AUCs over studies of the same patients.",
 )
 @click.option("--power", type=_SHARE, default=0.8, show_default=True, help="Share of studies that find the difference.")
 @output_options

@@ -92,7 +92,7 @@ def patients_for_difference(
     Raises:
         ScoresError: a number outside its range, or more than a million patients.
     """
-    _check(auc=auc, share=share, difference=difference, power=power, better_auc=auc + difference)
+    _check(auc=auc, share=share, difference=difference, power=power, **{"auc + difference": auc + difference})
     design, areas = _Design(share, rois, alike), (auc + difference, auc)
     common = _common_noise(design, areas, correlation)
     better, worse = design.drawn(np.random.default_rng(0), areas, _LARGE, common)

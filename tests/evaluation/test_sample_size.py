@@ -87,7 +87,7 @@ def test_impossible_wishes_are_refused() -> None:
         patients_for_half_width(0.8, 0.5, 5)
     with pytest.raises(ScoresError, match=r"more than 1,000,000 patients"):
         patients_for_half_width(0.8, 0.001, 0.0001)
-    with pytest.raises(ScoresError, match=r"better_auc is 1.1"):
+    with pytest.raises(ScoresError, match=r"auc \+ difference is 1.1"):
         patients_for_difference(0.9, 0.5, 0.2)
     with pytest.raises(ScoresError, match=r"rois is 0.5"):
         patients_for_half_width(0.8, 0.5, 0.1, rois=0.5)
