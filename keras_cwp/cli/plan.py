@@ -22,8 +22,8 @@ _SHARE = click.FloatRange(0, 1, min_open=True, max_open=True)
 @click.option(
     "--half-width",
     type=click.FloatRange(0, 0.5, min_open=True, max_open=True),
-    help="Half of the wished width of a 95 % interval, such as 0.03. With RUN: of its macro AUC, rescaled from the run's "
-    "own interval by the root of the number of patients. With --auc: of the AUC of a class.",
+    help="Half of the wished width of a 95 % interval, such as 0.03. With RUN: of its macro AUC, rescaled from the "
+    "run's own interval by the root of the number of patients. With --auc: of the AUC of a class.",
 )
 @click.option("--repeats", type=click.IntRange(1), default=5, show_default=True, help="Draws of patients of each size.")
 @click.option(
