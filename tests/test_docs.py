@@ -20,7 +20,7 @@ import keras_cwp
 
 ROOT = Path(__file__).parents[1]
 DOCS = ROOT / "docs"
-STEPS = 10
+STEPS = 11
 NOTEBOOK_BYTES = 60_000
 CELL_S = 1200
 STEPS_RUN = """
