@@ -36,7 +36,8 @@ from keras_cwp.training.network import train_network
 PATIENTS = (50, 100, 200, 400, 800, 1600)
 # Name → packaged settings and what is changed in them.
 METHODS: dict[str, tuple[str, dict[str, Any]]] = {
-    "probe": ("probe", {"evaluate.tta": 8}),  # as many views as the others have
+    "probe": ("probe", {}),
+    "probe_views": ("probe", {"evaluate.tta": 8}),  # as many views as the other methods have
     "probe_cxr": ("default", {"train.mode": "probe"}),
     "fine_tuned": ("default", {}),
     "scratch": ("scratch", {}),
@@ -46,6 +47,7 @@ METHODS: dict[str, tuple[str, dict[str, Any]]] = {
 }
 _SAID = {
     "probe": "probe of ImageNet features",
+    "probe_views": "probe of ImageNet features, eight views",
     "probe_cxr": "probe of cxr",
     "fine_tuned": "cxr fine-tuned (default)",
     "scratch": "from random weights",
