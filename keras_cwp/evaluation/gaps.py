@@ -27,7 +27,7 @@ def subgroup_gaps(scores: Scores, values: np.ndarray) -> dict[str, dict[str, Any
     """
     found = {str(value): _gap(scores, values == value) for value in np.unique(values)}
     p = np.array([np.nan if own["p"] is None else own["p"] for own in found.values()])
-    corrected = holm(p).tolist()
+    corrected = (p if len(p) == 2 else holm(p)).tolist()  # two values have one gap between them
     return {
         name: own | {"p_holm": None if np.isnan(value) else value}
         for (name, own), value in zip(found.items(), corrected, strict=True)

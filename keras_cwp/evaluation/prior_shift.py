@@ -14,10 +14,15 @@ import numpy as np
 
 from keras_cwp.config import EvaluateConfig
 from keras_cwp.errors import ScoresError
+from keras_cwp.evaluation.intervals import Measured, with_intervals
+from keras_cwp.evaluation.probability import row_losses
 from keras_cwp.evaluation.roi_metrics import roi_figures
+from keras_cwp.evaluation.score_interval import wilson
+from keras_cwp.evaluation.statistic import Key, ratio
 from keras_cwp.scores import Scores
 
 _SHOWN = ("accuracy", "balanced_accuracy", "log_loss")
+_LEAVES_OUT = EvaluateConfig(interval="score")
 _TOLERANCE = 0.01  # of the sum of the stated shares
 
 
@@ -41,11 +46,13 @@ def shifted(probabilities: np.ndarray, own: np.ndarray, stated: np.ndarray) -> n
 def shift_figures(
     scores: Scores, config: EvaluateConfig, seed: int, own: Mapping[str, float] | None
 ) -> dict[str, Any] | None:
-    """Accuracy, balanced accuracy and log loss after the shift to `evaluate.prevalence`; None where it is not stated.
+    """Accuracy, balanced accuracy and log loss where classes have the shares of `evaluate.prevalence`; None without it.
+
+    Probabilities are moved, and each class counts by its stated share, whatever its share among these ROIs is.
 
     Args:
         scores: labelled ROIs.
-        own: class → its share in training; None: not known.
+        own: class → its share among the validation ROIs, for that of the training; None: not known.
 
     Raises:
         ScoresError: a class that the model does not have; all classes are named, and their shares do not sum to 1.
@@ -62,9 +69,38 @@ def shift_figures(
         raise ScoresError(f"evaluate.prevalence: the shares of all classes sum to {stated.sum():g}, expected 1")
     given = np.array([own[name] for name in scores.classes])
     moved = replace(scores, probabilities=shifted(scores.probabilities, given, stated))
-    figures = roi_figures(moved, config, seed)
+    balanced = roi_figures(moved, config, seed)[("balanced_accuracy",)]
+    figures = with_intervals(_at_shares(moved, stated / stated.sum()), _LEAVES_OUT, seed)
+    figures |= {("balanced_accuracy",): balanced}
     return {
         "stated": dict(zip(scores.classes, stated.tolist(), strict=True)),
         "own": dict(zip(scores.classes, given.tolist(), strict=True)),
         **{name: figures[(name,)] for name in _SHOWN},
     }
+
+
+def _at_shares(scores: Scores, shares: np.ndarray) -> Measured:
+    """Accuracy and log loss as means over classes, each weighted by its share."""
+    right = scores.probabilities.argmax(axis=1) == scores.label
+    per_row = {("accuracy",): right.astype(float), ("log_loss",): row_losses(scores.label, scores.probabilities)}
+    classes = [scores.label == column for column in range(len(scores.classes))]
+    patients = [len(np.unique(scores.patient_id[rows])) for rows in classes]
+
+    def statistic(weights: np.ndarray) -> dict[Key, np.ndarray]:
+        return {
+            key: sum(
+                share * ratio(values[rows] @ weights[rows], weights[rows].sum(axis=0))
+                for share, rows in zip(shares, classes, strict=True)
+                if share > 0
+            )
+            for key, values in per_row.items()
+        }
+
+    behind = min(number for number, share in zip(patients, shares, strict=True) if share > 0)
+    return Measured(
+        scores.patient_id,
+        statistic,
+        behind=dict.fromkeys(per_row, behind),
+        perfect={("accuracy",): lambda value: wilson(value * behind, behind) if value in (0, 1) else None},
+        why_undefined=lambda _: "a class of the stated prevalence has no ROI here",
+    )

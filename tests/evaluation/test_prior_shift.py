@@ -45,6 +45,35 @@ def test_more_calls_are_right_where_the_stated_shares_hold(rng: np.random.Genera
     assert moved["accuracy"]["ci95"][0] < moved["accuracy"]["value"] < moved["accuracy"]["ci95"][1]
 
 
+def test_classes_count_by_their_stated_shares_whatever_their_shares_here(rng: np.random.Generator) -> None:
+    own = np.array([0.5, 0.5])
+    scores = scores_of(np.arange(3000) % 2, own, rng)
+    stated = {"a": 0.9, "b": 0.1}
+    found = shift_figures(scores, CONFIG.model_copy(update={"prevalence": stated}), 0, {"a": 0.5, "b": 0.5})
+    assert found is not None
+    moved = shifted(scores.probabilities, own, np.array([0.9, 0.1]))
+    recalls = [(moved[scores.label == c].argmax(axis=1) == c).mean() for c in (0, 1)]
+    assert found["accuracy"]["value"] == pytest.approx(0.9 * recalls[0] + 0.1 * recalls[1])
+    losses = [-np.log(moved[scores.label == c, c]).mean() for c in (0, 1)]
+    assert found["log_loss"]["value"] == pytest.approx(0.9 * losses[0] + 0.1 * losses[1])
+    there = scores_of((rng.random(3000) < 0.1).astype(int), np.array([0.9, 0.1]), rng)  # a study with these shares
+    right = (there.probabilities.argmax(axis=1) == there.label).mean()
+    assert found["accuracy"]["ci95"][0] - 0.01 < right < found["accuracy"]["ci95"][1] + 0.01
+
+
+def test_a_perfect_accuracy_at_a_prevalence_has_an_interval_and_a_missing_class_a_reason() -> None:
+    names = np.array([f"r{n}" for n in range(40)])
+    labels = np.arange(40) % 2
+    scores = Scores(("a", "b"), names, names, names, 0 * labels, labels, np.eye(2)[labels] * 0.98 + 0.01)
+    config = CONFIG.model_copy(update={"prevalence": {"a": 0.6, "b": 0.4}})
+    perfect = shift_figures(scores, config, 0, {"a": 0.5, "b": 0.5})["accuracy"]
+    assert perfect["value"] == 1
+    assert 0.75 < perfect["ci95"][0] < perfect["ci95"][1] == 1
+    alone = shift_figures(scores.take(labels == 0), config, 0, {"a": 0.5, "b": 0.5})["accuracy"]
+    assert alone["value"] is None
+    assert "has no ROI here" in alone["reason"]
+
+
 @pytest.mark.parametrize("prevalence", [{}, {"a": 0.2}])
 def test_it_is_not_asked_for_without_all_classes(prevalence: dict[str, float], rng: np.random.Generator) -> None:
     scores = scores_of(np.arange(40) % 2, np.array([0.5, 0.5]), rng)
