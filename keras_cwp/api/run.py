@@ -76,8 +76,10 @@ class Run:
 
     def __init__(self, path: PathLike) -> None:
         self.folder = RunFolder(Path(path))
+        if not self.folder.path.is_dir():
+            raise RunError(f"{path}: no such folder; expected a RUN folder that fit or cv completed")
         if not self.folder.complete:
-            raise RunError(f"{path}: no scores.csv in it; expected a RUN folder that fit or cross_validate completed")
+            raise RunError(f"{path}: no scores.csv in it; expected a RUN folder that fit or cv completed")
         self._summary: str | None = None
 
     @classmethod

@@ -74,7 +74,8 @@ def command(
     to show: keras-cwp plan --auc 0.85 --share 0.2 --half-width 0.05
     """
     if (run is None) == (auc is None):
-        raise click.UsageError("give a RUN, or --auc and --share of a study that is yet to be done")
+        got = "neither was given" if run is None else f"RUN {run} and --auc {auc} were given"
+        raise click.UsageError(f"give either a RUN, or --auc and --share of a study that is yet to be done; {got}")
     if run is None:
         assert auc is not None
         if share is None or (half_width is None and difference is None):

@@ -219,7 +219,8 @@ def _cautions(scores: Scores) -> list[str]:
     if few:
         have = ", ".join(f"{size} with {name}" for name, size in few.items())
         found.append(
-            f"Few patients ({have}): these tests find only very large differences; no difference is no evidence."
+            f"Few patients ({have}): these tests find only very large differences; finding none does not show that "
+            "there is none."
         )
     if patients <= MOST_EXACT:
         smallest = 2 / 2**patients

@@ -121,7 +121,7 @@ def _cautions(count: dict[Key, Figure], config: EvaluateConfig, by: Unit) -> lis
     if area is None or area < _COUNT_TELLS:
         return []
     found = [
-        f"The number of ROIs alone ranks {by}s with an AUC of {area:.3f}: who marked more ROIs marked more disease."
+        f"The number of ROIs alone ranks {by}s with an AUC of {area:.3f}: that number and the disease go together."
     ]
     if config.patient_rule in ("max", "noisy_or"):
         found.append(

@@ -110,9 +110,9 @@ def summary(metrics: Metrics, tests: Mapping[str, Any]) -> str:
     p = pair["delong"]["macro"]["p_holm"]
     if p is None:
         return f"{head} They cannot be tested against each other: {pair['delong']['macro']['reason']}."
-    shown = "These ROIs show" if p < _SIGNIFICANT else "These ROIs do not show"
+    shown = "They differ" if p < _SIGNIFICANT else "No difference between them is shown"
     corrected = ", corrected by Holm" if len(tests["pairs"]) > 1 else ""
-    return f"{head} {shown} a difference between the two ({p_text(p)}, paired DeLong over patients{corrected})."
+    return f"{head} {shown} ({p_text(p)}, paired DeLong over patients{corrected})."
 
 
 def methods(compared: Compared) -> list[str]:

@@ -40,8 +40,8 @@ def runs_table(runs: Sequence[ComparedRun], metrics: Mapping[str, Mapping[str, A
 
 def tests_table(tests: Mapping[str, Any]) -> Table:
     """A row a pair: differences, first minus second, and corrected p values."""
-    header = ("first", "second", "macro AUC", "detectable", "DeLong", "bootstrap", "accuracy", "detectable",
-              "bootstrap", "McNemar")  # fmt: skip
+    header = ("first", "second", "macro AUC", "detectable AUC", "DeLong", "bootstrap of AUC", "accuracy",
+              "detectable accuracy", "bootstrap of accuracy", "McNemar")  # fmt: skip
     rows = tuple(
         (
             pair["first"],
@@ -57,9 +57,11 @@ def tests_table(tests: Mapping[str, Any]) -> Table:
         )
         for pair in tests["pairs"]
     )
-    return Table(
-        "tests", "Differences, first minus second", header, rows, f"{DETECTABLE} p values: {tests['correction']}."
+    note = f"{DETECTABLE} p values: {tests['correction']}. "
+    note += (
+        "DeLong's p value of the AUC is the one to quote; the bootstrap's errs to the safe side where a class is rare."
     )
+    return Table("tests", "Differences, first minus second", header, rows, note)
 
 
 def settings_table(runs: Sequence[ComparedRun]) -> Table | None:

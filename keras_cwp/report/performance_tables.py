@@ -67,7 +67,8 @@ def class_table(metrics: Mapping[str, Any]) -> Table:
     macro = [metric_text(metrics[kind]["macro"]) for kind in ("auc", "average_precision", "f1")]
     total = f"{metrics['counts']['rois']:,}"
     rows.append(("macro (mean)", total, macro[0], interval_text(metrics["delong"]["macro"]), macro[1], macro[2]))
-    note = "The two intervals rest on the same variance over patients, on different scales, and should agree."
+    note = "The two intervals rest on the same variance over patients, on different scales. Near an AUC of 1 that "
+    note += "variance is known badly, and only the first interval counts; DeLong has none at 1."
     return Table("classes", "Each class against all others", header, tuple(rows), note)
 
 
@@ -144,7 +145,8 @@ def calibration_table(metrics: Mapping[str, Any]) -> Table | None:
         if key in found
     )
     note = f"Fitted on validation ROIs, judged on held-out ROIs. Temperature {_threshold_text(found['temperatures'])}; "
-    note += "above 1: the model was overconfident. All other tables and plots use the unchanged probabilities."
+    note += "above 1: the model was too sure, below 1: not sure enough. All other tables and plots use the unchanged "
+    note += "probabilities, but for the decision curves."
     return Table("calibration", "Recalibration", ("probabilities", "log loss", "Brier", "ECE"), rows, note)
 
 

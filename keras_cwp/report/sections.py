@@ -236,13 +236,16 @@ SECTIONS: tuple[Section[ReportInput], ...] = (
         answers=(("20a, 21", "35", "participant flow; patients and events in each analysis"),),
     ),
     Section(
-        "other_data", "Another data set than the training's", "Other data", _other_data,
+        "other_data", "External data set", "Other data", _other_data,
         lambda run: run.other_data is not None,
         answers=(("16", "33", "test on external data; differences to the training data"),),
     ),
     Section(
         "discrimination", "Discrimination", "Discrimination", _discrimination,
-        answers=(("12e", "28", "measures of performance"), ("23a", "38", "performance with intervals")),
+        answers=(
+            ("12e", "28", "measures of performance, of ROIs and of patients"),
+            ("23a", "38", "performance with intervals"),
+        ),
     ),
     Section(
         "decisions", "Decisions", "Decisions", _decisions,
@@ -262,7 +265,7 @@ SECTIONS: tuple[Section[ReportInput], ...] = (
     ),
     Section(
         "staging", "Stages of patients", "Stages", _staging, lambda run: run.metrics.get("staging") is not None,
-        answers=(("12e", "28", "performance for the patient"),),
+        answers=(("12e", "28", "stages of patients"),),
     ),
     Section(
         "folds", "Fold by fold", "Folds", _folds, lambda run: run.metrics["folds"] is not None,

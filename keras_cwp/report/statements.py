@@ -57,7 +57,9 @@ def calibration_sentence(test: Mapping[str, Any]) -> str:
         return f"No test of calibration: it {test['reason']}, and there are {test['patients']:,}."
     gaps = f"Calibration test over {plural(test['patients'], 'patient')}: {p_text(test['p'])}."
     if test["p"] < SIGNIFICANT:
-        return f"{gaps} The probabilities of this model are not what came true: do not read them as such."
+        return (
+            f"{gaps} The probabilities of this model do not agree with the observed shares: do not read them as risks."
+        )
     return f"{gaps} These ROIs do not show a gap between probabilities and outcomes; few ROIs may hide one."
 
 

@@ -60,7 +60,8 @@ def calibration_line_table(metrics: Mapping[str, Any]) -> Table:
         )
         for name in metrics["classes"]
     )
-    note = "Calibrated: intercept 0, slope 1. Slope below 1: too sure. Intercept above 0: commoner than predicted."
+    note = "Calibrated: intercept 0, slope 1. Slope below 1: too sure, above 1: not sure enough. "
+    note += "Intercept above 0: commoner than predicted."
     if any("at_least" in found[key]["lines"][name]["slope"] for key, _ in kinds for name in metrics["classes"]):
         note += " ≥: separated without an error, so the slope has a lower 95 % limit only."
     return Table("calibration_lines", "Calibration intercept and slope", header, rows, note)
@@ -94,8 +95,8 @@ def conformal_table(metrics: Mapping[str, Any]) -> Table:
     )
     note += f"Not judged: {found['reason']}." if found["judged"] is None else f"Judged on: {found['judged_on']}."
     if 0 in found["thresholds"].values():
-        note += " A class from 0 is in every set, because too few patients have it."
-    header = ("class", "from", "patients", "covered", "mean size")
+        note += " A class with the threshold 0 is in every set, because too few patients have it."
+    header = ("class", "threshold", "patients", "covered", "mean size")
     return Table("conformal", "Sets that hold the true class", header, rows, note)
 
 

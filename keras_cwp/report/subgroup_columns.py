@@ -40,7 +40,7 @@ def subgroup_columns(scores: Scores, data: PreparedData) -> dict[str, np.ndarray
 
 
 def in_thirds(values: np.ndarray) -> np.ndarray:
-    """Texts [rois] as they stand where few differ; numbers as "up to 50", "50 to 62", "above 62"; else all ""."""
+    """Texts [rois] as they stand where few differ; numbers as "up to 50", "above 50, up to 62", …; else all ""."""
     given = np.unique(values[values != ""])
     if len(given) <= _MOST_VALUES:
         return values
@@ -49,7 +49,7 @@ def in_thirds(values: np.ndarray) -> np.ndarray:
     except ValueError:
         return np.full(len(values), "")
     low, high = np.nanquantile(numbers, [1 / 3, 2 / 3])
-    names = np.array([f"up to {low:.3g}", f"{low:.3g} to {high:.3g}", f"above {high:.3g}", ""])
+    names = np.array([f"up to {low:.3g}", f"above {low:.3g}, up to {high:.3g}", f"above {high:.3g}", ""])
     return names[np.where(np.isnan(numbers), 3, (numbers > low).astype(int) + (numbers > high))]
 
 

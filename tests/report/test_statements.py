@@ -57,7 +57,10 @@ def test_ranks_within_folds_are_given_beside_the_pooled_auc(run: ReportInput) ->
     ("test", "said"),
     [
         ({"p": 0.2, "patients": 40}, "p = 0.200. These ROIs do not show a gap"),
-        ({"p": 0.0005, "patients": 40}, "p < 0.001. The probabilities of this model are not what came true"),
+        (
+            {"p": 0.0005, "patients": 40},
+            "p < 0.001. The probabilities of this model do not agree with the observed shares",
+        ),
         ({"p": None, "patients": 1, "reason": "needs 20 patients"}, "it needs 20 patients, and there are 1."),
     ],
 )
