@@ -130,7 +130,7 @@ def _size_lines(study: _Study, found: Mapping[str, int]) -> list[str]:
     each = f"{study.rois:g} ROIs a patient, alike {study.alike:g}" if study.rois > 1 else "one ROI a patient"
     lines = [f"AUC {study.auc:g} of a class that {100 * study.share:g} % of the patients have, {each}:"]
     for name, patients in found.items():
-        what = f"a 95 % interval of ± {study.half_width}"
+        what = f"a 95 % interval that is {2 * (study.half_width or 0):g} wide on average"
         if name == "patients_for_difference":
             what = f"a difference of {study.difference} at .05 with power {study.power:g}, "
             what += f"where the two models' AUCs correlate {study.correlation:g}"

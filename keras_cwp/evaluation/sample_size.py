@@ -81,7 +81,7 @@ def patients_for_difference(
     """Patients with which a paired test at .05 finds a difference of two models' AUCs.
 
     Args:
-        auc: of the worse model.
+        auc: of the worse model, above 0.5 and below 1.
         share: of the patients who have the class.
         difference: that is to be found.
         rois, alike: see `design_ratio`.
@@ -141,12 +141,13 @@ class _Design:
             common: share of the scores' variance that the models have in common.
         """
         with_class = min(max(round(self.share * patients), 2), patients - 2)
+        alike = self.alike if self.rois > 1 else 1.0  # of one ROI nothing else would be drawn
         patient = np.repeat(np.arange(patients), int(self.rois) + (rng.random(patients) < self.rois % 1))
         positive, found = patient < with_class, []
 
         def noise() -> np.ndarray:
             shared, own = rng.normal(size=patients)[patient], rng.normal(size=len(patient))
-            return np.asarray(self.alike**0.5 * shared + (1 - self.alike) ** 0.5 * own)
+            return np.asarray(alike**0.5 * shared + (1 - alike) ** 0.5 * own)
 
         of_all = common**0.5 * noise() if common else 0
         for area in areas:
@@ -213,7 +214,9 @@ def _fewest(enough: Callable[[int], bool]) -> int:
     return low
 
 
-def _check(**shares: float) -> None:
+def _check(*, auc: float, **shares: float) -> None:
+    if not 0.5 < auc < 1:
+        raise ScoresError(f"sample size: auc is {auc}, a number above 0.5 and below 1 is wanted")
     for name, value in shares.items():
         if not 0 < value < 1:
             raise ScoresError(f"sample size: {name} is {value}, a number between 0 and 1 is wanted")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime
 import json
+import shlex
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -88,7 +89,7 @@ def evaluate_run(
         kept_epochs=kept_epochs(run),
         config_yaml=(run.path / "config.yaml").read_text(encoding="utf-8"),
         environment=run.environment,
-        command=run.info.get("command", ""),
+        command=_command(run, data, prevalence),
         examples=examples,
         cases=cases,
         staged=staged_patients(scores, source, config) if source else None,
@@ -98,6 +99,16 @@ def evaluate_run(
     )
     _write(report, out, with_scores=data is not None or not own_views)
     return summary(report), out / "report.html"
+
+
+def _command(run: RunFolder, data: PreparedData | None, prevalence: Mapping[str, float] | None) -> str:
+    """What made the run, and below it what judged it on another data set; folders without what they lie in."""
+    made: str = run.info.get("command", "")
+    if data is None:
+        return made
+    judged = ["keras-cwp", "evaluate", run.path.resolve().name, "--data", data.path.resolve().name]
+    judged += [word for name, share in (prevalence or {}).items() for word in ("--prevalence", f"{name}={share:g}")]
+    return f"{made}\n{shlex.join(judged)}".strip()
 
 
 def _beside_the_figures(

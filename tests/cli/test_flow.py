@@ -133,6 +133,7 @@ def test_evaluate_scores_another_data_set(fitted, elsewhere, tmp_path):
     assert len(Scores.from_csv(tmp_path / "out" / "scores.csv")) == len(PreparedData.open(elsewhere))
     page = (tmp_path / "out" / "report.html").read_text()
     assert "another data set" in page
+    assert f"keras-cwp evaluate {fitted.name} --data {elsewhere.name}" in page
     assert "No patient id, radiograph or crop of the judged data set is in the training data." in page
     metrics = json.loads((tmp_path / "out" / "metrics.json").read_text())
     assert metrics["shared_with_training"] == {"checked": True, "patients": 0, "rois": 0, "images": 0, "respelt": 0}
@@ -144,7 +145,7 @@ def test_evaluate_scores_another_data_set(fitted, elsewhere, tmp_path):
         name: list(csv.reader((tmp_path / "out" / "tables" / f"{name}.csv").read_text().splitlines()))
         for name in ("checklist", "other_data")
     }
-    assert ["16", "33"] in [row[:2] for row in tables["checklist"] if row[3].startswith("Another data set")]
+    assert ["16", "33"] in [row[:2] for row in tables["checklist"] if row[3].startswith("External data set")]
     assert tables["other_data"][1] == ["patients", str(patients_trained_on(fitted)), "6"]
     assert sum(float(row[2].removesuffix(" %")) for row in tables["other_data"][5:8]) == pytest.approx(100, abs=0.2)
 
