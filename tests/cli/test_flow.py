@@ -13,7 +13,7 @@ from click.testing import CliRunner
 from keras_cwp.cli.main import cli
 from keras_cwp.data.phantom.draw import draw_phantoms
 from keras_cwp.data.prepared import PreparedData
-from keras_cwp.errors import CwpError
+from keras_cwp.errors import CwpError, DataError
 from keras_cwp.scores import Scores
 
 pytestmark = pytest.mark.usefixtures("small_network")
@@ -148,6 +148,15 @@ def test_evaluate_scores_another_data_set(fitted, elsewhere, tmp_path):
     assert ["16", "33"] in [row[:2] for row in tables["checklist"] if row[3].startswith("External data set")]
     assert tables["other_data"][1] == ["patients", str(patients_trained_on(fitted)), "6"]
     assert sum(float(row[2].removesuffix(" %")) for row in tables["other_data"][5:8]) == pytest.approx(100, abs=0.2)
+
+
+def test_evaluate_names_what_a_roi_table_has_to_become(fitted, tmp_path):
+    (tmp_path / "rois.csv").write_text("image,label\n")
+    refused = CliRunner().invoke(cli, ["evaluate", str(fitted), "--data", str(tmp_path / "rois.csv")])
+    assert isinstance(refused.exception, DataError)
+    assert "make one with keras-cwp prepare --rois" in str(refused.exception)
+    missing = CliRunner().invoke(cli, ["evaluate", str(tmp_path / "nope")])
+    assert "nope: no such folder; expected a RUN folder" in str(missing.exception)
 
 
 def test_evaluate_gives_accuracy_at_a_stated_prevalence(fitted, elsewhere, tmp_path):
