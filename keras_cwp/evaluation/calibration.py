@@ -16,6 +16,7 @@ from keras_cwp.evaluation.intervals import Measured, with_intervals
 from keras_cwp.evaluation.locked import Locked
 from keras_cwp.evaluation.multinomial_calibration import multinomial_calibration
 from keras_cwp.evaluation.probability import probability_statistic
+from keras_cwp.evaluation.smooth_calibration import smooth_curves
 from keras_cwp.evaluation.statistic import nested
 from keras_cwp.evaluation.validation import NO_VALIDATION, paired_folds
 from keras_cwp.scores import Scores
@@ -141,4 +142,5 @@ def _figures(scores: Scores, config: EvaluateConfig, seed: int) -> dict[str, Any
         "test": calibration_test(*rows, scores.patient_id, config.calibration_bins),
         "lines": calibration_lines(scores),
         "multinomial": multinomial_calibration(scores),
+        "smooth": smooth_curves(scores),
     }

@@ -61,7 +61,8 @@ class Metrics(TypedDict):
         locked: thresholds and temperature for other data (`locked.Locked`); None without validation scores.
         prior_shift: figures at a stated prevalence of all classes (`prior_shift.shift_figures`), or None.
         calibration: `as_is`, `temperature`, `isotonic`: log_loss, brier, ece, ece_plain, test, and `lines`
-            (intercept and slope of each class), `multinomial` (of all classes at once); `temperatures`.
+            (intercept and slope of each class), `multinomial` (of all classes at once), `smooth` (each class's
+            `smooth_calibration.SmoothCurve`, with its band); `temperatures`.
         net_benefit: decision curve of each class on recalibrated probabilities (`decision_curve.net_benefit_figures`).
         fixed_specificity: sensitivity at 90 and 95 % specificity and partial AUC of each class.
         conformal: sets of classes that hold the true one (`conformal.conformal_figures`).

@@ -16,6 +16,7 @@ import numpy as np
 from scipy import special
 
 from keras_cwp.evaluation.logistic_fit import Model, binary, fitted, rarer
+from keras_cwp.scores import Scores
 
 _POINTS = 60
 _KNOTS = {3: (0.1, 0.5, 0.9), 4: (0.05, 0.35, 0.65, 0.95)}  # quantiles
@@ -65,6 +66,19 @@ def smooth_calibration(positive: np.ndarray, probability: np.ndarray, patients: 
     curve = np.stack([special.expit(each) for each in (points, middle, middle - half, middle + half)])
     kept = _longest(curve[3] - curve[2] <= _WIDEST)
     return SmoothCurve(*curve[:, kept]) if kept.stop - kept.start > 1 else None
+
+
+def smooth_curves(scores: Scores) -> dict[str, dict[str, list[float]] | None]:
+    """class -> its curve as lists, ready for JSON; None where there is none.
+
+    Args:
+        scores: labelled rows.
+    """
+    found: dict[str, dict[str, list[float]] | None] = {}
+    for column, name in enumerate(scores.classes):
+        curve = smooth_calibration(scores.label == column, scores.probabilities[:, column], scores.patient_id)
+        found[name] = None if curve is None else {part: own.tolist() for part, own in vars(curve).items()}
+    return found
 
 
 def _longest(true: np.ndarray) -> slice:

@@ -8,8 +8,10 @@ import numpy as np
 import pytest
 from scipy import optimize, special
 
+from keras_cwp.config import EvaluateConfig
 from keras_cwp.evaluation.gaps import subgroup_gaps
 from keras_cwp.evaluation.interaction import interaction
+from keras_cwp.evaluation.metrics import evaluate
 from keras_cwp.evaluation.multinomial_calibration import multinomial_calibration
 from keras_cwp.evaluation.smooth_calibration import smooth_calibration
 from keras_cwp.scores import Scores
@@ -139,3 +141,13 @@ def test_a_subgroup_without_a_class_is_left_out_by_name() -> None:
     found = interaction(scores, site)
     assert found["p"] is None
     assert found["left_out"] == ["x"]
+
+
+def test_metrics_hold_the_smooth_curve_that_the_report_draws(scores) -> None:
+    found = evaluate(scores, EvaluateConfig(bootstraps=100), 0)["calibration"]["as_is"]["smooth"]
+    assert list(found) == list(scores.classes)
+    for column, own in enumerate(found.values()):
+        curve = smooth_calibration(scores.label == column, scores.probabilities[:, column], scores.patient_id)
+        assert own == {part: getattr(curve, part).tolist() for part in ("given", "came_true", "lower", "upper")}
+    few = evaluate(scores.take(scores.patient_id < "patient2"), EvaluateConfig(bootstraps=100), 0)
+    assert None in few["calibration"]["as_is"]["smooth"].values()
