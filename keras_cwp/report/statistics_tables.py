@@ -22,13 +22,17 @@ def ratio_table(thresholds: Mapping[str, Any]) -> Table | None:
         + (_elsewhere(own.get("at_prevalence")) if stated else ())
         for name, own in points.items()
     )
+    of_patients = thresholds["level"] == "patient"
+    one, other = ("a patient with the class", "one without") if of_patients else ("a ROI of the class", "another ROI")
     note = (
-        "Likelihood ratio: how many times as often a ROI of the class is called (not called) as another ROI. It does "
+        f"Likelihood ratio: how many times as often {one} is called (not called) as {other}. It does not depend on the "
     )
-    note += "not depend on the share of the class."
+    note += (
+        "share of the class. Where nothing is wrong on one side, half a patient counts as wrong, so that the ratio is "
+    )
+    note += "finite."
     if not stated:
         note += " evaluate.prevalence adds predictive values at a stated share."
-    of_patients = thresholds["level"] == "patient"
     name, title = ("patient_likelihood_ratios", "patients") if of_patients else ("likelihood_ratios", "ROIs")
     return Table(name, f"Likelihood ratios at these thresholds, {title}", header, rows, note)
 
