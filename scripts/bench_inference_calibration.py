@@ -226,7 +226,7 @@ TABLES: dict[str, tuple[Callable[[Cell, int], dict[str, Held]], Sequence[Cell], 
 def lines(name: str, replicates: int) -> Iterator[str]:
     """A table as Markdown, row by row."""
     judge, chosen, other, header = TABLES[name]
-    yield f"| chosen on | kind | patients | shares | alike | apart | {header} |"
+    yield f"| chosen on | kind | patients | shares | alike | separation | {header} |"
     yield "|---" * (6 + header.count("|") + 1) + "|"
     for label, cells in (("yes", chosen), ("no", other)):
         for cell in cells:

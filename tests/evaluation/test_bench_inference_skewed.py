@@ -2,32 +2,22 @@
 
 from __future__ import annotations
 
-import importlib.util
-import sys
 from dataclasses import replace
-from pathlib import Path
 from types import ModuleType
 
 import numpy as np
 import pytest
+from support.script import load_script
 
 from keras_cwp.evaluation.estimates import Estimate, settled
 from keras_cwp.evaluation.ranking import macro_estimate
 from keras_cwp.evaluation.score_interval import score_limits
 from keras_cwp.scores import Scores
 
-SCRIPT = Path(__file__).parents[2] / "scripts" / "bench_inference_skewed.py"
-
 
 @pytest.fixture(scope="module")
 def bench() -> ModuleType:
-    spec = importlib.util.spec_from_file_location("bench_inference_skewed", SCRIPT)
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[spec.name] = module
-    spec.loader.exec_module(module)
-    return module
+    return load_script("bench_inference_skewed")
 
 
 def _macro(scores: Scores) -> Estimate:
