@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import click
+from click.core import ParameterSource
 
 from keras_cwp.cli.options import PATH, Output, output_options
 
@@ -76,6 +77,9 @@ def command(
     if (run is None) == (auc is None):
         got = "neither was given" if run is None else f"RUN {run} and --auc {auc} were given"
         raise click.UsageError(f"give either a RUN, or --auc and --share of a study that is yet to be done; {got}")
+    _refuse_others(
+        ("repeats",) if run is None else ("share", "difference", "rois", "alike", "correlation", "power"), run
+    )
     if run is None:
         assert auc is not None
         if share is None or (half_width is None and difference is None):
@@ -84,12 +88,19 @@ def command(
         found = _sizes(wished)
         output.result("\n".join(_size_lines(wished, found)), {**wished._asdict(), **found})
         return
-    if share is not None or difference is not None:
-        raise click.UsageError("--share and --difference are for --auc, without a RUN")
     from keras_cwp.api.planning import plan
 
     planned = plan(run, half_width=half_width, repeats=repeats, console=output.console)
     output.result("\n".join(_lines(planned)), _tree(planned))
+
+
+def _refuse_others(names: Sequence[str], run: Path | None) -> None:
+    """Refuse options that this form of the command would pass over."""
+    context = click.get_current_context()
+    given = [f"--{name}" for name in names if context.get_parameter_source(name) is ParameterSource.COMMANDLINE]
+    if given:
+        form = "--auc, without a RUN" if run else "a RUN, without --auc"
+        raise click.UsageError(f"{', '.join(given)}: only for {form}; leave it out")
 
 
 class _Study(NamedTuple):

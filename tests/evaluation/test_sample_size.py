@@ -107,7 +107,15 @@ def test_the_command_line_and_the_python_api_say_the_same() -> None:
 
 @pytest.mark.parametrize(
     "wrong",
-    [[], ["--auc", "0.8"], ["--auc", "0.8", "--share", "0.2"], ["RUN", "--auc", "0.8"], ["RUN", "--share", "0.2"]],
+    [
+        [],
+        ["--auc", "0.8"],
+        ["--auc", "0.8", "--share", "0.2"],
+        ["RUN", "--auc", "0.8"],
+        ["RUN", "--share", "0.2"],
+        ["RUN", "--rois", "3"],
+        ["--auc", "0.8", "--share", "0.2", "--half-width", "0.1", "--repeats", "3"],
+    ],
 )
 def test_a_plan_of_nothing_or_of_two_things_is_refused(wrong: list[str]) -> None:
     asked = CliRunner().invoke(cli, ["plan", *wrong])
