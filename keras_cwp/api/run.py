@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from keras_cwp.api.progress import notes_to, or_silent
 from keras_cwp.api.tables import scores_table
 from keras_cwp.config import Config
-from keras_cwp.errors import RunError
+from keras_cwp.errors import DataError, RunError
 from keras_cwp.runtime import import_tensorflow
 from keras_cwp.training.run import RunFolder
 
@@ -179,8 +179,14 @@ class Run:
                 given for it. With all classes, accuracy is also given of probabilities that are moved to these shares.
 
         Raises:
-            DataError: `data` has other classes or crops than the model, or patients that it was trained on.
+            DataError: `data` is a file, or has other classes or crops than the model, or patients that it was trained
+                on.
         """
+        if isinstance(data, (str, Path)) and Path(data).is_file():
+            raise DataError(
+                f"data {data}: a file, but evaluate takes a prepared data set; make one with keras-cwp prepare --rois "
+                f"{data} --images RADIOGRAPHS --out DATA"
+            )
         import_tensorflow()
         from keras_cwp.api.data import open_data
         from keras_cwp.report.run_report import evaluate_run

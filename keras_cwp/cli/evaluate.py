@@ -8,7 +8,6 @@ import click
 
 from keras_cwp.cli.options import PATH, Output, output_options
 from keras_cwp.cli.results import show_evaluation
-from keras_cwp.errors import DataError
 
 
 @click.command("evaluate")
@@ -50,11 +49,6 @@ def command(
     """
     from keras_cwp.api.run import Run
 
-    if data is not None and data.is_file():
-        raise DataError(
-            f"--data {data}: a file, but evaluate takes a prepared data set; make one with keras-cwp prepare --rois "
-            f"{data} --images RADIOGRAPHS --out DATA"
-        )
     prevalence = dict(_share(item) for item in stated) or None
     found = Run(run).evaluate(
         data, out=out, views=views, allow_shared_patients=allow_shared_patients, prevalence=prevalence

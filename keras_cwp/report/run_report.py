@@ -89,7 +89,7 @@ def evaluate_run(
         kept_epochs=kept_epochs(run),
         config_yaml=(run.path / "config.yaml").read_text(encoding="utf-8"),
         environment=run.environment,
-        command=_command(run, data, prevalence),
+        command=_command(run, data, None if own_views else views, allow_shared_patients, prevalence),
         examples=examples,
         cases=cases,
         staged=staged_patients(scores, source, config) if source else None,
@@ -101,14 +101,20 @@ def evaluate_run(
     return summary(report), out / "report.html"
 
 
-def _command(run: RunFolder, data: PreparedData | None, prevalence: Mapping[str, float] | None) -> str:
-    """What made the run, and below it what judged it on another data set; folders without what they lie in."""
-    made: str = run.info.get("command", "")
-    if data is None:
-        return made
-    judged = ["keras-cwp", "evaluate", run.path.resolve().name, "--data", data.path.resolve().name]
-    judged += [word for name, share in (prevalence or {}).items() for word in ("--prevalence", f"{name}={share:g}")]
-    return f"{made}\n{shlex.join(judged)}".strip()
+def _command(
+    run: RunFolder,
+    data: PreparedData | None,
+    views: int | None,
+    allow_shared_patients: bool,
+    prevalence: Mapping[str, float] | None,
+) -> str:
+    """What made the run, and below it what judged it in another way; folders without what they lie in."""
+    asked = [] if data is None else ["--data", data.path.resolve().name]
+    asked += [] if views is None else ["--tta", str(views)]
+    asked += ["--allow-shared-patients"] if allow_shared_patients else []
+    asked += [word for name, share in (prevalence or {}).items() for word in ("--prevalence", f"{name}={share:g}")]
+    judged = ["keras-cwp", "evaluate", run.path.resolve().name, *asked] if asked else []
+    return f"{run.info.get('command', '')}\n{shlex.join(judged)}".strip()
 
 
 def _beside_the_figures(
