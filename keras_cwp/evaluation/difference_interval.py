@@ -1,4 +1,4 @@
-"""The interval of a difference of two figures from the intervals of each: as wide on each side as these are there.
+"""The interval of a difference of two figures, from the interval of each.
 
 A figure near 1 or 0 has an interval that is longer on one side. A symmetric interval of the difference, from the two
 variances, loses that: where one figure is perfect its variance is 0, and the difference seems to be known better than

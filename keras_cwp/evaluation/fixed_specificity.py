@@ -96,7 +96,7 @@ def _curve(positive: np.ndarray, score: np.ndarray) -> Any:
 def _of_class(
     positive: np.ndarray, score: np.ndarray, patients: np.ndarray, sizes: list[int], config: EvaluateConfig, seed: int
 ) -> dict[str, Any]:
-    """Args: sizes: patients with the class and without."""
+    """Figures of a class that `sizes` patients have and lack."""
     reason, resamples, behind = why_undefined(("auc",)), min(config.bootstraps, _RESAMPLES), min(sizes)
     at = {}
     for specificity in SPECIFICITIES:

@@ -19,6 +19,8 @@ def subgroup_gaps(scores: Scores, values: np.ndarray) -> dict[str, dict[str, Any
     """value -> macro AUC within it minus outside it, with interval over patients, `p`, `p_holm` over the values, and
     `detectable`, the gap that 80 % of such studies would find.
 
+    Two values have one gap between them, so that its p value is not corrected.
+
     Patients may stand on both sides (left and right zones); what they share is taken into account.
 
     Args:
@@ -27,7 +29,7 @@ def subgroup_gaps(scores: Scores, values: np.ndarray) -> dict[str, dict[str, Any
     """
     found = {str(value): _gap(scores, values == value) for value in np.unique(values)}
     p = np.array([np.nan if own["p"] is None else own["p"] for own in found.values()])
-    corrected = (p if len(p) == 2 else holm(p)).tolist()  # two values have one gap between them
+    corrected = (p if len(p) == 2 else holm(p)).tolist()
     return {
         name: own | {"p_holm": None if np.isnan(value) else value}
         for (name, own), value in zip(found.items(), corrected, strict=True)

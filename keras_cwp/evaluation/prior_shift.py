@@ -22,7 +22,6 @@ from keras_cwp.evaluation.statistic import Key, ratio
 from keras_cwp.scores import Scores
 
 _SHOWN = ("accuracy", "balanced_accuracy", "log_loss")
-_LEAVES_OUT = EvaluateConfig(interval="score")
 _TOLERANCE = 0.01  # of the sum of the stated shares
 
 
@@ -70,7 +69,7 @@ def shift_figures(
     given = np.array([own[name] for name in scores.classes])
     moved = replace(scores, probabilities=shifted(scores.probabilities, given, stated))
     balanced = roi_figures(moved, config, seed)[("balanced_accuracy",)]
-    figures = with_intervals(_at_shares(moved, stated / stated.sum()), _LEAVES_OUT, seed)
+    figures = with_intervals(_at_shares(moved, stated / stated.sum()), config, seed)
     figures |= {("balanced_accuracy",): balanced}
     return {
         "stated": dict(zip(scores.classes, stated.tolist(), strict=True)),

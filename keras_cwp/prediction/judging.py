@@ -20,8 +20,8 @@ from keras_cwp.training.run import FOLD, RunFolder
 _CONVERTED_CARD = "model_card.json"
 MEAN_OF_NETWORKS = (
     "The thresholds of sets come from single networks, each judged on patients it did not see; what answers is the "
-    "mean of {networks} networks. Its sets hold the true class at least as often as promised and are larger than they "
-    "need be: in simulation 0.91 to 0.99 where 0.9 is promised (docs/serving.md)."
+    "mean of {networks} networks. In simulation its sets hold the true class in 0.91 to 0.99 where 0.9 is promised, "
+    "and are larger than they need be (docs/serving.md)."
 )
 
 

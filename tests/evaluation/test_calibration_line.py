@@ -74,7 +74,7 @@ def test_separation_and_absence_have_a_reason(scores) -> None:
     assert flat["intercept"]["value"] == pytest.approx(special.logit(share) - special.logit(0.4))
 
 
-def test_rows_of_a_patient_told_apart_count_once() -> None:
+def test_rows_of_a_patient_count_once_where_classes_are_separated() -> None:
     """Ten times the same ROIs of the same patients say no more of the least slope; ten times the patients do."""
     positive, patients = np.arange(20) < 10, np.arange(20)
     probability = np.where(positive, 0.7, 0.3)

@@ -168,7 +168,7 @@ def test_limits_of_net_benefit_hold_the_truth_over_few_patients_of_a_rare_class(
     for seed in range(150):
         curve = decision_curve(*draw(25, 10 + seed))
         inside.append(curve.lower[place] <= truth <= curve.upper[place])
-    assert np.mean(inside) >= 0.93
+    assert 0.93 <= np.mean(inside) <= 0.985
     assert decision_curve(positive[:9], score[:9]).lower is None
 
 
