@@ -102,6 +102,23 @@ def test_a_watcher_that_leaves_while_a_status_is_sent_does_not_stop_the_server(m
     assert all(went_on)
 
 
+def test_a_stop_right_after_the_first_answer_is_told_before_the_end() -> None:
+    servicer, answers = health.Health(), list[Any]()
+
+    def send(response: Any) -> None:
+        answers.append(response and response.status)
+        if response is not None and response.status == SERVING:  # Watch has not returned yet
+            stopping.start()
+            wait_until(lambda: servicer._status == NOT_SERVING)
+
+    stopping = threading.Thread(target=servicer.stop, daemon=True)
+    servicer.start()
+    servicer.Watch(asked(""), Left(), send)  # type: ignore[arg-type]
+    stopping.join(10)
+    assert not stopping.is_alive()
+    assert answers == [SERVING, NOT_SERVING, None]
+
+
 def test_watchers_that_come_and_go_leave_an_answering_server(stub: Path) -> None:
     with start([stub], max_requests=2) as running:
 

@@ -53,8 +53,7 @@ class Health:
 
     def stop(self) -> None:
         """Say NOT_SERVING for good and end what is watched: a stop would wait for it."""
-        self._stopped = True
-        for watcher in self._say(_Response.NOT_SERVING):
+        for watcher in self._say(_Response.NOT_SERVING, for_good=True):
             watcher.end()
 
     def Check(self, request: Any, context: grpc.ServicerContext) -> Any:  # noqa: N802 - gRPC's name
@@ -83,14 +82,15 @@ class Health:
         else:
             watcher.tell(lambda: self._status)
         if self._stopped:
+            watcher.again()  # the stop can come between the first answer and here: its status goes before the end
             watcher.end()
 
     Watch.experimental_non_blocking = True  # type: ignore[attr-defined]  # the stream stays open when Watch returns
 
-    def _say(self, status: Any) -> list[_Watcher]:
+    def _say(self, status: Any, for_good: bool = False) -> list[_Watcher]:
         """Change the status and tell all watchers; returns them."""
         with self._lock:
-            self._status = status
+            self._status, self._stopped = status, for_good
             watchers = list(self._watchers)
         for watcher in watchers:
             watcher.again()
