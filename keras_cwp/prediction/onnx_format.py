@@ -84,7 +84,8 @@ def open_session(content: bytes, *, spin: bool = True) -> Any:
     """ONNX Runtime's session of a file.
 
     Args:
-        spin: threads wait for the next operation in a busy loop, which is quicker where nothing else wants the CPU.
+        spin: during an answer, threads wait for the next operation in a busy loop, which is quicker where nothing else
+            wants the CPU.
 
     Raises:
         ServingError: as `run_onnx`.
@@ -98,6 +99,7 @@ def open_session(content: bytes, *, spin: bool = True) -> Any:
     options.log_severity_level = _ERRORS_ONLY
     options.intra_op_num_threads = cores()  # stated, or it would bind threads to CPUs that may not be ours
     options.add_session_config_entry("session.intra_op.allow_spinning", str(int(spin)))
+    options.add_session_config_entry("session.force_spinning_stop", "1")  # after an answer, others want the CPU
     try:
         return onnxruntime.InferenceSession(content, options, providers=["CPUExecutionProvider"])
     except Exception as error:  # of classes that its C++ part makes

@@ -10,7 +10,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from keras_cwp.explain.compiled import CompiledMaps
+from keras_cwp.explain.compiled import CompiledMaps, two_or_more
 from keras_cwp.explain.trust import TriedMaps
 from keras_cwp.models.probed import features_layer
 
@@ -44,7 +44,7 @@ class Sight:
             images: float32 [B, side, side, 1] in [0, 1].
         """
         with self._lock:
-            return np.asarray(self._see(tf.constant(images, tf.float32)).numpy())
+            return np.asarray(self._see(tf.constant(two_or_more(images), tf.float32)).numpy()[: len(images)])
 
 
 def _seeing(network: Any) -> Callable[..., Any]:
