@@ -63,6 +63,18 @@ class Scores:
         columns = {name: getattr(self, name)[rows] for name in (*_FIXED, "probabilities")}
         return Scores(self.classes, **columns)
 
+    def in_order(self, classes: tuple[str, ...]) -> Scores:
+        """The same rows with the classes in another order.
+
+        Args:
+            classes: the same names.
+        """
+        place = [self.classes.index(name) for name in classes]
+        new_label = np.append(np.argsort(place), UNKNOWN_LABEL)  # the last entry is that of UNKNOWN_LABEL, which is -1
+        columns = {name: getattr(self, name) for name in _FIXED}
+        columns |= {"label": new_label[self.label], "probabilities": self.probabilities[:, place]}
+        return Scores(classes, **columns)
+
     def to_csv(self, path: Path | str) -> None:
         """Write the table; the file appears whole or not at all."""
         text = io.StringIO()

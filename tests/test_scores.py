@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -46,6 +48,15 @@ def test_take_and_concatenate_are_inverse():
     again = concatenate([scores.take(np.arange(2)), scores.take(np.array([False, False, True, True]))])
     np.testing.assert_array_equal(again.probabilities, scores.probabilities)
     np.testing.assert_array_equal(again.roi_id, scores.roi_id)
+
+
+def test_classes_in_another_order_are_the_same_table():
+    scores = table()
+    scores = replace(scores, label=np.array([0, 1, UNKNOWN_LABEL, 0]))
+    turned = scores.in_order(scores.classes[::-1])
+    assert turned.classes == scores.classes[::-1]
+    assert turned.label.tolist() == [1, 0, UNKNOWN_LABEL, 1]
+    np.testing.assert_array_equal(turned.probabilities, scores.probabilities[:, ::-1])
 
 
 @pytest.mark.parametrize(

@@ -11,7 +11,7 @@ from keras_cwp.scores import Scores
 
 
 def align(runs: Mapping[str, Scores]) -> dict[str, Scores]:
-    """All runs in the row order of the first.
+    """All runs in the row order and the class order of the first.
 
     Raises:
         ScoresError: a run whose classes, ROIs, folds, patients or labels are not those of the first.
@@ -20,8 +20,9 @@ def align(runs: Mapping[str, Scores]) -> dict[str, Scores]:
     order = _by_name(reference)
     aligned = {}
     for name, scores in runs.items():
-        if scores.classes != reference.classes:
+        if set(scores.classes) != set(reference.classes):
             raise ScoresError(f"run {name} has classes {scores.classes}, run {first} {reference.classes}")
+        scores = scores.in_order(reference.classes)
         own = _by_name(scores)
         rows = np.empty(len(scores), dtype=int)
         if len(scores) == len(reference):

@@ -6,7 +6,7 @@ from keras_cwp.config import EvaluateConfig
 from keras_cwp.evaluation.calibration import fit_temperature
 from keras_cwp.evaluation.locked import Locked, as_json
 from keras_cwp.evaluation.threshold_choice import choose_threshold
-from keras_cwp.evaluation.thresholds import Level, describe_rule, units_of
+from keras_cwp.evaluation.thresholds import LEVELS, Level, chosen_by, describe_rule, units_of
 from keras_cwp.scores import UNKNOWN_LABEL, Scores
 
 
@@ -29,11 +29,19 @@ def lock(validation: Scores, config: EvaluateConfig) -> Locked:
         "temperature": fit_temperature(known.label, known.probabilities) if len(known) else None,
         "roi": _thresholds(known, config, "roi"),
         "patient": _thresholds(known, config, "patient"),
+        "chosen_by": {level: _chosen_by(known, config, level) for level in LEVELS},
         "patients": len(set(known.patient_id.tolist())),
         "shares": {name: float((known.label == c).mean()) for c, name in enumerate(known.classes)}
         if len(known)
         else {},
     }
+
+
+def _chosen_by(known: Scores, config: EvaluateConfig, level: Level) -> dict[str, dict[str, int]]:
+    if not len(known):
+        return {}
+    patients, positive, _ = units_of(known, config, level)
+    return {name: chosen_by(patients, positive[:, c]) for c, name in enumerate(known.classes)}
 
 
 def _thresholds(known: Scores, config: EvaluateConfig, level: Level) -> dict[str, float | None]:

@@ -21,6 +21,8 @@ class Locked(TypedDict):
         temperature: None where validation could not give one.
         roi, patient: class -> threshold; None: nothing counts as positive. A class without a threshold is left out.
         patients: validation patients behind them.
+        chosen_by: level → class → validation patients `with` the class and `without`; absent in runs of versions that
+            did not keep it.
         shares: class → its share of the validation ROIs, which are divided as the training ROIs are; absent in runs of
             versions that did not keep it.
     """
@@ -32,6 +34,7 @@ class Locked(TypedDict):
     roi: dict[str, float | None]
     patient: dict[str, float | None]
     patients: int
+    chosen_by: NotRequired[dict[str, dict[str, dict[str, int]]]]
     shares: NotRequired[dict[str, float]]
 
 

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 import numpy as np
 
@@ -16,9 +17,11 @@ from keras_cwp.evaluation.score_interval import SCORE_METHOD, clustered_proporti
 from keras_cwp.evaluation.threshold_choice import choose_threshold
 from keras_cwp.evaluation.validation import NO_VALIDATION, paired_folds
 from keras_cwp.scores import Scores
+from keras_cwp.wording import plural
 
 FEW_FOR_THRESHOLD = 10  # patients of the rarer kind; with 8, a threshold's sensitivity varies by .1 and more
 Level = Literal["roi", "patient"]
+LEVELS: tuple[Level, ...] = get_args(Level)
 
 
 def operating_points(
@@ -118,15 +121,30 @@ def _of_class(folds: list[_Fold], column: int, name: str, config: EvaluateConfig
             return {"thresholds": {}, "reason": f"{where} lacks this class, or all others"}
         called.append(fold.score[:, column] >= threshold)
         thresholds[fold.name] = threshold if np.isfinite(threshold) else None
-        sizes.append([len(np.unique(fold.validation_patients[rows])) for rows in (truth, ~truth)])
+        sizes.append(chosen_by(fold.validation_patients, truth))
     positive = np.concatenate([fold.positive[:, column] for fold in folds])
     patients = np.concatenate([fold.patients for fold in folds])
-    with_class, without = np.min(sizes, axis=0).tolist()
-    found: dict[str, Any] = {"thresholds": thresholds, "chosen_by": {"with": with_class, "without": without}}
-    if min(with_class, without) < FEW_FOR_THRESHOLD:
-        kind, few = ("with", with_class) if with_class <= without else ("without", without)
-        found["caution"] = f"chosen by {few} validation patient{'s' * (few != 1)} {kind} the class: rough"
+    found = {"thresholds": thresholds, **_behind({kind: min(each[kind] for each in sizes) for kind in sizes[0]})}
     return found | _worth(positive, np.concatenate(called), patients, config.prevalence.get(name))
+
+
+def chosen_by(patients: np.ndarray, positive: np.ndarray) -> dict[str, int]:
+    """How many patients choose a threshold: those `with` the class and those `without`, who have another class.
+
+    Args:
+        patients: str [units].
+        positive: bool [units]; whether the class is there.
+    """
+    return {"with": len(np.unique(patients[positive])), "without": len(np.unique(patients[~positive]))}
+
+
+def _behind(patients: Mapping[str, int]) -> dict[str, Any]:
+    """`chosen_by`, and a `caution` where these are few."""
+    kind = min(patients, key=lambda each: patients[each])
+    if (few := patients[kind]) >= FEW_FOR_THRESHOLD:
+        return {"chosen_by": dict(patients)}
+    caution = f"chosen by {plural(few, 'validation patient')} {kind} the class: rough"
+    return {"chosen_by": dict(patients), "caution": caution}
 
 
 def _at_locked(scores: Scores, locked: Locked, level: Level, own: EvaluateConfig) -> dict[str, Any]:
@@ -139,8 +157,10 @@ def _at_locked(scores: Scores, locked: Locked, level: Level, own: EvaluateConfig
             continue
         threshold = thresholds_of(locked, level)[name]
         called = score[:, column] >= (np.inf if threshold is None else threshold)
+        behind = locked.get("chosen_by", {}).get(level, {}).get(name)
         points[name] = {
             "thresholds": {"locked": threshold},
+            **(_behind(behind) if behind else {}),
             **_worth(positive[:, column], called, patients, config.prevalence.get(name)),
         }
     return {"chosen_on": locked["chosen_on"], "per_class": points}

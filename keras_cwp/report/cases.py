@@ -1,4 +1,4 @@
-"""The held-out ROIs as a reader looks through them: sorted, filtered, large, with window, level and heat map."""
+"""The judged ROIs as a reader looks through them: sorted, filtered, large, with window, level and heat map."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ class Cases:
     """A block of a page: one case a row of a Scores table.
 
     Args:
-        scores: of all held-out ROIs.
+        scores: of all judged ROIs.
         rows: int [n], those of them that are cases.
         crops: n pictures, uint8 [side, side], as the network sees them.
         maps: n heat maps, float [rows, columns], 1 being the end of the common scale; None: withheld.
@@ -74,9 +74,9 @@ class Cases:
         """How many of how many are here."""
         total = len(self.scores)
         if len(self.rows) == total:
-            return f"All {plural(total, 'held-out ROI')}."
+            return f"All {plural(total, 'ROI')}."
         return (
-            f"{len(self.rows):,} of {plural(total, 'held-out ROI')}, drawn at random from each cell of the confusion "
+            f"{len(self.rows):,} of {plural(total, 'ROI')}, drawn at random from each cell of the confusion "
             "matrix in proportion to its size."
         )
 

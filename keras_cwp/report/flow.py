@@ -38,8 +38,9 @@ def flow_table(flow: Flow) -> Table | None:
     if not flow:
         return None
     header = ("step", "patients", "radiographs", "ROIs", "reason")
-    note = "A patient is in one part of a fold only. With several folds each patient is held out once a repetition. "
-    note += "Patients and radiographs of what was left out may have other ROIs, which were kept."
+    note = "Patients and radiographs of what was left out may have other ROIs, which were kept."
+    if any(step.partition(",")[0] in _PARTS.values() for step, *_ in flow):
+        note = f"A patient is in one part of a fold only. With several folds each is held out once a repetition. {note}"
     return Table("flow", "Participant flow", header, tuple(flow), note)
 
 

@@ -144,7 +144,8 @@ def calibration_table(metrics: Mapping[str, Any]) -> Table | None:
         )
         if key in found
     )
-    note = f"Fitted on validation ROIs, judged on held-out ROIs. Temperature {_threshold_text(found['temperatures'])}; "
+    note = "Fitted on validation ROIs, judged on the ROIs of this page. "
+    note += f"Temperature {_threshold_text(found['temperatures'])}; "
     note += "above 1: the model was too sure, below 1: not sure enough. All other tables and plots use the unchanged "
     note += "probabilities, but for the decision curves."
     return Table("calibration", "Recalibration", ("probabilities", "log loss", "Brier", "ECE"), rows, note)
@@ -189,4 +190,4 @@ def _reasons(metrics: Mapping[str, Any]) -> str:
     for label, path in _WHOLE:
         if reason := _at(metrics, path).get("reason"):
             labels.setdefault(reason, []).append(label)
-    return " ".join(f"{'; '.join(own)}: {reason}." for reason, own in labels.items())
+    return " ".join(f"Not given or by another method: {'; '.join(own)} ({reason})." for reason, own in labels.items())

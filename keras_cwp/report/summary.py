@@ -13,7 +13,7 @@ from keras_cwp.wording import plural
 
 
 def result(run: ReportInput) -> list[str]:
-    """Macro AUC, accuracy and patient AUC in a sentence each, with intervals and the unit."""
+    """What the macro AUC of the verdict means, accuracy and patient AUC, in a sentence each, with the unit."""
     counts, auc = run.metrics["counts"], run.metrics["auc"]["macro"]
     of = f"{plural(counts['rois'], 'ROI')} of {plural(counts['patients'], 'patient')}"
     of += held_out_clause(run.metrics.get("shared_with_training"))
@@ -24,8 +24,8 @@ def result(run: ReportInput) -> list[str]:
     classes = plural(len(known), "class", "classes")
     sentences = [
         f"Judged on {of}.",
-        f"Macro AUC {metric_text(auc)}: given one ROI of a class and one of another, the model ranks the right one "
-        f"higher {share} of the time (mean over {classes}).",
+        f"Given one ROI of a class and one of another, the model ranks the right one higher {share} of the time (mean "
+        f"over {classes}).",
         f"It names the right class for {_percent(run.metrics['accuracy'])} of the ROIs.",
     ]
     level = run.metrics["patient_level"]

@@ -67,6 +67,14 @@ def test_rows_may_stand_in_any_order(scores) -> None:
     np.testing.assert_array_equal(aligned["b"].probabilities, scores.probabilities)
 
 
+def test_classes_may_stand_in_any_order(scores) -> None:
+    other = scores.in_order((scores.classes[2], scores.classes[0], scores.classes[1]))
+    aligned = align({"a": scores, "b": other})["b"]
+    assert aligned.classes == scores.classes
+    np.testing.assert_array_equal(aligned.label, scores.label)
+    np.testing.assert_array_equal(aligned.probabilities, scores.probabilities)
+
+
 @pytest.mark.parametrize(
     ("change", "message"),
     [

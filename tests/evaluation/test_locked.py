@@ -41,6 +41,21 @@ def test_thresholds_and_temperature_are_those_of_the_run(make_scores) -> None:
     assert loss == pytest.approx(metrics.log_loss(elsewhere.label, scaled))
 
 
+def test_thresholds_of_few_patients_are_said_to_be_rough_elsewhere_too(make_scores) -> None:
+    validation, elsewhere = make_scores(folds=1, seed=1, patients=9), make_scores(folds=1, seed=2)
+    locked = lock(validation, EvaluateConfig())
+    found = evaluate(elsewhere, EvaluateConfig(), 0, locked=json.loads(json.dumps(locked)))
+    with_normal = len(np.unique(validation.patient_id[validation.label == 0]))
+    point = found["thresholds"]["per_class"]["normal"]
+    assert point["chosen_by"]["with"] == with_normal < 10
+    assert "rough" in point["caution"]
+    assert any("chosen by few validation patients and are rough" in caution for caution in found["cautions"])
+    of_an_earlier_version = {key: value for key, value in locked.items() if key != "chosen_by"}
+    assert "caution" not in evaluate(elsewhere, EvaluateConfig(), 0, locked=of_an_earlier_version)["thresholds"][
+        "per_class"
+    ]["normal"]  # fmt: skip
+
+
 def test_the_other_datas_labels_change_no_decision(make_scores) -> None:
     locked = lock(make_scores(folds=1, seed=1), EvaluateConfig())
     elsewhere = make_scores(folds=1, seed=2)

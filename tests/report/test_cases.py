@@ -94,9 +94,9 @@ def test_two_thousand_rois_of_noise_fit_into_the_page(run: ReportInput) -> None:
 
 def test_the_page_says_how_many_were_sampled() -> None:
     cases = small_cases(many(40))
-    assert cases.sampled == "All 40 held-out ROIs."
+    assert cases.sampled == "All 40 ROIs."
     some = replace(cases, scores=many(5000))
-    assert some.sampled.startswith("40 of 5,000 held-out ROIs, drawn at random")
+    assert some.sampled.startswith("40 of 5,000 ROIs, drawn at random")
 
 
 def test_names_cannot_leave_their_place(viewer: Path) -> None:

@@ -59,6 +59,8 @@ def test_what_was_left_out_is_recorded_with_the_reason(tmp_path: Path) -> None:
     assert flow[0][1:] == ("1", "1", "1", "label mapped to nothing (--labels)")
     elsewhere = [row[0] for row in participant_flow(run, data, metrics, elsewhere=True)]
     assert "trained on" not in elsewhere
+    notes = [flow_table(participant_flow(run, data, metrics, elsewhere=own)).note for own in (False, True)]
+    assert ["one part of a fold only" in note for note in notes] == [True, False]
 
 
 def test_a_radiograph_that_is_lost_counts_with_all_its_regions_and_an_entry_that_is_bad_alone(tmp_path: Path) -> None:

@@ -13,7 +13,8 @@ from keras_cwp.errors import DataError
 
 BOX_COLUMNS = ("x", "y", "width", "height")
 SIZE_COLUMNS = ("image_width", "image_height")
-EXTRA_COLUMNS = ("site", "manufacturer", "side", "spacing_mm", "view", "size_mm")
+SUBGROUP_COLUMNS = ("site", "manufacturer", "side", "view", "size_mm")
+EXTRA_COLUMNS = (*SUBGROUP_COLUMNS, "spacing_mm")
 READER_COLUMN = "reader"
 RATING_COLUMN = "rating"  # a further column, which is kept for each reader
 KNOWN_COLUMNS = ("image", "patient_id", "label", *BOX_COLUMNS, "roi_id", *SIZE_COLUMNS, READER_COLUMN, *EXTRA_COLUMNS)

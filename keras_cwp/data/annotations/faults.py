@@ -4,15 +4,32 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from contextlib import AbstractContextManager
+from pathlib import Path
 from types import TracebackType
 
 from keras_cwp.errors import DataError
+from keras_cwp.wording import plural, verb
 
 SHOWN = 20  # faults that a message names; the others are counted
+SHOWN_IMAGES = 3  # images that are not in the folder; where the folder is the wrong one, all are not
 
 
 def ignore_note(_: str) -> None:
     """The default of `note`."""
+
+
+class MissingImageError(DataError):
+    """A name that is no image of the folder.
+
+    Args:
+        message: as of any DataError.
+        name: of the image.
+        folder: where it was looked for.
+    """
+
+    def __init__(self, message: str, name: str, folder: Path) -> None:
+        super().__init__(message)
+        self.name, self.folder = name, folder
 
 
 class Faults:
@@ -31,8 +48,12 @@ class Faults:
         left_out: Callable[[DataError, int], None] | None = None,
     ) -> None:
         self.skip, self.note, self._left_out = skip, note, left_out
+        self._clear()
+
+    def _clear(self) -> None:
         self._messages: list[str] = []
-        self._count = 0
+        self._missing: dict[str, Path] = {}  # names of images → the folder that lacks them
+        self._count = self._unnamed = 0
 
     def __bool__(self) -> bool:
         return self._count > 0
@@ -47,8 +68,15 @@ class Faults:
             self._left_out(error, 1)
             return
         self._count += 1
-        if self._count <= SHOWN:
+        if isinstance(error, MissingImageError):
+            seen = error.name in self._missing
+            self._missing[error.name] = error.folder
+            if seen or len(self._missing) > SHOWN_IMAGES:
+                return
+        if len(self._messages) < SHOWN:
             self._messages.append(str(error))
+        else:
+            self._unnamed += 1
 
     def settle(self, source: str) -> None:
         """Raise one error that names all faults, or note how many were left out.
@@ -61,14 +89,27 @@ class Faults:
         """
         if not self._count:
             return
-        said = "; ".join(self._messages) + (f"; and {self._count - SHOWN} more" if self._count > SHOWN else "")
-        count, self._count, self._messages = self._count, 0, []
+        said, count = "; ".join([*self._messages, *self._others()]), self._count
+        self._clear()
         if self.skip:
             self.note(f"{source}: {count} {'entry' if count == 1 else 'entries'} left out: {said}")
         elif count == 1:
             raise DataError(said)
         else:
             raise DataError(f"{source}: {count} entries cannot be used: {said}; --skip-bad leaves them out")
+
+    def _others(self) -> list[str]:
+        """How many faults the messages do not name."""
+        images = len(self._missing) - SHOWN_IMAGES
+        found = []
+        if images > 0:
+            found.append(f"{plural(images, 'more image')} {verb(images, 'is', 'are')} not in {self._folders()}")
+        if self._unnamed:
+            found.append(f"and {self._unnamed} more")
+        return found
+
+    def _folders(self) -> str:
+        return ", ".join(map(str, dict.fromkeys(self._missing.values())))
 
 
 class _Gathered(AbstractContextManager[None]):

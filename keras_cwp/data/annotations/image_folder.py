@@ -7,9 +7,11 @@ import os
 from functools import cached_property
 from pathlib import Path, PurePosixPath
 
+from keras_cwp.data.annotations.faults import MissingImageError
 from keras_cwp.data.identity import file_key, near_key
 from keras_cwp.data.image_files import IMAGE_SUFFIXES, visible_files
 from keras_cwp.errors import DataError
+from keras_cwp.wording import plural
 
 _HINTS = 20  # messages that name the nearest file; finding it takes a while in a large folder
 _MARKS = (".csv", ".tsv", ".txt", ".json", ".xml", ".yaml", ".yml")  # of files that hold marks, not pictures
@@ -93,7 +95,9 @@ class ImageFolder:
                 "the file exactly"
             )
         if not fitting:
-            raise DataError(f"{where}: no image {name!r} in {self.path}{self._nearest(pure.name)}")
+            raise MissingImageError(
+                f"{where}: no image {name!r} in {self.path}{self._nearest(pure.name)}", name, self.path
+            )
         return fitting[0], self.path / fitting[0]
 
     def with_stem(self, stem: str) -> list[str]:
@@ -129,7 +133,7 @@ class ImageFolder:
         last = {PurePosixPath(known).name: known for known in reversed(self.names)}
         same = [known for known in last if near_key(known) == near_key(name)]
         near = same or difflib.get_close_matches(name, last, n=1)
-        return f"; nearest name there: {last[near[0]]!r}" if near else f"; the folder holds {len(last)} other names"
+        return f"; nearest name there: {last[near[0]]!r}" if near else f"; {plural(len(last), 'other name')} there"
 
 
 def _grouped(keys: dict[str, str]) -> dict[str, list[str]]:

@@ -13,6 +13,7 @@ from keras_cwp.data.annotations.columns import (
     KNOWN_COLUMNS,
     READER_COLUMN,
     SIZE_COLUMNS,
+    SUBGROUP_COLUMNS,
     column_names,
     left_out,
 )
@@ -56,9 +57,9 @@ def read_roi_table(file: AnnotationFile, reading: Reading) -> list[Roi]:
 
 
 def _say_further(path: Path, names: Mapping[str, str], reading: Reading) -> None:
-    further = [name for name in names.values() if name not in KNOWN_COLUMNS]
-    if further and not reading.to_predict:
-        reading.note(f"{path}: further columns are kept for subgroups: {', '.join(further)}")
+    kept = [name for name in names.values() if name not in KNOWN_COLUMNS or name in SUBGROUP_COLUMNS]
+    if kept and not reading.to_predict:
+        reading.note(f"{path}: kept for subgroups: {', '.join(kept)}")
 
 
 def _need_patients(path: Path, table: Table, rois: list[Roi]) -> None:

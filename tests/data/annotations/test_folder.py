@@ -66,6 +66,18 @@ def test_an_unreadable_file_among_others_is_named_or_left_out(tmp_path, images):
     assert [roi.image for roi in read_rois(tmp_path / "lm", images, skip_bad=True)] == ["a.png"]
 
 
+def test_a_wrong_folder_of_images_is_said_once_and_not_for_each_line(tmp_path, images):
+    rows = [f"gone_{number // 2}.png,p{number},n" for number in range(80)]
+    table = tmp_path / "rois.csv"
+    table.write_text("\n".join(["image,patient_id,label", *rows]) + "\n")
+    with pytest.raises(DataError) as error:
+        read_rois(table, images)
+    said = str(error.value)
+    assert "80 entries cannot be used" in said
+    assert said.count("no image") == 3
+    assert f"37 more images are not in {images}" in said
+
+
 def test_a_broken_file_beside_its_picture_is_not_passed_over(images):
     """Else its folder would be taken for a class."""
     for name in "abcdef":

@@ -167,7 +167,7 @@ def test_every_bad_line_is_named_at_once_and_can_be_left_out(table, images):
 
 
 def test_a_hundred_bad_lines_make_one_short_message(table, images):
-    path = table(*(f"gone{number}.png,P,n,1,1,5,5" for number in range(100)))
+    path = table(*(f"a.png,P{number},n,1,1,wide,5" for number in range(100)))
     with pytest.raises(DataError, match=r"100 entries cannot be used: .* and 80 more") as caught:
         read_rois(path, images)
     assert len(str(caught.value)) < 8000

@@ -72,6 +72,15 @@ def test_seed_decides(table, tmp_path):
     assert first.read_bytes() != (other.parent / "images" / first.name).read_bytes()
 
 
+def test_phantoms_of_another_seed_are_other_patients(tmp_path):
+    patients = []
+    for seed in (0, 1, 2):
+        made = draw_phantoms(tmp_path / str(seed), patients=6, seed=seed, side_px=SIDE)
+        with open(made, newline="", encoding="utf-8") as file:
+            patients.append({row["patient_id"] for row in csv.DictReader(file)})
+    assert sum(map(len, patients)) == len(set.union(*patients)) == 18
+
+
 def test_thorax_looks_like_one():
     """Mean path lengths and shades where anatomy says what they must be."""
     thorax = draw_thorax(Anatomy.draw(np.random.default_rng(0)), 256)
