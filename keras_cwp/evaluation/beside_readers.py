@@ -44,7 +44,7 @@ class Beside(NamedTuple):
 
     def difference(self) -> Estimate:
         own, other = self.model, self.reader
-        return Estimate(own.value - other.value, own.arms - other.arms, own.sizes, own.means, own.cases)
+        return Estimate(own.value - other.value, own.arms - other.arms, own.sizes, own.means, own.cases, own.rows)
 
 
 _Figure = Callable[[int, np.ndarray], Beside | None]

@@ -23,6 +23,7 @@ from keras_cwp.scores import Scores
 
 _STEEPEST = 50.0  # a slope beyond this is a separation that has no finite fit
 _EDGE = 1e-12
+_MOST_STEPS = 1000  # of a root's search
 _NO_FIT = "no fit: the class is absent, alone, or its probabilities do not differ"
 _APART = "no fit: the class is separated without an error, so the slope has no upper limit"
 
@@ -78,10 +79,14 @@ def _apart(positive: np.ndarray, odds: np.ndarray, weight: np.ndarray, fewest: i
     def excess(slope: float) -> float:
         """Twice the loss at a slope, the intercept being the best one, less what the interval allows."""
         far = 40 + abs(slope) * float(np.abs(odds).max())
-        level = brentq(lambda own: float(weight @ (positive - special.expit(own + slope * odds))), -far, far)
+
+        def balance(own: float) -> float:
+            return float(weight @ (positive - special.expit(own + slope * odds)))
+
+        level = brentq(balance, -far, far, maxiter=_MOST_STEPS)  # nearly a step where the slope is steep
         line = level + slope * odds
         return 2 * float(weight @ np.logaddexp(0, np.where(positive, -line, line))) - quantile**2
 
     if excess(-_STEEPEST) <= 0 or excess(_STEEPEST) >= 0:
         return found
-    return {**found, "at_least": float(brentq(excess, -_STEEPEST, _STEEPEST))}
+    return {**found, "at_least": float(brentq(excess, -_STEEPEST, _STEEPEST, maxiter=_MOST_STEPS))}

@@ -17,6 +17,7 @@ import numpy as np
 
 from keras_cwp.errors import ScoresError
 from keras_cwp.evaluation.estimates import Estimate
+from keras_cwp.evaluation.intervals import ONE_PATIENT
 from keras_cwp.evaluation.score_interval import score_limits
 from keras_cwp.scores import Scores
 
@@ -98,8 +99,8 @@ def set_coverage(scores: Scores, sets: np.ndarray) -> dict[str, dict[str, Any]]:
         sets: bool [rows, classes].
 
     Returns:
-        class -> `covered`: mean over patients of the share of ROIs whose set has the class; `ci95` of it, None for one
-        patient; `size`: mean number of classes in a set; `patients` and `rois`.
+        class -> `covered`: mean over patients of the share of ROIs whose set has the class; `ci95` of it, None with
+        a `reason` for one patient; `size`: mean number of classes in a set; `patients` and `rois`.
     """
     found: dict[str, dict[str, Any]] = {}
     for column, name in enumerate(scores.classes):
@@ -111,6 +112,7 @@ def set_coverage(scores: Scores, sets: np.ndarray) -> dict[str, dict[str, Any]]:
             found[name] = {
                 "covered": float(shares.mean()),
                 "ci95": None if limits is None else list(limits),
+                **({"reason": ONE_PATIENT} if limits is None else {}),
                 "size": float(sets[rows].sum(axis=1).mean()),
                 "patients": len(shares),
                 "rois": len(np.unique(scores.roi_id[rows])),

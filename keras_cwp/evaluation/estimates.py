@@ -27,6 +27,7 @@ class Estimate:
         sizes: int [arms]; patients with rows in the arm.
         means: int [arms]; means that were subtracted from the arm, one a fold. sizes - means: degrees of freedom.
         cases: of each figure that this one is the mean of, the number of patients in each of its arms.
+        rows: of a patient, on average.
     """
 
     value: float
@@ -34,6 +35,7 @@ class Estimate:
     sizes: np.ndarray
     means: np.ndarray
     cases: tuple[tuple[int, ...], ...]
+    rows: float = 1.0
 
     @property
     def freedom(self) -> int:
@@ -90,7 +92,8 @@ def area_of(positive: np.ndarray, score: np.ndarray, patient: np.ndarray, patien
     parts = placements(positive, score)
     arms = [_arm(own, patient[rows], patients) for rows, own in zip((positive, ~positive), parts, strict=True)]
     sizes = [len(np.unique(patient[rows])) for rows in (positive, ~positive)]
-    return Estimate(float(parts[0].mean()), np.stack(arms), np.array(sizes), np.ones(2, dtype=int), (tuple(sizes),))
+    means, rows = np.ones(2, dtype=int), len(patient) / len(np.unique(patient))
+    return Estimate(float(parts[0].mean()), np.stack(arms), np.array(sizes), means, (tuple(sizes),), rows)
 
 
 def proportion_of(success: np.ndarray, patient: np.ndarray, patients: int) -> Estimate | None:
@@ -116,6 +119,7 @@ def mean_estimate(parts: Sequence[Estimate]) -> Estimate:
         np.concatenate([part.sizes for part in parts]),
         np.concatenate([part.means for part in parts]),
         tuple(case for part in parts for case in part.cases),
+        share * sum(part.rows for part in parts),
     )
 
 
@@ -134,6 +138,7 @@ def mean_over_folds(parts: Sequence[Estimate], repeats: int = 1) -> Estimate:
         np.sum([part.sizes for part in parts], axis=0) // repeats,
         np.maximum(np.sum([part.means for part in parts], axis=0) // repeats, 1),
         tuple(tuple((own // repeats).tolist()) for own in cases),
+        share * sum(part.rows for part in parts),
     )
 
 

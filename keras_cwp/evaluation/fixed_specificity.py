@@ -23,6 +23,7 @@ from keras_cwp.scores import Scores
 
 SPECIFICITIES = (0.9, 0.95)
 MOST_ALARMS = 0.2  # false positive rate up to which the partial area is taken
+_FEWEST_ALARMS = 2  # patients without the class that the specificity allows to be called; with fewer, no interval
 _RESAMPLES = 500  # of a figure that is no headline
 _PERFECT = 1e-9  # nearer to 1 a partial area is perfect
 _LEAVES_OUT = EvaluateConfig(interval="score")
@@ -102,11 +103,13 @@ def _of_class(
     for specificity in SPECIFICITIES:
         resampled = resample(sensitivity_at(positive, score, specificity), patients, resamples=resamples, seed=seed)
         perfect = partial(_of_sensitivity, behind)
-        at[f"{specificity:g}"] = figure(resampled, ("auc", "at"), "percentile", reason, behind, perfect)
+        found = figure(resampled, ("auc", "at"), "percentile", reason, behind, perfect)
+        at[f"{specificity:g}"] = found if found["value"] is None else found | _withheld(sizes[1], specificity)
     table = Measured(
         patients,
         partial_auc(positive, score),
         behind={("auc", "partial"): behind},
+        few=[("auc", "partial")],
         perfect={("auc", "partial"): partial(_of_partial_auc, sizes)},
         why_undefined=lambda _: reason,
     )
@@ -115,6 +118,14 @@ def _of_class(
         "partial_auc": with_intervals(table, _LEAVES_OUT, seed)["auc", "partial"],
         "most_alarms": MOST_ALARMS,
     }
+
+
+def _withheld(without: int, specificity: float) -> dict[str, Any]:
+    """No interval where the threshold rests on the highest one or two of a few patients: no resample exceeds these."""
+    needed = int(np.ceil(_FEWEST_ALARMS / (1 - specificity) - 1e-9))
+    if without >= needed:
+        return {}
+    return {"ci95": None, "reason": f"needs {needed} patients without the class, there are {without}"}
 
 
 def _of_sensitivity(behind: int, value: float) -> Limits | None:

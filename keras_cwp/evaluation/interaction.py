@@ -1,7 +1,8 @@
 """Does the macro AUC differ between the values of a column at all? One test for any number of subgroups.
 
 Each subgroup is tested against the others (gaps.py), and Cauchy's combination makes one p value of theirs, which may
-depend on each other. Two subgroups have the p value of their gap.
+depend on each other. Two subgroups have the p value of their gap. The others are pooled: where a model's scores are
+shifted from site to site, their pooled AUC is lower than that of each, and the shift counts as a difference.
 
 Reference: Liu and Xie, Journal of the American Statistical Association 115 (2020) 393-402 (Cauchy combination).
 """

@@ -7,7 +7,7 @@ simulation (scripts/bench_inference.py) their intervals of few patients hold the
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Container, Mapping
 from dataclasses import dataclass, field
 from typing import Literal, TypedDict
 
@@ -59,6 +59,7 @@ class Measured:
         behind: patients that a metric rests on, where they are fewer than all.
         perfect: interval of a metric that no resample varies, by its value.
         why_undefined: metric -> reason.
+        few: shares whose variance few patients may make up, as those of losses and agreement always may.
         chance: agreement by chance, without weights, of each metric that is agreement beyond it.
     """
 
@@ -69,6 +70,7 @@ class Measured:
     behind: Mapping[Key, int] = field(default_factory=dict)
     perfect: Mapping[Key, Callable[[float], Limits | None]] = field(default_factory=dict)
     why_undefined: Callable[[Key], str] = lambda _: "undefined on this table"
+    few: Container[Key] = ()
     chance: Mapping[Key, float] = field(default_factory=dict)
 
 
@@ -208,7 +210,8 @@ def _of_left_out(table: Measured, left_out: LeftOut, key: Key) -> Figure:
         if limits := agreement_limits(value, variance, table.chance[key], *known):
             return {"value": value, "ci95": list(limits)}
     scale, freedom = METRICS[key[0]].scale, float(behind - 1)
-    if scale != "share":  # losses have no upper end: a single patient may make up most of the variance
+    if scale != "share" or key in table.few:
+        # losses have no upper end: a single patient may make up most of the variance
         freedom = min(freedom, left_out.freedom(key))
     variance *= 1 + METRICS[key[0]].unseen / behind
     half = float(stats.t.ppf((1 + LEVEL) / 2, freedom)) * float(np.sqrt(variance))

@@ -3,9 +3,13 @@
 Wilson's interval of a proportion and Newcombe's of an AUC share one idea: a limit is the value whose own variance puts
 it a quantile's number of standard errors from the value observed. Both take every case for independent. Here the
 variance is multiplied by a design ratio: the clustered variance observed, over that of independent patients. Where few
-patients are out of order the ratio is known badly and is drawn towards 1 (each patient counts as one case); where none
-is, at a perfect result, it is 1. So a perfect result and a nearly perfect one have nearly the same interval. The
-quantile is of t; where few patients make up the variance of an AUC, it has few degrees of freedom (`Estimate.settled`).
+patients are out of order the ratio is known badly and is drawn towards what is expected; where none is, at a perfect
+result, it is that. So a perfect result and a nearly perfect one have nearly the same interval. Expected is 1, each
+patient counting as one case. A mean of the AUCs of k classes has more: a pair of ROIs of two classes counts in the AUCs
+of both, so two AUCs share 1 / (k - 1) of their pairs, and the variance is 1 + (k - 1) / (k - 1) = 2 times that of
+independent AUCs. It has less where a patient has m ROIs: if these are half alike, (m + 1) / 2m. Together 1 + 1 / m is
+expected of it. The quantile is of t; where few patients make up the variance of an AUC, it has few degrees of freedom
+(`Estimate.settled`).
 
 References: Wilson, Journal of the American Statistical Association 22 (1927) 209-212; Newcombe, Statistics in Medicine
 25 (2006) 559-573, method 5; Rao and Scott, Biometrics 48 (1992) 577-585. Coverage: scripts/bench_inference.py.
@@ -22,7 +26,7 @@ from keras_cwp.evaluation.estimates import Estimate, proportion_of
 LEVEL = 0.95
 SCORE_METHOD = "score interval, variance clustered by patient, t quantile"
 FEW_PATIENTS = "needs two patients with ROIs of the class and two with others"
-_PRIOR = 0.5  # patients that the ratio 1 is worth; 0 covers too rarely at AUC .98, 1 too often (bench_inference)
+_PRIOR = 0.5  # patients that the expected ratio is worth; 0 covers too rarely at AUC .98, 1 too often (bench_inference)
 _EDGE = 1e-13  # limits are sought between here and the value observed
 
 
@@ -32,17 +36,21 @@ def score_limits(estimate: Estimate, level: float = LEVEL) -> tuple[float, float
         return None
     informing = _informing(estimate)
     # The variance of a share follows from its value. That of an AUC is estimated, and few patients may make it up.
-    areas = any(len(own) == 2 for own in estimate.cases)
-    freedom = min(estimate.freedom, estimate.settled()) if areas else estimate.freedom
+    freedom = min(estimate.freedom, estimate.settled()) if _of_areas(estimate) else estimate.freedom
     quantile = towards(t_quantile(freedom, level), t_quantile(np.inf, level), informing)
     return _limits(estimate.value, estimate.cases, quantile**2 * design(estimate))
 
 
 def design(estimate: Estimate) -> float:
-    """The design ratio: clustered variance over that of independent patients, towards 1 where few patients inform."""
+    """The design ratio: clustered variance over that of independent patients, as expected where few patients inform."""
     informing = _informing(estimate)
-    observed = estimate.variance() / reference_variance(estimate.value, estimate.cases) if informing else 1.0
-    return towards(observed, 1.0, informing)
+    expected = 1 + 1 / estimate.rows if _of_areas(estimate) and len(estimate.cases) > 1 else 1.0
+    observed = estimate.variance() / reference_variance(estimate.value, estimate.cases) if informing else expected
+    return towards(observed, expected, informing)
+
+
+def _of_areas(estimate: Estimate) -> bool:
+    return any(len(own) == 2 for own in estimate.cases)
 
 
 def _informing(estimate: Estimate) -> float:

@@ -4,10 +4,12 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from scipy import special
 
 from keras_cwp.config import EvaluateConfig
-from keras_cwp.evaluation.estimates import area_of, proportion_of
+from keras_cwp.evaluation.estimates import Estimate, area_of, mean_estimate, proportion_of
 from keras_cwp.evaluation.metrics import evaluate
+from keras_cwp.evaluation.ranking import macro_estimate
 from keras_cwp.evaluation.score_interval import clustered_proportion, newcombe_auc, score_limits, wilson
 
 
@@ -95,3 +97,33 @@ def test_a_perfect_model_has_an_interval_of_every_metric(scores) -> None:
         assert own["value"] == pytest.approx(1)
         assert 0.6 < own["ci95"][0] < 0.999
         assert own["ci95"][1] == pytest.approx(1)
+
+
+@pytest.mark.parametrize("score", [np.arange(40) + 0.0, np.r_[np.arange(19), 25, 20, np.arange(30, 49)] + 0.0])
+def test_the_mean_of_two_classes_aucs_is_known_no_better_than_one_of_them(score: np.ndarray) -> None:
+    """With two classes both AUCs are the same figure; taken for independent they gave an interval too narrow."""
+    positive, patient = np.arange(40) >= 20, np.arange(40)
+    one, other = area_of(positive, score, patient, 40), area_of(~positive, -score, patient, 40)
+    both = mean_estimate([one, other])
+    assert both.value == one.value
+    np.testing.assert_allclose(score_limits(both), score_limits(one), rtol=1e-6)
+
+
+def test_the_intervals_of_a_mean_of_aucs_hold_the_truth_with_one_roi_a_patient() -> None:
+    """Skewed scores, 40 patients: .83 of the intervals held the truth when the AUCs counted as independent."""
+    shares, separation = (0.6, 0.25, 0.15), 1.6
+
+    def macro(rng: np.random.Generator, patients: int) -> Estimate | None:
+        label = rng.choice(3, patients, p=shares)
+        scale = np.array([0.7, 1.0, 1.6])[label][:, None]
+        logits = separation * np.eye(3)[label] + scale * (rng.gamma(50, 1, (patients, 3)) - 50) / 50**0.5
+        return macro_estimate(label, special.softmax(logits, axis=1), np.arange(patients), patients)
+
+    truth = macro(np.random.default_rng(1), 20_000).value
+    held = []
+    for number in range(150):
+        estimate = macro(np.random.default_rng([2, number]), 40)
+        if estimate is not None and len(estimate.cases) == 3 and (limits := score_limits(estimate)):
+            held.append(limits[0] <= truth <= limits[1])
+    assert len(held) > 100
+    assert np.mean(held) > 0.9

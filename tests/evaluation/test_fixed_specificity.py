@@ -63,3 +63,17 @@ def test_few_patients_have_a_reason(scores) -> None:
         for figure in (*own["sensitivity_at"].values(), own["partial_auc"]):
             assert figure["ci95"] is None
             assert figure["reason"]
+
+
+def test_few_patients_without_the_class_give_no_interval_of_the_sensitivity(make_scores) -> None:
+    """The threshold would be the highest score of a few patients, and no resample has a higher one."""
+    scores = make_scores(folds=1, patients=26)
+    found = fixed_specificity(scores, EvaluateConfig(bootstraps=100), 0)
+    for name, own in found.items():
+        without = len(np.unique(scores.patient_id[scores.label != scores.classes.index(name)]))
+        for specificity, needed in (("0.9", 20), ("0.95", 40)):
+            figure = own["sensitivity_at"][specificity]
+            assert (figure["ci95"] is None) == (without < needed)
+            if without < needed:
+                assert figure["reason"] == f"needs {needed} patients without the class, there are {without}"
+                assert 0 <= figure["value"] <= 1
