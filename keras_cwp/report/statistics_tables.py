@@ -130,9 +130,10 @@ def gap_table(metrics: Mapping[str, Any]) -> Table | None:
     if not rows:
         return None
     note = (
-        "Macro AUC within the subgroup minus that of all others. p values: Holm over more than two values of a "
-        "column. –: a class is missing on one side, or has one patient there. "
-        "Detectable: the gap that 80 % of such studies would find; where it is large, finding none shows little."
+        "Macro AUC within the subgroup minus that of all others pooled. Where scores are shifted from one value to "
+        "another, as by another machine, the pooled AUC is lower than each value's own, and the shift counts as a gap. "
+        "p values: Holm over more than two values of a column. –: a class is missing on one side, or has one patient "
+        "there. Detectable: the gap that 80 % of such studies would find; where it is large, finding none shows little."
     )
     columns = ("column", "value", "gap in macro AUC", "p", "detectable")
     return Table("subgroup_gaps", "Gaps between subgroups", columns, rows, note)
