@@ -11,11 +11,12 @@ import bisect
 
 import numpy as np
 
+from keras_cwp.data.annotations.columns import SUBGROUP_COLUMNS
 from keras_cwp.data.manifest import RATING, READING
 from keras_cwp.data.prepared import PreparedData
 from keras_cwp.scores import Scores
 
-_AS_THEY_STAND = ("site", "manufacturer", "side", "view", "file_type")
+_AS_THEY_STAND = (*SUBGROUP_COLUMNS, "file_type")
 # What a file says and no subgroup is made of.
 _NO_SUBGROUPS = ("bits", "intent", "modality", "photometric", "burned_in_annotation", "polygon", "size_mm")
 _MOST_VALUES = 8  # of a column from the ROI table; with more, numbers are put into thirds and texts are left out

@@ -13,8 +13,8 @@ from keras_cwp.errors import DataError
 
 BOX_COLUMNS = ("x", "y", "width", "height")
 SIZE_COLUMNS = ("image_width", "image_height")
-SUBGROUP_COLUMNS = ("site", "manufacturer", "side", "view", "size_mm")
-EXTRA_COLUMNS = (*SUBGROUP_COLUMNS, "spacing_mm")
+SUBGROUP_COLUMNS = ("site", "manufacturer", "side", "view")  # as they stand; size_mm by the ILO's classes
+EXTRA_COLUMNS = (*SUBGROUP_COLUMNS, "size_mm", "spacing_mm")
 READER_COLUMN = "reader"
 RATING_COLUMN = "rating"  # a further column, which is kept for each reader
 KNOWN_COLUMNS = ("image", "patient_id", "label", *BOX_COLUMNS, "roi_id", *SIZE_COLUMNS, READER_COLUMN, *EXTRA_COLUMNS)

@@ -57,7 +57,7 @@ def read_roi_table(file: AnnotationFile, reading: Reading) -> list[Roi]:
 
 
 def _say_further(path: Path, names: Mapping[str, str], reading: Reading) -> None:
-    kept = [name for name in names.values() if name not in KNOWN_COLUMNS or name in SUBGROUP_COLUMNS]
+    kept = [name for name in names.values() if name not in KNOWN_COLUMNS or name in (*SUBGROUP_COLUMNS, "size_mm")]
     if kept and not reading.to_predict:
         reading.note(f"{path}: kept for subgroups: {', '.join(kept)}")
 

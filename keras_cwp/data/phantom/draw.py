@@ -82,7 +82,7 @@ def draw_phantoms(
     return Path(out) / TABLE_FILE
 
 
-def patient_id(number: int, seed: int) -> str:
+def _patient_id(number: int, seed: int) -> str:
     """Patients of another seed are other patients; those of seed 0 go without it."""
     return f"P{number:04d}" if seed == 0 else f"S{seed}P{number:04d}"
 
@@ -101,7 +101,7 @@ def _draw_patient(
         pixels, marked = _draw_radiograph(thorax, patient, wanted, random)
         (folder / name).write_bytes(cv2.imencode(".png", pixels)[1].tobytes())
         spacing = f"{thorax.mm_per_px:.6g}"
-        rows += [(name, patient_id(number, seed), *box, label, spacing) for box, label in marked]
+        rows += [(name, _patient_id(number, seed), *box, label, spacing) for box, label in marked]
     return rows
 
 
