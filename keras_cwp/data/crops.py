@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Literal
+from typing import Literal, NamedTuple
 
 import cv2
 import numpy as np
@@ -94,22 +94,17 @@ def resample(pixels: np.ndarray, window: Window) -> np.ndarray:
     cv2.transpose only moves values. So the processor does not decide a pixel: tests/data/test_same_everywhere.py gets
     the same bytes where NumPy, OpenCV and OpenBLAS are denied all instructions beyond the architecture's least.
     """
-    rows, down = _axis(window.y, window.height, window.side_px, pixels.shape[0])
-    columns, across = _axis(window.x, window.width, window.side_px, pixels.shape[1])
-    part = _picked(_picked(pixels, rows, 0), columns, 1).astype(np.float32, copy=False)
-    if down is not None:
-        part = down @ part
-    if across is not None:
-        part = cv2.transpose(across @ cv2.transpose(part))
+    rows = _axis(window.y, window.height, window.side_px, pixels.shape[0])
+    columns = _axis(window.x, window.width, window.side_px, pixels.shape[1])
+    part = pixels[rows.span, columns.span]
+    for axis, lines in enumerate((rows, columns)):
+        part = part if lines.index is None else part.take(lines.index, axis=axis)
+    part = part.astype(np.float32, copy=False)
+    if rows.weights is not None:
+        part = rows.weights @ part
+    if columns.weights is not None:
+        part = cv2.transpose(columns.weights @ cv2.transpose(part))
     return np.ascontiguousarray(part)
-
-
-def _picked(pixels: np.ndarray, index: np.ndarray, axis: int) -> np.ndarray:
-    """The rows or columns of a picture that an index names; a view where they follow each other."""
-    low, high = int(index.min()), int(index.max()) + 1
-    part = pixels[low:high] if axis == 0 else pixels[:, low:high]
-    plain = len(index) == high - low and index[0] == low and (np.diff(index) == 1).all()
-    return part if plain else part.take(index - low, axis=axis)
 
 
 def mirrored(index: np.ndarray, length: int) -> np.ndarray:
@@ -120,11 +115,25 @@ def mirrored(index: np.ndarray, length: int) -> np.ndarray:
     return length - 1 - np.abs(index % period - (length - 1))
 
 
+class _Lines(NamedTuple):
+    """The rows or columns that a crop is made of.
+
+    Args:
+        span: where they lie in the radiograph.
+        index: which of the span, in order; None for all of it.
+        weights: [side_px, lines]; None where they are copied.
+    """
+
+    span: slice
+    index: np.ndarray | None
+    weights: sparse.csr_array | None
+
+
 @lru_cache(maxsize=64)  # whole radiographs of one size ask for the same again and again
-def _axis(start: float, extent: float, side_px: int, length: int) -> tuple[np.ndarray, sparse.csr_array | None]:
-    """Source indices along one axis, and the weights [side_px, indices] of the crop; None where it is a copy."""
+def _axis(start: float, extent: float, side_px: int, length: int) -> _Lines:
+    """The lines of one axis."""
     if extent == side_px and start == int(start):
-        return mirrored(int(start) + np.arange(side_px), length), None
+        return _lines(int(start) + np.arange(side_px), length, None)
     pad_low = max(0, math.ceil(-start))
     pad_high = max(0, math.ceil(start + extent - length))
     step = extent / side_px
@@ -140,4 +149,12 @@ def _axis(start: float, extent: float, side_px: int, length: int) -> tuple[np.nd
     used = weight > 0
     ends = np.concatenate([[0], used.sum(axis=1).cumsum()])
     entries = (weight[used].astype(np.float32), index[used] - low, ends)
-    return mirrored(np.arange(low, high + 1), length), sparse.csr_array(entries, shape=(side_px, high - low + 1))
+    return _lines(np.arange(low, high + 1), length, sparse.csr_array(entries, shape=(side_px, high - low + 1)))
+
+
+def _lines(wanted: np.ndarray, length: int, weights: sparse.csr_array | None) -> _Lines:
+    """Lines that may lie beyond the edges, where they are mirrored."""
+    index = mirrored(wanted, length)
+    low, high = int(index.min()), int(index.max()) + 1
+    whole = wanted[0] >= 0 and wanted[-1] < length
+    return _Lines(slice(low, high), None if whole else index - low, weights)

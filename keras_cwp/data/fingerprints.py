@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import hashlib
 
+import cv2
 import numpy as np
 
 from keras_cwp.data.prepared import PreparedData
@@ -31,13 +32,18 @@ def look_of(pixels: np.ndarray) -> str:
 def _cell_means(pixels: np.ndarray) -> np.ndarray:
     """float64 [16, 17] over a grid of whole pixels; in a picture with fewer pixels than that some repeat."""
     tops, lefts = (np.arange(n) * length // n for n, length in zip((_ROWS, _ROWS + 1), pixels.shape, strict=True))
-    if pixels.dtype.kind == "f":  # sums of integers do not depend on their order, and so on the processor
-        pixels = np.rint(pixels * _STEPS).astype(np.int64)
-    sums = np.add.reduceat(np.add.reduceat(pixels, tops, axis=0, dtype=np.int64), lefts, axis=1)
-    heights, widths = (
-        np.maximum(np.diff(edges, append=length), 1) for edges, length in zip((tops, lefts), pixels.shape, strict=True)
+    bottoms, rights = (
+        np.maximum(np.append(edges[1:], length), edges + 1)
+        for edges, length in zip((tops, lefts), pixels.shape, strict=True)
     )
-    return sums / np.outer(heights, widths)
+    if pixels.dtype.kind == "f":  # sums of whole numbers do not depend on their order, and so on the processor
+        pixels = np.rint(pixels * _STEPS)
+    if pixels.dtype != np.uint8:
+        pixels = pixels.astype(np.float64)  # exact up to 2^53
+    sums = cv2.integral(np.ascontiguousarray(pixels), sdepth=cv2.CV_64F)
+    below, above = sums[bottoms], sums[tops]
+    cells = below[:, rights] - below[:, lefts] - above[:, rights] + above[:, lefts]
+    return cells / np.outer(bottoms - tops, rights - lefts)
 
 
 def crop_digests(data: PreparedData) -> list[str]:
