@@ -98,7 +98,7 @@ def resample(pixels: np.ndarray, window: Window) -> np.ndarray:
     columns = _axis(window.x, window.width, window.side_px, pixels.shape[1])
     part = pixels[rows.span, columns.span]
     for axis, lines in enumerate((rows, columns)):
-        part = part if lines.index is None else part.take(lines.index, axis=axis)
+        part = part if lines.chosen is None else part.take(lines.chosen, axis=axis)
     part = part.astype(np.float32, copy=False)
     if rows.weights is not None:
         part = rows.weights @ part
@@ -120,12 +120,12 @@ class _Lines(NamedTuple):
 
     Args:
         span: where they lie in the radiograph.
-        index: which of the span, in order; None for all of it.
+        chosen: which of the span, in order; None for all of it.
         weights: [side_px, lines]; None where they are copied.
     """
 
     span: slice
-    index: np.ndarray | None
+    chosen: np.ndarray | None
     weights: sparse.csr_array | None
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+import keras
 import numpy as np
 import tensorflow as tf
 
@@ -63,15 +64,23 @@ def two_or_more(values: np.ndarray) -> np.ndarray:
 
 
 def _mapping(networks: list[Any], side: int) -> _Maps:
-    """A function images, class_index → of each network logits and maps float32 [B, h, w], all in one call."""
-    probes = [probe_of(network, fine_layer(network)) for network in networks]
+    """A function images, class_index → of each network logits and maps float32 [B, h, w], all in one call.
 
-    def look(images: Any, class_index: Any) -> list[tuple[Any, Any]]:
-        seen = [class_gradient(probe, images, class_index) for probe in probes]
-        return [(logits, layercam(activations, gradient)) for logits, activations, gradient in seen]
+    The networks have the same layers, so one of them is traced, with the weights as an argument.
+    """
+    probe = probe_of(networks[0], fine_layer(networks[0]))
+
+    @tf.function(autograph=False)
+    def look(images: Any, class_index: Any, weights: list[Any]) -> tuple[Any, Any]:
+        with keras.StatelessScope(state_mapping=list(zip(networks[0].variables, weights, strict=True))):
+            logits, activations, gradient = class_gradient(probe, images, class_index)
+        return logits, layercam(activations, gradient)
+
+    def look_by_all(images: Any, class_index: Any) -> list[tuple[Any, Any]]:
+        return [look(images, class_index, [each.value for each in network.variables]) for network in networks]
 
     signature = [_images(side), tf.TensorSpec([None], tf.int32)]
-    return tf.function(look, input_signature=signature, autograph=False)
+    return tf.function(look_by_all, input_signature=signature, autograph=False)
 
 
 def _asking(network: Any, side: int) -> Callable[[Any], Any]:
