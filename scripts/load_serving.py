@@ -39,7 +39,10 @@ def main() -> None:
     parser.add_argument("--seconds", type=float, default=60.0, help="of each load with a swap")
     parser.add_argument("--swaps", type=int, default=1, help="loads that are counted, after two to warm up")
     parser.add_argument("--rounds", type=int, default=3, help="of the tables of speed")
-    loaded(parser.parse_args())
+    given = parser.parse_args()
+    if given.swaps < 1:
+        parser.error("--swaps: at least 1 load is counted")
+    loaded(given)
 
 
 def loaded(given: argparse.Namespace) -> None:
