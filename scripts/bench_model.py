@@ -1,6 +1,9 @@
 """Speed of the network on this CPU, everything interleaved in one process; PyTorch (extra `bench`) is the reference.
 
 python scripts/bench_model.py [--repeats 9] [--json FILE] [training inference single runtime growth …]
+
+First says the processor, and whether PyTorch multiplies and convolves as fast as TensorFlow here: where PyTorch is much
+slower at these, ratios to PyTorch say little.
 """
 
 from __future__ import annotations
@@ -24,7 +27,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 import torch
-from reference_networks import keras_network, torch_network
+from reference_networks import basic_operations, keras_network, torch_network
 from torch import nn
 
 from keras_cwp.config import ModelConfig
@@ -40,11 +43,35 @@ from keras_cwp.training.run import ModelContract
 SIDE, CLASSES = 224, 3
 CONTRACT = ModelContract(("a", "b", "c"), SIDE, 0.25, "pad", None, "")
 PYTORCH = "PyTorch eager, channels last, no ECA"
+COMPILED = "PyTorch compiled, channels last, no ECA"
+MOST_BEHIND = 2.0  # times that PyTorch may take for one product or convolution and still be a sane reference
 Run = Callable[[], object]
 
 
-def torch_step(batch: int) -> Run:
+def processor() -> str:
+    """Its name, and which of the instructions it has that decide the speed."""
+    text = Path("/proc/cpuinfo").read_text()
+    name = re.search(r"model name\s*: (.+)", text)
+    has = [each for each in ("avx2", "avx512f", "avx512_vnni", "amx_tile") if re.search(rf"\b{each}\b", text)]
+    return f"{name[1] if name else 'unknown'}, {cores()} cores, {', '.join(has) or 'none of AVX2, AVX-512, AMX'}"
+
+
+def check_reference(repeats: int) -> None:
+    """One matrix product and one convolution by each library."""
+    rows = measure(basic_operations(), repeats)
+    behind = {
+        what: rows[f"PyTorch, {what}"]["median_s"] / rows[f"TensorFlow, {what}"]["median_s"]
+        for what in ("product", "convolution")
+    }
+    said = ", ".join(f"{what} {ratio:.2f}" for what, ratio in behind.items())
+    sane = "a sane reference" if max(behind.values()) <= MOST_BEHIND else "NO SANE REFERENCE on this processor"
+    print(f"PyTorch is {sane}: times as long as TensorFlow for one {said}")
+
+
+def torch_step(batch: int, compiled: bool = False) -> Run:
     model, images = torch_network(CLASSES).train(), torch_images(batch)
+    if compiled:
+        model = torch.compile(model)
     labels = torch.randint(0, CLASSES, (batch,))
     optimizer = torch.optim.AdamW(model.parameters(), 1e-3)
 
@@ -130,6 +157,7 @@ def predict_inference(eca: str, batch: int) -> Run:
 def training(_: Path) -> dict[str, Run]:
     return {
         PYTORCH: torch_step(32),
+        COMPILED: torch_step(32, compiled=True),
         "ours, ECA": our_step(32),
         "ours, no ECA": our_step(32, "none"),
         "plain Keras, ECA, jit off": keras_step(keras_network(CLASSES, SIDE), keras.optimizers.AdamW(1e-3), 32),
@@ -242,6 +270,8 @@ def main() -> None:
         print(peak_mib())
         return
     torch.set_num_threads(cores())
+    print(processor())
+    check_reference(options.repeats)
     results = {}
     with tempfile.TemporaryDirectory() as folder:
         for name, make in GROUPS.items():

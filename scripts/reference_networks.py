@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import keras
+import numpy as np
+import tensorflow as tf
 import torch
 from keras import layers
 from torch import nn
@@ -93,3 +96,20 @@ def _attend(x: Any, channels: int) -> Any:
     gate = layers.Reshape((channels, 1))(layers.GlobalAveragePooling2D()(x))
     gate = layers.Conv1D(1, 3, padding="same", use_bias=False, activation="sigmoid")(gate)
     return layers.Multiply()([x, layers.Reshape((1, 1, channels))(gate)])
+
+
+def basic_operations() -> dict[str, Callable[[], object]]:
+    """One matrix product and one convolution by TensorFlow and by PyTorch, of the same numbers."""
+    matrix, pictures, kernel = (
+        np.random.default_rng(0).random(shape, "float32") for shape in ((1024, 1024), (32, 28, 28, 64), (3, 3, 64, 64))
+    )
+    one, seen, filters = map(tf.constant, (matrix, pictures, kernel))
+    own = torch.from_numpy(matrix)
+    there = torch.from_numpy(pictures.transpose(0, 3, 1, 2).copy()).to(memory_format=torch.channels_last)
+    weights = torch.from_numpy(kernel.transpose(3, 2, 0, 1).copy()).to(memory_format=torch.channels_last)
+    return {
+        "TensorFlow, product": lambda: tf.matmul(one, one).numpy(),
+        "PyTorch, product": lambda: (own @ own).sum().item(),
+        "TensorFlow, convolution": lambda: tf.nn.conv2d(seen, filters, 1, "SAME").numpy(),
+        "PyTorch, convolution": lambda: nn.functional.conv2d(there, weights, padding=1).sum().item(),
+    }

@@ -258,10 +258,10 @@ def compare(
     chosen = {name: load_config(config, stated) for name, config in (configs or {}).items()}
     where.check()
     paths = [run.path if isinstance(run, Run) else Run(run).path for run in runs]
-    import_tensorflow()
     from keras_cwp.report.run_comparison import compare_runs
 
     if chosen and data is not None:
+        import_tensorflow()
         from keras_cwp.training.sweep import sweep
 
         opened = _open(data, images, table, next(iter(chosen.values())), console)

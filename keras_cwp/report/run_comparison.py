@@ -1,4 +1,4 @@
-"""Compare RUN folders. TensorFlow is imported to count parameters, and only then."""
+"""Compare RUN folders. TensorFlow is imported only for networks of versions that kept no size."""
 
 from __future__ import annotations
 
@@ -9,7 +9,9 @@ from keras_cwp.errors import RunError
 from keras_cwp.report.compared_run import ComparedRun
 from keras_cwp.report.comparison import write_comparison
 from keras_cwp.report.run_facts import architectures, run_history
+from keras_cwp.runtime import import_tensorflow
 from keras_cwp.training.run import RunFolder
+from keras_cwp.training.size_note import NetworkSize
 
 
 def compare_runs(paths: Sequence[Path], out: Path) -> tuple[str, Path]:
@@ -61,8 +63,11 @@ def _size(folder: RunFolder) -> tuple[int | None, int | None]:
     modes = {chosen.mode for chosen in folder.chosen_modes().values()}
     if len(modes) > 1 or len({folder.model_config(own) for own in folder.model_folders()}) > 1:
         return None, None
-    from keras_cwp.models.cost import count_macs, count_parameters
-    from keras_cwp.training.saved import load_network
+    one = folder.model_folders()[0]
+    size = NetworkSize.read(one)
+    if size is None:
+        import_tensorflow()
+        from keras_cwp.training.saved import load_network
 
-    network = load_network(folder.model_folders()[0])
-    return count_parameters(network), count_macs(network)
+        size = NetworkSize.of(load_network(one))
+    return size.parameters, size.macs

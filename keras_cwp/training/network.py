@@ -34,6 +34,7 @@ from keras_cwp.training.progress import TrainingProgress, say
 from keras_cwp.training.run import ModelContract
 from keras_cwp.training.saved import MODEL_FILE, load_network, save_network
 from keras_cwp.training.seen import radiographs_seen, refuse_seen
+from keras_cwp.training.size_note import NetworkSize
 from keras_cwp.training.state import Progress, load_state
 from keras_cwp.training.targets import ranks, targets
 from keras_cwp.training.teacher import check_taught, teacher_of
@@ -273,5 +274,6 @@ def _save(network: keras.Model, data: PreparedData, train: np.ndarray, views: in
         window=data.meta.get("window", 0),
     )
     contract.write(folder)
+    NetworkSize.of(network).write(folder)
     save_network(network, folder)
     (folder / STATE_FILE).unlink(missing_ok=True)

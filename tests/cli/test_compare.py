@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import shutil
+import subprocess
+import sys
 import tempfile
 from dataclasses import replace
 from functools import cache
@@ -17,9 +19,10 @@ from keras_cwp.cli.main import cli
 from keras_cwp.config import Config, EvaluateConfig, ModelConfig, dump_config
 from keras_cwp.errors import CwpError, RunError, ScoresError
 from keras_cwp.models.build import build_model
-from keras_cwp.report.run_comparison import run_names
+from keras_cwp.report.run_comparison import compare_runs, run_names
 from keras_cwp.scores import Scores
 from keras_cwp.training.run import ModelContract
+from keras_cwp.training.size_note import NetworkSize
 
 pytestmark = pytest.mark.usefixtures("small_network")
 
@@ -67,6 +70,28 @@ def test_compare_writes_a_page_a_table_and_the_tests(scores: Scores, tmp_path: P
     assert "shufflenet_v2_x0_5" in table
     assert " M," in table  # multiply-accumulates are counted
     assert json.loads((out / "comparison.json").read_text())["runs"] == ["a", "b"]
+
+
+def test_a_kept_size_spares_loading_the_network(scores: Scores, tmp_path: Path) -> None:
+    """In a process of its own, for TensorFlow is imported in this one. The network's file is no network."""
+    runs = [write_run(tmp_path / name, scores) for name in "ab"]
+    for run in runs:
+        NetworkSize(parameters=1_234_567, macs=8_000_000).write(run)
+        (run / "model.keras").write_bytes(b"not read")
+    told = (
+        "import sys; from keras_cwp.cli.main import cli; cli(sys.argv[1:], standalone_mode=False); "
+        "assert 'tensorflow' not in sys.modules"
+    )
+    command = [sys.executable, "-c", told, "compare", *map(str, runs), "--out", str(tmp_path / "out")]
+    subprocess.run(command, check=True, capture_output=True)
+    assert "8.0 M" in (tmp_path / "out" / "tables" / "runs.csv").read_text(encoding="utf-8")
+
+
+def test_a_damaged_size_is_named(scores: Scores, tmp_path: Path) -> None:
+    runs = [write_run(tmp_path / name, scores) for name in "ab"]
+    (runs[1] / "size.json").write_text('{"parameters": 3')
+    with pytest.raises(RunError, match=r"b/size\.json: not what training wrote .*delete the file"):
+        compare_runs(runs, tmp_path / "out")
 
 
 def test_runs_of_other_rois_are_refused(scores: Scores, tmp_path: Path) -> None:

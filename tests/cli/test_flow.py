@@ -15,6 +15,8 @@ from keras_cwp.data.phantom.draw import draw_phantoms
 from keras_cwp.data.prepared import PreparedData
 from keras_cwp.errors import CwpError, DataError
 from keras_cwp.scores import Scores
+from keras_cwp.training.saved import load_network
+from keras_cwp.training.size_note import NetworkSize
 
 pytestmark = pytest.mark.usefixtures("small_network")
 
@@ -58,9 +60,10 @@ def test_a_fitted_run_has_all_that_the_design_names(fitted):
     names = {path.name for path in fitted.iterdir()}
     assert names >= {
         "config.yaml", "environment.json", "split.csv", "history.csv", "model.keras", "model.json", "scores.csv",
-        "validation_scores.csv", "metrics.json", "report.html", "figures", "tensorboard",
+        "validation_scores.csv", "metrics.json", "report.html", "figures", "tensorboard", "size.json",
     }  # fmt: skip
     assert not names & {"state.npz", ".unfinished.keras"}
+    assert NetworkSize.read(fitted) == NetworkSize.of(load_network(fitted))
 
 
 def test_metrics_have_the_promised_keys(fitted):
