@@ -110,11 +110,12 @@ def main() -> None:
         work = Path(place)
         small = linked(given.folder, work / "small", given.small)
         large = linked(given.folder, work / "large", given.films)
-        run("one process", given.model, small, work / "one.csv")
-        run("cluster", given.model, small, work / "small.csv", "--cluster", "ray")
-        same = (work / "one.csv").read_bytes() == (work / "small.csv").read_bytes()
-        print(f"the same bytes: {'yes' if same else 'NO'}", flush=True)
-        run("cluster", given.model, large, work / "large.csv", "--cluster", "ray", kill=True)
+        for films, kill in ((small, False), (large, True)):
+            outs = [work / f"{films.name}_{way}.csv" for way in ("one", "cluster")]
+            run("one process", given.model, films, outs[0])
+            run("cluster", given.model, films, outs[1], "--cluster", "ray", kill=kill)
+            same = outs[0].read_bytes() == outs[1].read_bytes()
+            print(f"the same bytes: {'yes' if same else 'NO'}", flush=True)
 
 
 if __name__ == "__main__":
