@@ -118,18 +118,19 @@ def fine_layer(model: Any, stride: int = FINE_STRIDE) -> str:
     Raises:
         ModelError: a graph for deployment, which has no layers to ask for.
     """
-    layers = model.layers
-    if any(isinstance(each, Planned) for each in layers):
+    if any(isinstance(each, Planned) for each in model.layers):
         raise ModelError(
             "heat map: layercam needs the trained network (model.keras); take gradcam for a deployed graph"
         )
-    place = {id(tensor): number for number, each in enumerate(layers) for tensor in _as_list(each.output)}
-    side, oldest = int(model.inputs[0].shape[1]), len(layers)
-    for number in range(len(layers) - 1, 0, -1):
-        each, outputs = layers[number], _as_list(layers[number].output)
+    steps = model.operations  # the layers, and what networks of keras.applications compute between layers
+    place = {id(tensor): number for number, each in enumerate(steps) for tensor in _as_list(each.output)}
+    side, oldest = int(model.inputs[0].shape[1]), len(steps)
+    for number in range(len(steps) - 1, 0, -1):
+        each, outputs = steps[number], _as_list(steps[number].output)
         cells = outputs[0].shape[1] if len(outputs[0].shape) == 4 else 0
+        layer = isinstance(each, keras.layers.Layer)
         padding = isinstance(each, keras.layers.ZeroPadding2D)  # its border is no part of the image
-        if oldest >= number and len(outputs) == 1 and not padding and cells * stride >= side:
+        if oldest >= number and len(outputs) == 1 and layer and not padding and cells * stride >= side:
             return str(each.name)
         oldest = min([oldest, *(place[id(tensor)] for tensor in _as_list(each.input))])
     return FEATURES

@@ -87,7 +87,14 @@ def test_layer_cam_weighs_each_place_by_its_own_positive_gradient() -> None:
 
 
 @pytest.mark.parametrize(
-    ("arch", "stride", "cells"), [("shufflenet_v2_x0_5", 16, 4), ("shufflenet_v2_x0_5", 8, 8), ("mobilenet_v2", 16, 4)]
+    ("arch", "stride", "cells"),
+    [
+        ("shufflenet_v2_x0_5", 16, 4),
+        ("shufflenet_v2_x0_5", 8, 8),
+        ("mobilenet_v2", 16, 4),
+        ("mobilenet_v3_small", 8, 8),  # between its layers are additions that are no layers
+        ("convnext_tiny", 8, 8),
+    ],
 )
 def test_the_fine_layer_is_one_that_everything_goes_through(arch: str, stride: int, cells: int) -> None:
     model = build_model(ModelConfig(arch=arch, eca="none"), 3, 64)
