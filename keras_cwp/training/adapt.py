@@ -7,6 +7,7 @@ from contextlib import contextmanager
 
 import keras
 import numpy as np
+import tensorflow as tf
 
 from keras_cwp.augment.geometry import central_slice
 from keras_cwp.data.pipeline import batches
@@ -38,8 +39,9 @@ def adapt_statistics(network: keras.Model, data: PreparedData, train: np.ndarray
     variables = [variable for layer in layers for variable in (layer.moving_mean, layer.moving_variance)]
     sums = [np.zeros(variable.shape) for variable in variables]
     with _without_memory(layers):
+        see = tf.function(lambda crops: network(crops, training=True), autograph=False)  # half of the time
         for crops, _, _ in batches(data, drawn, batch_size=size):
-            network(central_slice(crops, data.image_size, data.margin), training=True)
+            see(central_slice(crops, data.image_size, data.margin))
             for total, variable in zip(sums, variables, strict=True):
                 total += keras.ops.convert_to_numpy(variable)
     for total, variable in zip(sums, variables, strict=True):
