@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Callable, Sequence
-from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 from keras_cwp.data.annotations.roi import Roi
@@ -59,11 +59,10 @@ class LeftOut:
                 patients, images = (_number(whom[1]), _number(whom[2])) if whom else (None, None)
                 self._add(reason, {"rois": _number(found[1]), "images": images, "patients": patients})
 
-    def kept_in(self, data: PreparedData) -> PreparedData:
-        """The data set with the counts in its dataset.json; they are no part of its hash."""
-        kept = replace(data, meta={**data.meta, LEFT_OUT: dict(self.counts)})
-        write_text(data.path / DATASET_FILE, json.dumps(kept.meta, indent=1))
-        return kept
+    def keep_in(self, folder: Path) -> None:
+        """Add the counts to dataset.json of a folder that is not published yet; they are no part of its hash."""
+        meta = json.loads((folder / DATASET_FILE).read_text(encoding="utf-8"))
+        write_text(folder / DATASET_FILE, json.dumps(meta | {LEFT_OUT: self.counts}, indent=1))
 
     def _add(self, reason: str, more: Counts) -> None:
         """Tables may name the same patients and radiographs, so only ROIs are added up."""

@@ -70,7 +70,7 @@ def prepare(
     """
     _check_target(Path(out))
     left_out = LeftOut(note)
-    data = prepare_rois(
+    return prepare_rois(
         read_rois(rois, images, note=left_out, **table),
         Path(out),
         config or DataConfig(),
@@ -79,9 +79,9 @@ def prepare(
         cluster=cluster,
         note=left_out.of_rois,
         progress=progress,
+        finish=left_out.keep_in,
         **table,
     )
-    return left_out.kept_in(data)
 
 
 def prepare_rois(
@@ -94,11 +94,13 @@ def prepare_rois(
     cluster: str | None = None,
     note: Callable[[str], None] = _ignore,
     progress: Callable[[int, int], None] = _ignore,
+    finish: Callable[[Path], None] = _ignore,
     **table: Unpack[TableOptions],
 ) -> PreparedData:
     """`prepare` from ROIs that were read already; `source` names their file in messages.
 
     Args:
+        finish: gets the folder when it is complete, before it takes its place at `out`.
         table: trust, names_as_written and skip_bad count here.
 
     Raises:
@@ -106,7 +108,7 @@ def prepare_rois(
         CwpError: another process prepares into `out`, or the disk refuses.
     """
     with locked_folder(out):
-        return _prepare(found, out, config, _Way(source, workers, note, progress, table, cluster))
+        return _prepare(found, out, config, _Way(source, workers, note, progress, table, cluster, finish))
 
 
 def prepare_cached(
@@ -139,8 +141,8 @@ def prepare_cached(
         return data
     with locked_folder(out, wait=True):
         if (data := _whole(out)) is None:
-            way = _Way(str(rois), workers, left_out.of_rois, progress, table)
-            data = left_out.kept_in(_prepare(found, out, config, way))
+            way = _Way(str(rois), workers, left_out.of_rois, progress, table, finish=left_out.keep_in)
+            data = _prepare(found, out, config, way)
         return data
 
 
@@ -153,6 +155,7 @@ class _Way(NamedTuple):
     progress: Callable[[int, int], None]
     table: TableOptions
     cluster: str | None = None
+    finish: Callable[[Path], None] = _ignore
 
 
 def _prepare(found: list[Roi], out: Path, config: DataConfig, way: _Way) -> PreparedData:
@@ -184,11 +187,12 @@ def _prepare(found: list[Roi], out: Path, config: DataConfig, way: _Way) -> Prep
             plan, written = smaller, kept or write_crops(folder, smaller, cut(smaller), config, faults)
             faults.settle(way.source)
         write_tables(folder, plan, written, config)
-    for line in lines_of(said):
-        way.note(f"{way.source}: {line}")
-    kept_ids = {roi.roi_id for roi in plan.rois}
-    if lost := [roi for roi in found if roi.roi_id not in kept_ids]:
-        way.note(f"{way.source}: {plural(len(lost), 'ROI')} could not be used {of_whom(lost)}")
+        for line in lines_of(said):
+            way.note(f"{way.source}: {line}")
+        kept_ids = {roi.roi_id for roi in plan.rois}
+        if lost := [roi for roi in found if roi.roi_id not in kept_ids]:
+            way.note(f"{way.source}: {plural(len(lost), 'ROI')} could not be used {of_whom(lost)}")
+        way.finish(folder)
     patients = counts_of(plan)["patients"]
     del found, plan  # before as many rows of the manifest take their place
     data = PreparedData.open(out, verify=False)

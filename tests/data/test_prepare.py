@@ -43,6 +43,18 @@ def test_rows_are_the_crops_of_the_rois(good_table, images, tmp_path):
         np.testing.assert_array_equal(crop, np.rint(expected))
 
 
+def test_what_was_left_out_stands_there_as_soon_as_the_data_set_does(good_table, images, tmp_path, monkeypatch):
+    """A run that is killed right after the data set took its place leaves a whole one."""
+
+    def killed(*_, **__):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(PreparedData, "open", killed)
+    with pytest.raises(KeyboardInterrupt):
+        prepare(good_table, images, tmp_path / "data", DataConfig(image_size=32))
+    assert json.loads((tmp_path / "data" / "dataset.json").read_text())["left_out"] == {}
+
+
 def test_dataset_json(good_table, images, tmp_path):
     prepare(good_table, images, tmp_path / "data", CONFIG)
     meta = json.loads((tmp_path / "data" / "dataset.json").read_text())
