@@ -14,7 +14,7 @@ import numpy as np
 import tensorflow as tf
 
 from keras_cwp.explain.gradients import class_gradient, layercam
-from keras_cwp.explain.heat_maps import fine_layer, probe_of, smoothed
+from keras_cwp.explain.heat_maps import compiled_logits, fine_layer, probe_of, smoothed
 from keras_cwp.explain.trust import TriedMaps, randomised, tested
 
 _Maps = Callable[[Any, Any], list[tuple[Any, Any]]]
@@ -33,7 +33,7 @@ class CompiledMaps:
     def __init__(self, network: Any) -> None:
         self.side = int(network.input_shape[1])
         self._map = _mapping([network, *randomised(network)], self.side)
-        self._ask = _asking(network, self.side)
+        self._ask = compiled_logits(network, (self.side, self.side, 1))
 
     def try_maps(self, images: np.ndarray, class_index: np.ndarray) -> TriedMaps:
         """As `trust.try_maps` by the method `layercam`.
@@ -81,11 +81,6 @@ def _mapping(networks: list[Any], side: int) -> _Maps:
 
     signature = [_images(side), tf.TensorSpec([None], tf.int32)]
     return tf.function(look_by_all, input_signature=signature, autograph=False)
-
-
-def _asking(network: Any, side: int) -> Callable[[Any], Any]:
-    """Logits without a gradient, which takes much memory."""
-    return tf.function(lambda images: network(images, training=False), input_signature=[_images(side)], autograph=False)
 
 
 def _images(side: int) -> Any:

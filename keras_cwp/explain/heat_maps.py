@@ -240,10 +240,15 @@ def _starts(side: int, patch: int, stride: int) -> list[int]:
 
 
 def _probabilities(model: Any, shape: tuple[int, ...]) -> _Ask:
-    """A compiled function images [B, *shape] → probabilities: a map takes hundreds of images."""
-    signature = [tf.TensorSpec([None, *shape], tf.float32)]
-    logits = tf.function(lambda images: model(images, training=False), input_signature=signature, autograph=False)
+    """Images [B, *shape] → probabilities."""
+    logits = compiled_logits(model, shape)
     return lambda images: tf.nn.softmax(tf.cast(logits(tf.constant(images, tf.float32)), tf.float32)).numpy()
+
+
+def compiled_logits(model: Any, shape: tuple[int, ...]) -> Callable[[Any], Any]:
+    """Tensor [B, *shape] → logits by a graph, and without a gradient, which takes much memory."""
+    signature = [tf.TensorSpec([None, *shape], tf.float32)]
+    return tf.function(lambda images: model(images, training=False), input_signature=signature, autograph=False)
 
 
 def _enlarge(maps: np.ndarray, size: tuple[int, ...]) -> np.ndarray:
