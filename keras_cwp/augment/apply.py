@@ -37,9 +37,28 @@ def apply_geometry(
         return central_slice(crops, side_px, margin_px)
     motion = motion_of(draw, tf.shape(crops)[0], side_px)
     matrix = matrices(motion, margin_px, policy.keep)
+    return resample(crops, matrix, motion.away, policy, side_px, interpolation, fill)
+
+
+def resample(
+    crops: tf.Tensor,
+    matrix: tf.Tensor,
+    away: tf.Tensor | None,
+    policy: Policy,
+    side_px: int,
+    interpolation: str | None = None,
+    fill: str | None = None,
+) -> tf.Tensor:
+    """Views float32 [batch, side, side, 1] of crops float32 [batch, …, 1] whose motion is known.
+
+    Args:
+        matrix: float32 [batch or 1, 3, 3], view → crop; one matrix is for every crop.
+        away: float32 [batch or 1, 2, side, side], as `Motion.away`.
+        interpolation, fill: instead of the policy's.
+    """
     if policy.antialias:
         crops = gaussian_blur(crops, skipped_sigma(matrix), _ANTIALIAS_RADIUS_PX)
     x, y = view_places(matrix, side_px, side_px)
-    if motion.away is not None:
-        x, y = x + motion.away[:, 0], y + motion.away[:, 1]
+    if away is not None:
+        x, y = x + away[:, 0], y + away[:, 1]
     return sample(crops, x, y, fill or policy.fill, interpolation or policy.interpolation)

@@ -49,7 +49,7 @@ def sample(
 
     Args:
         images: float32 [batch, height, width, channels].
-        x, y: float32 [batch, rows, columns], pixels, 0 the centre of the first.
+        x, y: float32 [batch or 1, rows, columns], pixels, 0 the centre of the first; 1: the same for every image.
         fill: beyond the border, `reflect` mirrors about the outer edge (d c b a | a b c d), `constant` is 0.
         interpolation: `nearest`, `bilinear` or `bicubic` (Keys).
 

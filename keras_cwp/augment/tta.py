@@ -1,14 +1,18 @@
-"""Test-time augmentation: the mean of the probabilities over several views of a crop."""
+"""Test-time augmentation: the mean of the probabilities over several views of a crop.
+
+The first view is the untouched one; the others are geometric draws of a policy. A view is the same motion for every
+crop, so a score depends neither on the batch nor on the order.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import numpy as np
 import tensorflow as tf
 
-from keras_cwp.augment.apply import apply_geometry
+from keras_cwp.augment.apply import resample
 from keras_cwp.augment.draw import draw_factors, draw_fields
 from keras_cwp.augment.geometry import central_slice, matrices, motion_of
 from keras_cwp.augment.operations import OPERATIONS
@@ -28,10 +32,7 @@ def mean_probabilities(
     views: int,
     seed: int = 0,
 ) -> Values:
-    """Score each crop in `views` views and average; at once, or as part of a graph.
-
-    The first view is the untouched one; the others are geometric draws of the policy. A view is the same
-    transformation for every crop, so a score depends neither on the batch nor on the order.
+    """Score each crop in `views` views and average.
 
     Args:
         probabilities: [batch, image_size, image_size, 1] → floats [batch, classes].
@@ -46,26 +47,47 @@ def mean_probabilities(
     """
     if views < 1:
         raise ValueError(f"test-time augmentation: views must be at least 1, got {views}")
-    total = probabilities(view_of(crops, policy, image_size, margin, 0, seed))
+    crops = tf.cast(crops, tf.float32)
+    total = probabilities(central_slice(crops, image_size, margin))
     for view in range(1, views):
-        with tf.control_dependencies([total]):  # in a graph one after the other, or all would be in memory together
-            total = total + probabilities(view_of(crops, policy, image_size, margin, view, seed))
+        matrix, away = _motion(geometric_part(policy), image_size, margin, view, seed)
+        total = total + probabilities(resample(crops, matrix, away, policy, image_size))
     return total / views
 
 
-def view_of(
-    crops: np.ndarray | tf.Tensor, policy: Policy, image_size: int, margin: int, view: int, seed: int = 0
+def mean_in_graph(
+    probabilities: Callable[[tf.Tensor], tf.Tensor],
+    classes: int,
+    crops: tf.Tensor,
+    image_size: int,
+    margin: int,
+    views: int,
 ) -> tf.Tensor:
-    """One of the views that `mean_probabilities` scores: float32 [batch, image_size, image_size, 1].
+    """`mean_probabilities` by VIEWS_POLICY for a graph, as a loop: the graph holds the network once.
 
     Args:
-        crops: as there.
-        view: 0 is the untouched one.
+        classes: that `probabilities` gives.
+        crops: float32.
     """
-    crops = tf.cast(crops, tf.float32)
-    if view == 0:
-        return central_slice(crops, image_size, margin)
-    return _view(crops, geometric_part(policy), image_size, margin, (seed, view))
+    if views == 1:
+        return probabilities(central_slice(crops, image_size, margin))
+    view = _numbered(crops, image_size, margin, views)
+
+    def add(number: tf.Tensor, total: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+        return number + 1, total + probabilities(view(number))
+
+    start = tf.constant(0), tf.zeros([tf.shape(crops)[0], classes])
+    _, total = tf.while_loop(lambda number, _: number < views, add, start, parallel_iterations=1)
+    return total / views
+
+
+def views_in_graph(crops: tf.Tensor, image_size: int, margin: int, views: int) -> tf.Tensor:
+    """The views that `mean_in_graph` scores: float32 [views, batch, image_size, image_size, 1]."""
+    if views == 1:
+        return central_slice(crops, image_size, margin)[None]
+    shape = tf.TensorSpec([None, image_size, image_size, 1], tf.float32)
+    view = _numbered(crops, image_size, margin, views)
+    return tf.map_fn(view, tf.range(views), parallel_iterations=1, fn_output_signature=shape)
 
 
 def view_matrices(image_size: int, margin: int, views: int, seed: int = 0) -> np.ndarray:
@@ -75,8 +97,7 @@ def view_matrices(image_size: int, margin: int, views: int, seed: int = 0) -> np
         float32 [views - 1, 3, 3]; see `geometry.matrices`.
     """
     policy = geometric_part(load_policy(VIEWS_POLICY))
-    drawn = [draw_factors(policy, 1, tf.constant((seed, view), tf.int64)) for view in range(1, views)]
-    found = [matrices(motion_of(each, tf.constant(1), image_size), margin, policy.keep)[0].numpy() for each in drawn]
+    found = [_motion(policy, image_size, margin, view, seed)[0] for view in range(1, views)]
     return np.array(found, np.float32).reshape(-1, 3, 3)
 
 
@@ -86,10 +107,25 @@ def geometric_part(policy: Policy) -> Policy:
     return policy.model_copy(update={"operations": kept})
 
 
-def _view(crops: tf.Tensor, policy: Policy, image_size: int, margin: int, seed: tuple[int, int]) -> tf.Tensor:
-    with tf.init_scope():  # drawn now, so that a graph holds the factors and not their drawing
-        key = tf.constant(seed, tf.int64)
+def _numbered(crops: tf.Tensor, image_size: int, margin: int, views: int) -> Callable[[tf.Tensor], tf.Tensor]:
+    """Number of a view, int32 scalar of a graph → the view of all crops."""
+    policy, known = load_policy(VIEWS_POLICY), tf.constant(view_matrices(image_size, margin, views))
+
+    def view(number: tf.Tensor) -> tf.Tensor:
+        return tf.cond(
+            number == 0,
+            lambda: central_slice(crops, image_size, margin),
+            lambda: resample(crops, known[number - 1][None], None, policy, image_size),
+        )
+
+    return view
+
+
+def _motion(policy: Policy, image_size: int, margin: int, view: int, seed: int) -> tuple[np.ndarray, np.ndarray | None]:
+    """Matrix [1, 3, 3] and displacement [1, 2, side, side] of a view, for any crop (see `resample`)."""
+    with tf.init_scope():  # drawn now, so that a graph holds the matrix and not its drawing
+        key = tf.constant((seed, view), tf.int64)
         drawn = draw_factors(policy, 1, key) | draw_fields(policy, 1, image_size, key)
-        factors = {name: value.numpy() for name, value in drawn.items()}
-    draw = {name: tf.repeat(tf.constant(value), tf.shape(crops)[0], axis=0) for name, value in factors.items()}
-    return apply_geometry(crops, draw, policy, image_size, margin)
+        motion = motion_of(drawn, tf.constant(1), image_size)
+        matrix: Any = matrices(motion, margin, policy.keep).numpy()
+        return matrix, None if motion.away is None else motion.away.numpy()

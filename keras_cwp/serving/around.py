@@ -50,11 +50,10 @@ def _before(endpoint: Endpoint, signatures: Signatures) -> Callable[..., Answer]
 
     def before(*inputs: Any) -> Answer:
         crops, status = endpoint.crops(signatures)(*inputs)
-        views = signatures.views(crops, status) if endpoint.of_files else [crops]
+        views = signatures.views(crops, status) if endpoint.of_files else crops[None]
         distance = signatures.distance(views[0])
         known = {} if distance is None else {_DISTANCE: distance}
-        several = tf.stack(views) if len(views) > 1 else views[0][None]  # without a copy
-        return {VIEWS: several, _STATUS: status} | known
+        return {VIEWS: views, _STATUS: status} | known
 
     return before
 

@@ -8,10 +8,10 @@ from typing import Any
 import tensorflow as tf
 
 from keras_cwp.augment.geometry import central_slice
-from keras_cwp.augment.layer import load_policy
-from keras_cwp.augment.tta import VIEWS_POLICY, mean_probabilities, view_of
+from keras_cwp.augment.tta import mean_in_graph, views_in_graph
 from keras_cwp.data.crops import margin_px
 from keras_cwp.data.radiographs.radiograph import DEFAULT_RULES
+from keras_cwp.models.likeness import describe
 from keras_cwp.prediction.judging import Judging
 from keras_cwp.serving.decode import CMYK, OK, UNREADABLE, decode_grey, is_cmyk, map_rows
 from keras_cwp.serving.resample import BAD_BOX, Geometry, crop_box, whole_image
@@ -56,7 +56,11 @@ class Signatures:
         numbers = tf.TensorSpec([None], tf.float32)
         crops = tf.TensorSpec([None, self.geometry.side, self.geometry.side, 1], tf.float32)
         images = tf.TensorSpec([None, size, size, 1], tf.float32)
-        if network is not None:
+        if self.judging.likenesses:
+            self._distance = _traced(self._of_likenesses, images)
+        if network is None:
+            self._views = _traced(self._all_views, crops, texts)
+        else:
             self._score = _traced(lambda pixels: _softmax(network, pixels), images)
             self._answer = _traced(self._of_views, crops, texts)
         self._read = _traced(self._crop_rows, texts, tf.TensorSpec([None, 4], tf.float32), numbers)
@@ -151,24 +155,33 @@ class Signatures:
         return map_rows(read, (image_bytes, box, spacing_mm), fallback)
 
     def _of_views(self, crops: Any, status: Any) -> Answer:
-        geometry, policy = self.geometry, load_policy(VIEWS_POLICY)
+        size, kept = self.geometry.image_size, self.geometry.kept
         safe = _blanked(crops, status)
-        mean = mean_probabilities(self._score, safe, policy, geometry.image_size, geometry.kept, self.contract.views)
-        return self.decide(mean, status, self.distance(central_slice(safe, geometry.image_size, geometry.kept)))
+        mean = mean_in_graph(self._score, len(self.contract.classes), safe, size, kept, self.contract.views)
+        return self.decide(mean, status, self.distance(central_slice(safe, size, kept)))
 
-    def views(self, crops: Any, status: Any) -> list[Any]:
-        """All views of crops that were files: float32 [B, image_size, image_size, 1] each, the untouched one first."""
-        size, kept, policy = self.geometry.image_size, self.geometry.kept, load_policy(VIEWS_POLICY)
-        safe = _blanked(crops, status)
-        return [view_of(safe, policy, size, kept, number) for number in range(self.contract.views)]
+    def views(self, crops: Any, status: Any) -> Any:
+        """All views of crops that were files, the untouched one first.
+
+        Returns:
+            float32 [views, B, image_size, image_size, 1].
+        """
+        return self._views(crops, status)
+
+    def _all_views(self, crops: Any, status: Any) -> Any:
+        return views_in_graph(
+            _blanked(crops, status), self.geometry.image_size, self.geometry.kept, self.contract.views
+        )
 
     def distance(self, images: Any) -> Any:
         """How far images are from those of training, float32 [B] (see `Likeness`); None: the model has no measure."""
-        if not self.judging.likenesses:
-            return None
+        return self._distance(images) if self.judging.likenesses else None
+
+    def _of_likenesses(self, images: Any) -> Any:
         xp = tf.experimental.numpy
-        parts = [tf.cast(each.distance(images, xp), tf.float32) for each in self.judging.likenesses]
-        return tf.add_n(parts) / len(parts)
+        described, inverted = tf.split(describe(tf.concat([images, 1 - images], axis=0), xp), 2)
+        parts = [each.distance_of(described, inverted, xp) for each in self.judging.likenesses]
+        return tf.add_n([tf.cast(part, tf.float32) for part in parts]) / len(parts)
 
     def decide(self, probabilities: Any, status: Any, distance: Any) -> Answer:
         """All outputs of rows whose probabilities are known; NaN, False and empty in rows that cannot be used.

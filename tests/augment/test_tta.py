@@ -7,7 +7,7 @@ import pytest
 import tensorflow as tf
 
 from keras_cwp.augment.policy import load_policy
-from keras_cwp.augment.tta import geometric_part, mean_probabilities
+from keras_cwp.augment.tta import VIEWS_POLICY, geometric_part, mean_in_graph, mean_probabilities, views_in_graph
 
 CROPS = np.random.default_rng(0).random((5, 24, 24, 1)).astype(np.float32)
 
@@ -51,3 +51,35 @@ def test_views_come_from_the_seed_and_from_geometry_alone() -> None:
 def test_no_view_is_refused() -> None:
     with pytest.raises(ValueError, match="views must be at least 1, got 0"):
         score(CROPS, 0)
+
+
+def in_graph(crops: tf.Tensor) -> tf.Tensor:
+    left = tf.reduce_mean(crops[:, :, :8], axis=[1, 2, 3])
+    return tf.stack([left, 1 - left], axis=1)
+
+
+@pytest.mark.parametrize("views", [1, 2, 5])
+@pytest.mark.parametrize("rows", [0, 1, 5])
+def test_a_graph_averages_the_same_views(views: int, rows: int) -> None:
+    signature = [tf.TensorSpec([None, 24, 24, 1], tf.float32)]
+    mean = tf.function(lambda crops: mean_in_graph(in_graph, 2, crops, 16, 4, views), signature)
+    each = tf.function(lambda crops: views_in_graph(crops, 16, 4, views), signature)
+    crops = CROPS[:rows]
+    assert each(crops).shape == (views, rows, 16, 16, 1)
+    if rows:
+        np.testing.assert_allclose(mean(crops), score(crops, views, VIEWS_POLICY), atol=1e-6)
+        of_each = [probabilities(view) for view in each(crops).numpy()]
+        np.testing.assert_allclose(np.mean(of_each, axis=0), mean(crops), atol=1e-6)
+    else:
+        assert mean(crops).shape == (0, 2)
+
+
+def test_a_graph_of_more_views_is_no_larger() -> None:
+    signature = [tf.TensorSpec([None, 24, 24, 1], tf.float32)]
+
+    def size(views: int) -> int:
+        traced = tf.function(lambda crops: mean_in_graph(in_graph, 2, crops, 16, 4, views), signature)
+        graph = traced.get_concrete_function().graph.as_graph_def()
+        return len(graph.node) + sum(len(each.node_def) for each in graph.library.function)
+
+    assert size(16) == size(2)
