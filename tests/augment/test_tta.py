@@ -62,8 +62,8 @@ def in_graph(crops: tf.Tensor) -> tf.Tensor:
 @pytest.mark.parametrize("rows", [0, 1, 5])
 def test_a_graph_averages_the_same_views(views: int, rows: int) -> None:
     signature = [tf.TensorSpec([None, 24, 24, 1], tf.float32)]
-    mean = tf.function(lambda crops: mean_in_graph(in_graph, 2, crops, 16, 4, views), signature)
-    each = tf.function(lambda crops: views_in_graph(crops, 16, 4, views), signature)
+    mean = tf.function(lambda crops: mean_in_graph(in_graph, 2, crops, 16, 4, views), signature, autograph=False)
+    each = tf.function(lambda crops: views_in_graph(crops, 16, 4, views), signature, autograph=False)
     crops = CROPS[:rows]
     assert each(crops).shape == (views, rows, 16, 16, 1)
     if rows:
@@ -78,7 +78,7 @@ def test_a_graph_of_more_views_is_no_larger() -> None:
     signature = [tf.TensorSpec([None, 24, 24, 1], tf.float32)]
 
     def size(views: int) -> int:
-        traced = tf.function(lambda crops: mean_in_graph(in_graph, 2, crops, 16, 4, views), signature)
+        traced = tf.function(lambda crops: mean_in_graph(in_graph, 2, crops, 16, 4, views), signature, autograph=False)
         graph = traced.get_concrete_function().graph.as_graph_def()
         return len(graph.node) + sum(len(each.node_def) for each in graph.library.function)
 

@@ -91,11 +91,13 @@ def test_a_file_is_scored_in_the_views_that_predict_averages_and_pixels_in_one()
     assert np.abs(local(5) - local(1)).max() > 1e-3  # or the comparisons above say nothing
 
 
-def test_the_views_stand_in_the_graph_as_numbers_not_as_draws() -> None:
+def test_the_views_stand_in_the_graph_as_numbers_and_the_network_once() -> None:
     several = signatures(views=3)
-    operations = {operation.type for operation in several._answer.graph.get_operations()}
-    assert "PartitionedCall" in operations or "StatefulPartitionedCall" in operations
-    assert not {name for name in operations if "Random" in name}
+    graph = several._answer.graph.as_graph_def()
+    nodes = [*graph.node, *(node for each in graph.library.function for node in each.node_def)]
+    assert not {node.op for node in nodes if "Random" in node.op}
+    network = several._score.name.decode()
+    assert sum(node.attr["f"].func.name == network for node in nodes if "PartitionedCall" in node.op) == 1
 
 
 @pytest.mark.parametrize("own_mm", [0.2, 0.5])
