@@ -12,7 +12,7 @@ from __future__ import annotations
 import argparse
 import json
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -20,6 +20,7 @@ import numpy as np
 
 import keras_cwp as cwp
 from keras_cwp.config import load_config
+from keras_cwp.evaluation.alignment import align
 from keras_cwp.evaluation.metrics import evaluate
 from keras_cwp.evaluation.paired import paired_delong
 from keras_cwp.scores import Scores
@@ -51,26 +52,30 @@ def main() -> None:
         lambda out: cwp.search(data, out, SPACE, trials=given.trials, config="default", **counts),
     )
     print(f"search: {spent:.0f} s of CPU", flush=True)
-    split, defaults, left = given.out / "search" / "split.csv", [], spent
+    split, runs, left = given.out / "search" / "split.csv", {"search": searched}, spent
     while left > 0:
-        seed = len(defaults)
-        own, seconds = _trained(
+        seed = len(runs) - 1
+        runs[f"seed {seed}"], seconds = _trained(
             given.out / f"default_{seed}",
             lambda out, seed=seed: cwp.cross_validate(data, out, config="default", split=split, seed=seed),
         )
-        defaults.append(own.in_order(searched.classes))
         left -= seconds
         print(f"default, seed {seed}: {seconds:.0f} s of CPU", flush=True)
-    one, mean = defaults[0], _mean(defaults)
-    rows = {"default, one network": one, f"default, mean of {len(defaults)}": mean, "search": searched}
-    for name, scores in rows.items():
-        found = evaluate(scores, load_config("default").evaluate, 0)
-        low, high = found["auc"]["macro"]["ci95"]
-        print(f"{name:<28}{found['auc']['macro']['value']:>7.3f} [{low:.3f}, {high:.3f}]", flush=True)
-    for name, scores in list(rows.items())[:2]:
-        gap = paired_delong(searched, scores)["macro"]
-        low, high = gap["ci95"]
-        print(f"search less {name}: {gap['value']:+.3f} [{low:+.3f}, {high:+.3f}], p {gap['p']:.2f}")
+    searched, *defaults = align(runs).values()
+    for name, scores in {
+        "search": searched,
+        "default, one network": defaults[0],
+        f"default, mean of {len(defaults)}": _mean(defaults),
+    }.items():
+        area = evaluate(scores, load_config("default").evaluate, 0)["auc"]["macro"]
+        print(f"{name:<28}{area['value']:>7.3f} {_interval(area['ci95'])}", flush=True)
+        if scores is not searched:
+            gap = paired_delong(searched, scores)["macro"]
+            print(f"  search less this: {gap['value']:+.3f} {_interval(gap['ci95'])}, p {gap['p']:.2f}", flush=True)
+
+
+def _interval(bounds: Sequence[float] | None) -> str:
+    return "(no interval)" if bounds is None else f"[{bounds[0]:.3f}, {bounds[1]:.3f}]"
 
 
 def _trained(out: Path, train: Callable[[Path], object]) -> tuple[Scores, float]:
@@ -85,10 +90,8 @@ def _trained(out: Path, train: Callable[[Path], object]) -> tuple[Scores, float]
 
 
 def _mean(runs: list[Scores]) -> Scores:
-    """Mean of the probabilities; the rows of all runs stand in the same order."""
-    first = runs[0]
-    assert all((run.roi_id == first.roi_id).all() for run in runs)
-    return replace(first, probabilities=np.mean([run.probabilities for run in runs], axis=0))
+    """Mean of the probabilities of runs in the same row order."""
+    return replace(runs[0], probabilities=np.mean([run.probabilities for run in runs], axis=0))
 
 
 if __name__ == "__main__":

@@ -71,10 +71,11 @@ def command(
     counts = data.meta["counts"]
     by_class = counts["classes"].items()
     rois_of = {name: f"{plural(n['rois'], 'ROI')} of {plural(n['patients'], 'patient')}" for name, n in by_class}
+    around = f" with {data.margin} px of context on each side" if data.margin else ""
     output.result(
         f"{out}: {plural(counts['rois'], 'ROI')} on {plural(counts['images'], 'radiograph')} of "
         f"{plural(counts['patients'], 'patient')}; "
-        f"{', '.join(f'{name} ({said})' for name, said in rois_of.items())}; {data.crop_size} px crops",
+        f"{', '.join(f'{name} ({said})' for name, said in rois_of.items())}; {data.image_size} px crops{around}",
         {"data": str(out), "counts": counts, "classes": list(data.classes), "image_size": data.image_size},
     )
     whole = all(count["rois"] for count in counts["classes"].values())

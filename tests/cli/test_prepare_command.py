@@ -34,8 +34,8 @@ def test_prepare(table, tmp_path, capsys):
     code = run("prepare", "--rois", table, "--images", images, "--out", out, "--set", "data.image_size=32")
     text = capsys.readouterr()
     assert code == 0
-    said = "2 ROIs on 2 radiographs of 2 patients; x (1 ROI of 1 patient), y (1 ROI of 1 patient); 48 px crops"
-    assert said in text.out
+    said = "2 ROIs on 2 radiographs of 2 patients; x (1 ROI of 1 patient), y (1 ROI of 1 patient); "
+    assert f"{said}32 px crops with 8 px of context on each side" in text.out
     assert "note: " in text.err
     assert "1 box reaches beyond its radiograph and was clipped to it (" in text.err
     assert PreparedData.open(out).image_size == 32
