@@ -79,13 +79,16 @@ def _interval(bounds: Sequence[float] | None) -> str:
 
 
 def _trained(out: Path, train: Callable[[Path], object]) -> tuple[Scores, float]:
-    """Scores of the outer test patients, and seconds of CPU that the training took."""
+    """Scores of the outer test patients, and seconds of CPU of the training (without those of a killed process)."""
     note = out.with_name(f"{out.name}_{_SPENT}")
-    if not (RunFolder(out).complete and note.is_file()):
-        before = time.process_time()
-        train(out)
+    if not RunFolder(out).complete:
         earlier = json.loads(note.read_text()) if note.is_file() else 0.0
-        note.write_text(json.dumps(earlier + time.process_time() - before))
+        before = time.process_time()
+        try:
+            train(out)
+        finally:
+            note.parent.mkdir(parents=True, exist_ok=True)
+            note.write_text(json.dumps(earlier + time.process_time() - before))
     return Scores.from_csv(out / "scores.csv"), json.loads(note.read_text())
 
 

@@ -161,7 +161,7 @@ class Signatures:
         return self.decide(mean, status, self.distance(central_slice(safe, size, kept)))
 
     def views(self, crops: Any, status: Any) -> Any:
-        """All views of crops that were files, the untouched one first.
+        """All views of crops that were files, the untouched one first; for signatures without a network.
 
         Returns:
             float32 [views, B, image_size, image_size, 1].
