@@ -46,16 +46,13 @@ class Likeness:
     limit: float
     ratio: float
 
-    def distance(self, images: Any, xp: Any = np) -> Any:
-        """float [B] of crops [B, side, side, 1] in [0, 1]; above 1: unlike the training data.
+    def distance_of(self, described: Any, of_inverted: Any, xp: Any = np) -> Any:
+        """Distance of crops, float [B], from what `describe` gave; above 1: unlike the training data.
 
         Args:
+            described, of_inverted: [B, numbers], of crops and of 1 - image.
             xp: numpy, or tensorflow.experimental.numpy for a graph.
         """
-        return self.distance_of(describe(images, xp), describe(1 - images, xp), xp)
-
-    def distance_of(self, described: Any, of_inverted: Any, xp: Any = np) -> Any:
-        """The same of crops that `describe` was asked about, and of the inverted crops (1 - image)."""
         length, inverted = (self._length(each, xp) for each in (described, of_inverted))
         return xp.maximum(
             length / np.float32(self.limit), length / (inverted + np.float32(_FAINT)) / np.float32(self.ratio)
