@@ -21,6 +21,7 @@ from keras_cwp.prediction.onnx_format import run_onnx, to_onnx, why_not_onnx
 from keras_cwp.serving.around import AROUND_FOLDER, write_around
 from keras_cwp.serving.expected import EXPECTED_FILE, write_expected
 from keras_cwp.serving.samples import check_crops
+from keras_cwp.serving.server.batching import Arrays
 from keras_cwp.training.run import ModelContract
 
 ONNX_FILE = "assets.extra/model.onnx"
@@ -53,17 +54,20 @@ def write_onnx(version: Path, network: Any, contract: ModelContract, negative: s
     return {"difference": difference}
 
 
-def sign_onnx(version: Path) -> None:
+def sign_onnx(version: Path, answers: list[Arrays]) -> None:
     """Write EXPECTED_FILE into a version's folder that has everything else, and the SHA-256 of the files into its card.
 
     Does nothing in a folder without ONNX_FILE.
 
+    Args:
+        answers: of the SavedModel, as `expected.answers_of` orders them.
+
     Raises:
-        CwpError: the version does not answer, or the disk refuses.
+        CwpError: the disk refuses.
     """
     if not (version / ONNX_FILE).is_file():
         return
-    write_expected(version)
+    write_expected(version, answers)
     card = json.loads((version / CARD_FILE).read_text(encoding="utf-8"))
     card[CARD_KEY][_SHA256] = {name: file_sha256(version / name) for name in _FILES}
     write_text(version / CARD_FILE, json.dumps(card, indent=2) + "\n")

@@ -1,7 +1,8 @@
 """Run an exported version as a stranger would: TensorFlow alone, neither keras nor keras_cwp, in a fresh process.
 
 The exporter hands this file's text to `python -c`, so that it can import nothing of the package.
-Arguments: the version's folder, an .npz of inputs. Prints one JSON object.
+Arguments: the version's folder, an .npz of inputs, an .npz to write the answers to. Prints the number of warm-up
+records by signature.
 """
 
 from __future__ import annotations
@@ -23,31 +24,32 @@ from tensorflow_serving.apis import prediction_log_pb2
 WARMUP_FILE = "assets.extra/tf_serving_warmup_requests"
 
 
-def main(folder: str, inputs: str) -> None:
-    """Answer the inputs through every signature and replay the warm-up records."""
+def main(folder: str, inputs: str, outputs: str) -> None:
+    """Answer the inputs and replay the warm-up records; the answers go into `outputs`, one after the other."""
     records = [
         prediction_log_pb2.PredictionLog.FromString(record.numpy())
         for record in tf.data.TFRecordDataset(f"{folder}/{WARMUP_FILE}")
     ]
     with tf.compat.v1.Session(graph=tf.Graph()) as session:
         # the loader that TensorFlow Serving's C++ loader mirrors: a graph and a session, no Python objects
-        meta = tf.compat.v1.saved_model.loader.load(session, ["serve"], folder)
-        signatures = meta.signature_def
-        result = {
-            "methods": {name: signatures[name].method_name for name in signatures if not name.startswith("_")},
-            "answers": answer_all(session, signatures, np.load(inputs, allow_pickle=False)),
-            "warmup": replay(session, signatures, records),
-        }
-    print(json.dumps(result))
+        signatures = tf.compat.v1.saved_model.loader.load(session, ["serve"], folder).signature_def
+        asked = [
+            run(session, signatures[name], feed) for name, feed in requests_in(np.load(inputs, allow_pickle=False))
+        ]
+        counts, replayed = replay(session, signatures, records)
+    answers = enumerate(asked + replayed)
+    arrays = {f"{number}/{name}": storable(value) for number, answer in answers for name, value in answer.items()}
+    np.savez(outputs, **arrays)  # type: ignore[arg-type]
+    print(json.dumps(counts))
 
 
-def answer_all(session: Any, signatures: Any, inputs: Any) -> dict[str, Any]:
-    """Answers by signature; the .npz names its arrays `signature/input`."""
-    feeds: dict[str, dict[str, Any]] = {}
+def requests_in(inputs: Any) -> list[tuple[str, dict[str, Any]]]:
+    """Signature and inputs of each request; the .npz names its arrays `number/signature/input`."""
+    requests: dict[tuple[int, str], dict[str, Any]] = {}
     for key in inputs.files:
-        signature, name = key.split("/")
-        feeds.setdefault(signature, {})[name] = inputs[key]
-    return {signature: jsonable(run(session, signatures[signature], feed)) for signature, feed in feeds.items()}
+        number, signature, name = key.split("/")
+        requests.setdefault((int(number), signature), {})[name] = inputs[key]
+    return [(signature, feed) for (_, signature), feed in requests.items()]
 
 
 def run(session: Any, signature: Any, feed: dict[str, Any]) -> dict[str, np.ndarray]:
@@ -65,30 +67,23 @@ def decoded(value: Any) -> Any:
     return value
 
 
-def jsonable(outputs: dict[str, np.ndarray]) -> dict[str, Any]:
-    """Numbers and texts; NaN becomes null."""
-    return {name: tidy(value.tolist()) for name, value in outputs.items()}
+def storable(value: np.ndarray) -> np.ndarray:
+    """Arrays of objects, which are bytes here, in a form that an .npz holds without pickling."""
+    return value.astype(np.bytes_) if value.dtype == object else value
 
 
-def tidy(value: Any) -> Any:
-    if isinstance(value, list):
-        return [tidy(each) for each in value]
-    if isinstance(value, bytes):
-        return value.decode()
-    return None if isinstance(value, float) and value != value else value
-
-
-def replay(session: Any, signatures: Any, records: list[Any]) -> dict[str, int]:
-    """Run every warm-up record; number of records by signature."""
+def replay(session: Any, signatures: Any, records: list[Any]) -> tuple[dict[str, int], list[dict[str, np.ndarray]]]:
+    """Run every warm-up record; number of records by signature, and the answers."""
     counts: dict[str, int] = {}
+    answers = []
     for record in records:
         name, feed = request_of(record)
-        outputs = run(session, signatures[name], feed)
-        for value in outputs.values():
+        answers.append(run(session, signatures[name], feed))
+        for value in answers[-1].values():
             if value.dtype.kind == "f" and not np.isfinite(value).all():
                 raise SystemExit(f"a warm-up record of signature {name} has the answer {value.tolist()}")
         counts[name] = counts.get(name, 0) + 1
-    return counts
+    return counts, answers
 
 
 def request_of(log: Any) -> tuple[str, dict[str, Any]]:

@@ -15,25 +15,22 @@ import numpy as np
 from keras_cwp.errors import ServingError
 from keras_cwp.files import write_bytes
 from keras_cwp.serving.server.batching import Arrays
-from keras_cwp.serving.server.parameters import UNSTATED
 from keras_cwp.serving.server.servable import Servable
 from keras_cwp.serving.server.status import Refused
 
 EXPECTED_FILE = "assets.extra/expected_answers.npz"
-_PROBES, _PIXELS = 4, "pixels"
+_PROBES, PIXELS = 4, "pixels"
 
 
-def write_expected(version: Path) -> None:
-    """Write EXPECTED_FILE into a version's folder that is complete but for it.
+def write_expected(version: Path, answers: list[Arrays]) -> None:
+    """Write EXPECTED_FILE into a version's folder.
+
+    Args:
+        answers: outputs by name, as `answers_of` orders them.
 
     Raises:
-        CwpError: the version does not answer, or the disk refuses.
+        CwpError: the disk refuses.
     """
-    servable = Servable(version, UNSTATED)
-    try:
-        answers = answers_of(servable)
-    finally:
-        servable.close()
     arrays = {f"{number}/{name}": value for number, answer in enumerate(answers) for name, value in answer.items()}
     texts = {name: value.astype(np.bytes_) for name, value in arrays.items() if value.dtype == object}
     buffer = io.BytesIO()
@@ -42,12 +39,21 @@ def write_expected(version: Path) -> None:
 
 
 def read_expected(version: Path) -> list[Arrays]:
-    """What `answers_of` gave when the version was exported.
+    """What the version answered when it was exported, in the order of `answers_of`.
 
     Raises:
         ServingError: it cannot be read.
     """
-    path, answers = version / EXPECTED_FILE, dict[int, Arrays]()
+    return read_answers(version / EXPECTED_FILE)
+
+
+def read_answers(path: Path) -> list[Arrays]:
+    """Outputs by name of each request of an .npz whose arrays are named `number/output`; texts are objects.
+
+    Raises:
+        ServingError: it cannot be read.
+    """
+    answers: dict[int, Arrays] = {}
     try:
         with np.load(path, allow_pickle=False) as stored:
             for key in stored.files:
@@ -59,8 +65,13 @@ def read_expected(version: Path) -> list[Arrays]:
     return [answers[number] for number in sorted(answers)]
 
 
+def noise(*sides: int) -> np.ndarray:
+    """What is asked beside the warm-up requests, which are of even grey: float32 [4, *sides] in [0, 1]."""
+    return np.random.default_rng(0).uniform(0, 1, (_PROBES, *sides)).astype(np.float32)
+
+
 def answers_of(servable: Servable) -> list[Arrays]:
-    """Outputs by name of each warm-up request, and of noise, for the warm-up requests are of even grey.
+    """Outputs by name of each warm-up request, and last of `noise`.
 
     Raises:
         ServingError: one cannot be answered.
@@ -70,12 +81,11 @@ def answers_of(servable: Servable) -> list[Arrays]:
 
 def _of_noise(servable: Servable) -> list[Arrays]:
     """Answers to noise; none of a model without the signature."""
-    signature = servable.signatures.get(_PIXELS)
-    if signature is None or list(signature.inputs) != [_PIXELS]:
+    signature = servable.signatures.get(PIXELS)
+    if signature is None or list(signature.inputs) != [PIXELS]:
         return []
-    sides = [dim.size for dim in signature.inputs[_PIXELS].tensor_shape.dim[1:]]
-    noise = np.random.default_rng(0).uniform(0, 1, (_PROBES, *sides)).astype(np.float32)
+    sides = [dim.size for dim in signature.inputs[PIXELS].tensor_shape.dim[1:]]
     try:
-        return [servable.ask(_PIXELS, {_PIXELS: noise})]
+        return [servable.ask(PIXELS, {PIXELS: noise(*sides)})]
     except Refused as refusal:
         raise ServingError(f"noise cannot be scored: {refusal.message}") from None

@@ -96,10 +96,10 @@ def export(
         write_saved_model(deploy(network), contract, negative, beside)
         records = write_warmup(beside, contract)
         note(f"checking it in a process without keras, {records} warm-up records")
-        difference, warmup = verify(beside, network, contract, negative)
-        sign_onnx(beside)
+        verified = verify(beside, network, contract, negative)
+        sign_onnx(beside, verified.answers)
     write_bundle_files(out)
-    return Exported(out / str(number), difference, warmup)
+    return Exported(out / str(number), verified.difference, verified.warmup)
 
 
 def negative_class(contract: ModelContract, wanted: str | None) -> str:

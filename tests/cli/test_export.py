@@ -10,6 +10,7 @@ from click.testing import CliRunner, Result
 from keras_cwp.cli.main import cli
 from keras_cwp.errors import ServingError
 from keras_cwp.serving import export as exporting
+from keras_cwp.serving.verify import Verified
 
 
 def run(*arguments: object) -> Result:
@@ -26,8 +27,8 @@ def quick(monkeypatch: pytest.MonkeyPatch) -> None:
         (folder / "saved_model.pb").touch()
 
     monkeypatch.setattr(exporting, "write_saved_model", write)
-    monkeypatch.setattr(exporting, "verify", lambda *_: ({"pixels": 3e-7}, {"pixels": 6}))
-    monkeypatch.setattr(exporting, "sign_onnx", lambda _: None)
+    monkeypatch.setattr(exporting, "verify", lambda *_: Verified({"pixels": 3e-7}, {"pixels": 6}, []))
+    monkeypatch.setattr(exporting, "sign_onnx", lambda *_: None)
 
 
 @pytest.mark.usefixtures("quick")

@@ -28,8 +28,11 @@ from keras_cwp.prediction.open_model import open_predictor
 from keras_cwp.serving import export as exporting
 from keras_cwp.serving.bundle import BATCH_SIZES, FILES, write_bundle_files
 from keras_cwp.serving.decode import OK, UNREADABLE
+from keras_cwp.serving.expected import answers_of, read_expected
 from keras_cwp.serving.export import Exported, export
 from keras_cwp.serving.resample import BAD_BOX
+from keras_cwp.serving.server.parameters import UNSTATED
+from keras_cwp.serving.server.servable import Servable
 from keras_cwp.serving.signatures import BAD_PIXELS
 from keras_cwp.serving.verify import verify
 from keras_cwp.serving.warmup import WARMUP_FILE
@@ -96,6 +99,22 @@ def test_the_check_in_the_other_process_covered_every_signature(exported: Export
     assert exported.difference["pixels"] <= 1e-5
     assert max(exported.difference.values()) <= 5e-5
     assert exported.warmup == dict.fromkeys(SIGNATURES, len(BATCH_SIZES))
+
+
+def test_the_answers_that_it_carries_are_those_of_a_server(exported: Exported) -> None:
+    servable = Servable(exported.path, UNSTATED)
+    found, carried = answers_of(servable), read_expected(exported.path)
+    servable.close()
+    assert len(carried) == len(found) == len(BATCH_SIZES) * len(SIGNATURES) + 1
+    for one, other in zip(carried, found, strict=True):
+        assert one.keys() == other.keys()
+        for name, value in one.items():
+            assert value.dtype == other[name].dtype
+            if value.dtype == object:
+                assert value.tolist() == other[name].tolist()
+            else:
+                np.testing.assert_allclose(value, other[name], atol=1e-6)
+    assert len(np.unique(carried[-1]["probabilities"][:, 0])) > 1  # of noise, which is not even grey
 
 
 def test_crops_and_radiographs_get_the_probabilities_of_training(fit_run: Path, loaded: Any) -> None:

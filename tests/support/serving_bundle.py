@@ -18,7 +18,10 @@ from keras_cwp.models.mean import mean_of
 from keras_cwp.prediction.card import CARD_FILE
 from keras_cwp.prediction.judging import Judging
 from keras_cwp.serving.bundled_onnx import CARD_KEY, ONNX_FILE, sign_onnx, write_onnx
+from keras_cwp.serving.expected import answers_of
 from keras_cwp.serving.export import write_saved_model
+from keras_cwp.serving.server.parameters import UNSTATED
+from keras_cwp.serving.server.servable import Servable
 from keras_cwp.serving.warmup import write_warmup
 from keras_cwp.training.run import ModelContract
 
@@ -52,7 +55,9 @@ def write_version(folder: Path, networks: list[Any], judging: Judging | None = N
     write_text(folder / CARD_FILE, json.dumps(card))
     write_saved_model(deploy(network), made, "normal", folder)
     write_warmup(folder, made)
-    sign_onnx(folder)
+    servable = Servable(folder, UNSTATED)
+    sign_onnx(folder, answers_of(servable))
+    servable.close()
     return made
 
 
