@@ -108,9 +108,9 @@ class Trainee(keras.Model):
         if not self.average:
             return
         step = tf.cast(self.optimizer.iterations, tf.float32)
-        keep = tf.minimum(self.ema_momentum, (1 + step) / (10 + step))
+        part = 1 - tf.minimum(self.ema_momentum, (1 + step) / (10 + step))
         for average, variable in zip(self.average, variables, strict=True):
-            average.assign_add((1 - keep) * (tf.cast(variable, tf.float32) - average))
+            average.assign_add(part * (tf.cast(variable, tf.float32) - average))
 
 
 def _copies(variables: list[keras.Variable]) -> list[keras.Variable]:
