@@ -80,7 +80,9 @@ def _mapping(networks: list[Any], side: int) -> _Maps:
         return [look(images, class_index, [each.value for each in network.variables]) for network in networks]
 
     signature = [_images(side), tf.TensorSpec([None], tf.int32)]
-    return tf.function(look_by_all, input_signature=signature, autograph=False)
+    traced = tf.function(look_by_all, input_signature=signature, autograph=False).get_concrete_function()
+    traced.networks = networks  # it does not keep the weights by itself
+    return traced
 
 
 def _images(side: int) -> Any:

@@ -247,8 +247,10 @@ def _probabilities(model: Any, shape: tuple[int, ...]) -> _Ask:
 
 def compiled_logits(model: Any, shape: tuple[int, ...]) -> Callable[[Any], Any]:
     """Tensor [B, *shape] → logits by a graph, and without a gradient, which takes much memory."""
-    signature = [tf.TensorSpec([None, *shape], tf.float32)]
-    return tf.function(lambda images: model(images, training=False), input_signature=signature, autograph=False)
+    graph = tf.function(lambda images: model(images, training=False), autograph=False)
+    traced = graph.get_concrete_function(tf.TensorSpec([None, *shape], tf.float32))
+    traced.model = model  # it does not keep the weights by itself
+    return traced
 
 
 def _enlarge(maps: np.ndarray, size: tuple[int, ...]) -> np.ndarray:

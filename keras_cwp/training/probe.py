@@ -12,7 +12,6 @@ from typing import Any
 
 import keras
 import numpy as np
-import tensorflow as tf
 from rich.console import Console
 from scipy.special import softmax
 from sklearn.linear_model import LogisticRegression
@@ -27,6 +26,7 @@ from keras_cwp.errors import ConfigError, SplitError
 from keras_cwp.files import cache_folder, write_bytes, write_text
 from keras_cwp.models.build import build_model
 from keras_cwp.models.probed import PROBE_POOL, probed
+from keras_cwp.training.inference import forward
 from keras_cwp.training.targets import soft_targets
 
 PROBE_FILE = "probe.json"
@@ -139,14 +139,9 @@ def features_of(taps: keras.Model, data: PreparedData, rows: np.ndarray) -> np.n
     Args:
         taps: images [batch, image_size, image_size, 1] → features [batch, features].
     """
-    side = data.image_size
-    graph = tf.function(
-        lambda images: taps(images, training=False),
-        input_signature=[tf.TensorSpec([None, side, side, 1], tf.float32)],  # one tracing for batches of all sizes
-        autograph=False,
-    )
+    ask = forward(taps)
     found = [
-        graph(central_slice(crops, data.image_size, data.margin)).numpy()
+        ask(central_slice(crops, data.image_size, data.margin)).numpy()
         for crops, _, _ in batches(data, rows, batch_size=_BATCH)
     ]
     return np.concatenate(found).astype(np.float32)
