@@ -1,6 +1,6 @@
 """Whether a search is better than the default that had as much CPU: the mean of default networks of several seeds.
 
-    PYTHONPATH=. python scripts/bench_search.py DATA OUT [--trials 6] [--folds 3] [--inner 2]
+    PYTHONPATH=. python scripts/bench_search.py DATA OUT [--trials 6] [--folds 3] [--inner 2] [--most 20]
 
 DATA is a prepared data set. `search` draws configurations around config default in inner folds. Then config default is
 trained on the same outer folds with one seed after another, until that took as much CPU as the search. Prints macro
@@ -44,6 +44,7 @@ def main() -> None:
     parser.add_argument("--trials", type=int, default=6)
     parser.add_argument("--folds", type=int, default=3)
     parser.add_argument("--inner", type=int, default=2)
+    parser.add_argument("--most", type=int, default=20, help="default networks a fold, even if the search had more CPU")
     given = parser.parse_args()
     data = cwp.open_data(given.data)
     counts = {"folds": given.folds, "inner": given.inner}
@@ -52,16 +53,20 @@ def main() -> None:
         lambda out: cwp.search(data, out, SPACE, trials=given.trials, config="default", **counts),
     )
     print(f"search: {spent:.0f} s of CPU", flush=True)
-    split, runs, left = given.out / "search" / "split.csv", {"search": searched}, spent
-    while left > 0:
+    runs, left = {"search": searched}, spent
+    while left > 0 and len(runs) <= given.most:
         seed = len(runs) - 1
+        # the first has the patients of the search in its folds; a search's own split has no validation patients
+        split = {"split": given.out / "default_0" / "split.csv"} if seed else {"folds": given.folds}
         runs[f"seed {seed}"], seconds = _trained(
             given.out / f"default_{seed}",
-            lambda out, seed=seed: cwp.cross_validate(data, out, config="default", split=split, seed=seed),
+            lambda out, seed=seed, split=split: cwp.cross_validate(data, out, config="default", seed=seed, **split),
         )
         left -= seconds
         print(f"default, seed {seed}: {seconds:.0f} s of CPU", flush=True)
-    searched, *defaults = align(runs).values()
+    if left > 0:
+        print(f"the default had {1 - left / spent:.0%} of the search's CPU (--most {given.most})", flush=True)
+    searched, *defaults = align(runs).values()  # refuses ROIs that were held out in other folds
     for name, scores in {
         "search": searched,
         "default, one network": defaults[0],

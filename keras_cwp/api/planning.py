@@ -18,6 +18,7 @@ from keras_cwp.runtime import import_tensorflow
 if TYPE_CHECKING:
     from rich.console import Console
 
+    from keras_cwp.evaluation.judged_patients import Judged
     from keras_cwp.evaluation.learning_curve import Expected, LearningCurve
 
 __all__ = ["Plan", "patients_for_difference", "patients_for_half_width", "plan"]
@@ -35,7 +36,8 @@ class Plan:
         judged: patients that the run's figures are of; all of them in a cross-validation.
         half_width: of the 95 % interval of the run's macro AUC; NaN where the run gives none.
         wished: half-width that was asked for; None: none was.
-        judged_wished: patients to be judged for an interval as narrow as that; None where it cannot be said.
+        judged_wished: patients like the run's to be judged for an interval as narrow as that; None where the run gives
+            no interval.
     """
 
     probe: str
@@ -45,7 +47,7 @@ class Plan:
     judged: int
     half_width: float
     wished: float | None
-    judged_wished: int | None
+    judged_wished: Judged | None
 
 
 def plan(
@@ -53,19 +55,20 @@ def plan(
 ) -> Plan:
     """Learn from parts of a run's patients, and say what more of them would bring.
 
-    Linear probes of frozen features stand for the network, for they take seconds. A network whose weights are all
-    trained may gain more from further patients.
+    Linear probes of frozen features stand for the network: they take seconds to a minute. A network whose weights are
+    all trained may gain more from further patients.
 
     Args:
         run: RUN folder of fit or cross_validate, evaluated; its data set must still be where it was.
-        half_width: of a 95 % interval of the macro AUC, such as 0.03; the plan says how many patients that takes,
-            from the run's own interval, whose width falls with the root of the number of patients.
+        half_width: of a 95 % interval of the macro AUC, such as 0.03; the plan says how many patients that takes.
+            It is calculated from the run's variance (`judged_patients.patients_to_judge`).
         repeats: draws of patients of each size.
         console: prints progress; None prints nothing.
 
     Raises:
         CwpError: the data set is gone or another, or `half_width` is no number between 0 and 0.5.
-        SplitError: fewer than some 40 patients.
+        SplitError: fewer than some 40 patients; more are needed where a class has fewer than five.
+        ScoresError: an interval that takes more than a million patients.
         ModelError: weights that cannot be found.
     """
     opened = run if isinstance(run, Run) else Run(run)
@@ -73,6 +76,7 @@ def plan(
         raise CwpError(f"half-width {half_width}: expected a number between 0 and 0.5, such as 0.03")
     data = data_of(opened.folder)
     import_tensorflow()
+    from keras_cwp.evaluation.judged_patients import patients_to_judge
     from keras_cwp.evaluation.learning_curve import learning_curve
     from keras_cwp.training.more_patients import try_fewer_patients
 
@@ -84,7 +88,7 @@ def plan(
     area = opened.metrics["auc"]["macro"]
     now = (area["ci95"][1] - area["ci95"][0]) / 2 if area["ci95"] else float("nan")
     judged = opened.scores["patient_id"].nunique()
-    wished = None if half_width is None else _patients_for(now, judged, half_width)
+    wished = None if half_width is None else patients_to_judge(opened.folder.scores, half_width)
     name = f"{config.model.arch} ({config.model.weights})"
     return Plan(name, curve, patients, curve.at(2 * patients), judged, now, half_width, wished)
 
@@ -96,8 +100,3 @@ def _probed(run: Run) -> Config:
     commonest = Counter(run.folder.model_config(folder) for folder in run.folder.model_folders()).most_common(1)[0][0]
     config = run.config.model_copy(update={"model": commonest})
     return config if commonest.weights else probe_config(config)
-
-
-def _patients_for(now: float, judged: int, half_width: float) -> int | None:
-    """An interval's width falls with the root of the number of patients; None where the run gives no interval."""
-    return None if now != now else max(2, round(judged * (now / half_width) ** 2))

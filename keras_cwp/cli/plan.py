@@ -13,6 +13,7 @@ from keras_cwp.cli.options import PATH, Output, output_options
 
 if TYPE_CHECKING:
     from keras_cwp.api.planning import Plan
+    from keras_cwp.evaluation.judged_patients import Judged
 
 
 _SHARE = click.FloatRange(0, 1, min_open=True, max_open=True)
@@ -23,35 +24,45 @@ _SHARE = click.FloatRange(0, 1, min_open=True, max_open=True)
 @click.option(
     "--half-width",
     type=click.FloatRange(0, 0.5, min_open=True, max_open=True),
-    help="Half of the wished width of a 95 % interval, such as 0.03. With RUN: of its macro AUC, rescaled from the "
-    "run's own interval by the root of the number of patients. With --auc: of the AUC of a class.",
+    help="Half of the wished width of a 95 % interval, such as 0.03. With RUN: of its macro AUC, by the "
+    "variance of the run's patients. With --auc: of the AUC of a class.",
 )
 @click.option("--repeats", type=click.IntRange(1), default=5, show_default=True, help="Draws of patients of each size.")
 @click.option(
     "--auc",
-    type=_SHARE,
+    type=click.FloatRange(0.5, 1, min_open=True, max_open=True),
     help="Without RUN: expected AUC of a class against the rest; with --difference, of the worse model.",
 )
 @click.option("--share", type=_SHARE, help="Share of the patients who have the class.")
 @click.option("--difference", type=_SHARE, help="Difference of two models' AUCs that a paired test at .05 is to find.")
 @click.option(
-    "--rois", type=click.FloatRange(1), default=1, show_default=True, help="Mean number of ROIs of a patient."
+    "--rois",
+    type=click.FloatRange(1, 100),
+    default=1,
+    show_default=True,
+    help="ROIs of a patient, of each about the same number; unequal numbers need more patients.",
 )
 @click.option(
     "--alike",
     type=click.FloatRange(0, 1),
     default=1,
     show_default=True,
-    help="Correlation of the scores of a patient's ROIs; 1: a further ROI is worth nothing.",
+    help="With --rois: correlation of the scores of a patient's ROIs; 1: a further ROI is worth nothing.",
 )
 @click.option(
     "--correlation",
     type=click.FloatRange(0, 1, max_open=True),
     default=0.5,
     show_default=True,
-    help="Correlation of two models' AUCs over studies of the same patients.",
+    help="With --difference: correlation of two models' AUCs over studies of the same patients.",
 )
-@click.option("--power", type=_SHARE, default=0.8, show_default=True, help="Share of studies that find the difference.")
+@click.option(
+    "--power",
+    type=_SHARE,
+    default=0.8,
+    show_default=True,
+    help="With --difference: share of studies that find it.",
+)
 @output_options
 def command(
     run: Path | None,
@@ -68,8 +79,8 @@ def command(
 ) -> None:
     """Estimate what more patients would bring to RUN, or without RUN how many patients a study takes.
 
-    With RUN, probes of parts of its patients say what more would bring; they take seconds. A network whose weights are
-    all trained may gain more from further patients.
+    With RUN, probes of parts of its patients say what more would bring; they take seconds to a minute. A network whose
+    weights are all trained may gain more from further patients.
 
     Without RUN, --auc and --share describe a study that is yet to be done, and --half-width or --difference what it is
     to show: keras-cwp plan --auc 0.85 --share 0.2 --half-width 0.05
@@ -84,6 +95,10 @@ def command(
         assert auc is not None
         if share is None or (half_width is None and difference is None):
             raise click.UsageError("--auc takes --share, and --half-width or --difference or both")
+        if difference is None:
+            _refuse_given(("correlation", "power"), "only with --difference")
+        if rois == 1:
+            _refuse_given(("alike",), "only with --rois above 1")
         wished = _Study(auc, share, half_width, difference, rois, alike, correlation, power)
         found = _sizes(wished)
         output.result("\n".join(_size_lines(wished, found)), {**wished._asdict(), **found})
@@ -95,12 +110,16 @@ def command(
 
 
 def _refuse_others(names: Sequence[str], run: Path | None) -> None:
-    """Refuse options that this form of the command would pass over."""
+    """Refuse options of the other form of the command."""
+    _refuse_given(names, "only for " + ("--auc, without a RUN" if run else "a RUN, without --auc"))
+
+
+def _refuse_given(names: Sequence[str], why: str) -> None:
+    """Refuse options that would be passed over."""
     context = click.get_current_context()
     given = [f"--{name}" for name in names if context.get_parameter_source(name) is ParameterSource.COMMANDLINE]
     if given:
-        form = "--auc, without a RUN" if run else "a RUN, without --auc"
-        raise click.UsageError(f"{', '.join(given)}: only for {form}; leave it out")
+        raise click.UsageError(f"{', '.join(given)}: {why}; leave it out")
 
 
 class _Study(NamedTuple):
@@ -139,7 +158,7 @@ def _sizes(study: _Study) -> dict[str, int]:
 
 def _size_lines(study: _Study, found: Mapping[str, int]) -> list[str]:
     each = f"{study.rois:g} ROIs a patient, alike {study.alike:g}" if study.rois > 1 else "one ROI a patient"
-    lines = [f"AUC {study.auc:g} of a class that {100 * study.share:g} % of the patients have, {each}:"]
+    lines = [f"AUC {study.auc} of a class that {100 * study.share:g} % of the patients have, {each}:"]
     for name, patients in found.items():
         what = f"a 95 % interval that is {2 * (study.half_width or 0):g} wide on average"
         if name == "patients_for_difference":
@@ -154,18 +173,30 @@ def _lines(plan: Plan) -> list[str]:
     lines = [f"Probe of {plan.probe}, macro AUC by patients trained on:"]
     lines += [f"  {round(patients):>6}  {area:.3f}" for patients, area in zip(curve.patients, curve.auc, strict=True)]
     twice = plan.twice
-    lines.append(
-        f"Expected of a probe trained on {twice.patients} patients, twice as many as there are: {twice.auc:.3f} "
-        f"[{twice.low:.3f}, {twice.high:.3f}]"
+    at_ceiling = twice.low != twice.low
+    interval = (
+        "(no interval: the probes make next to no error)" if at_ceiling else f"[{twice.low:.3f}, {twice.high:.3f}]"
     )
+    lines.append(
+        f"Expected of a probe trained on {twice.patients} patients, twice as many as there are: {twice.auc:.3f}"
+    )
+    lines[-1] += f" {interval}"
     if plan.wished is not None and plan.judged_wished is not None:
         lines.append(
-            f"The run's interval over {plan.judged} patients is ± {plan.half_width:.3f}; ± {plan.wished:g} takes about "
-            f"{plan.judged_wished} patients to be judged"
+            f"The run's interval over {plan.judged} patients is ± {plan.half_width:.3f}; ± {plan.wished:g} takes "
+            f"{_judged(plan.judged_wished)}"
         )
     elif plan.wished is not None:
         lines.append("The run gives no interval for its macro AUC, so no number of patients can be derived from it")
     return lines
+
+
+def _judged(wished: Judged) -> str:
+    if wished.at_least:  # a perfect result says little of how often a model errs
+        return f"{wished.patients:,} patients like these or more"
+    return (
+        f"about {wished.patients:,} patients like these; 90 % of such runs would say {wished.low:,} to {wished.high:,}"
+    )
 
 
 def _tree(plan: Plan) -> dict[str, Any]:
@@ -177,9 +208,9 @@ def _tree(plan: Plan) -> dict[str, Any]:
             for patients, area in zip(curve.patients, curve.auc, strict=True)
         ],
         "patients": plan.patients,
-        "twice": vars(plan.twice),
+        "twice": {name: None if value != value else value for name, value in vars(plan.twice).items()},
         "judged": plan.judged,
         "half_width": None if plan.half_width != plan.half_width else plan.half_width,
         "wished": plan.wished,
-        "judged_wished": plan.judged_wished,
+        "judged_wished": None if plan.judged_wished is None else vars(plan.judged_wished),
     }

@@ -2,7 +2,8 @@
 
 Studies are drawn, because an interval's width depends on more than the variance of the AUC: on the degrees of freedom
 of that variance, and on how few patients make it up. The scores of ROIs with and without the class are normal with one
-standard deviation. A patient's ROIs are all of the class or none is, and their scores are correlated.
+standard deviation. A patient's ROIs are all of the class or none is, and their scores are correlated. All patients have
+about the same number of ROIs. The number of patients with the class is as planned, not left to chance.
 
 References: DeLong, DeLong and Clarke-Pearson, Biometrics 44 (1988) 837-845 (variance); Hanley and McNeil, Radiology 143
 (1982) 29-36 (first guess) and 148 (1983) 839-843 (difference of two correlated AUCs); Obuchowski, Biometrics 53 (1997)
@@ -20,16 +21,19 @@ from scipy.optimize import brentq
 
 from keras_cwp.errors import ScoresError
 from keras_cwp.evaluation.estimates import Estimate, area_of, freedom, variance
+from keras_cwp.evaluation.fewest_patients import MOST_PATIENTS, TOO_MANY, fewest_patients
+from keras_cwp.evaluation.flips import auc_amounts, sign_flip_p
 from keras_cwp.evaluation.paired import POWER, detectable_difference
 from keras_cwp.evaluation.score_interval import LEVEL, reference_variance, score_limits, t_quantile
 
-MOST_PATIENTS = 1_000_000
+MOST_ROIS = 100  # of a patient
 _NORMAL = float(stats.norm.ppf((1 + LEVEL) / 2))
-_DRAWN = 200_000  # patients of all studies drawn for one number of patients
-_MOST_STUDIES = 1000
-_ROUNDS = 3  # of better numbers; each starts within a few per cent of the last
-_FEWEST = 4  # two of each kind
+_DRAWN = 200_000  # ROIs of all studies drawn for the width of an interval
+_DRAWN_FOR_POWER = 1_000_000
+_FEWEST_STUDIES, _MOST_STUDIES = 100, 500  # for a width, 2 at least
 _LARGE = 40_000  # patients from which a patient's variance is taken
+_LARGEST = 400_000  # ROIs of such a study
+_MANY = 50  # patients of each kind
 
 
 def design_ratio(rois: float, alike: float) -> float:
@@ -45,13 +49,15 @@ def design_ratio(rois: float, alike: float) -> float:
 def patients_for_half_width(auc: float, share: float, half_width: float, *, rois: float = 1, alike: float = 1) -> int:
     """Patients whose AUC of a class against the rest has an interval of value ± half_width, on average.
 
-    The macro AUC of several classes is a mean of such AUCs, and its interval is narrower than that of the rarest class.
+    The macro AUC of several classes is a mean of such AUCs. Where all classes are equally hard, its interval is on
+    average narrower than that of the rarest class.
 
     Args:
         auc: expected, above 0.5 and below 1.
-        share: of the patients who have the class.
+        share: of the patients who have the class; two patients have it at least, and two do not.
         half_width: of the 95 % interval that this package gives (`score_interval`).
-        rois, alike: see `design_ratio`.
+        rois, alike: see `design_ratio`. Patients with unequal numbers of ROIs widen the interval: 1.2 times where the
+            numbers are geometrically distributed.
 
     Raises:
         ScoresError: a number outside its range, or more than a million patients.
@@ -59,13 +65,12 @@ def patients_for_half_width(auc: float, share: float, half_width: float, *, rois
     _check(auc=auc, share=share, half_width=half_width)
     design = _Design(share, rois, alike)
     ratio = design_ratio(rois, alike)
-    patients = _fewest(
+    guess = _fewest(
         lambda number: _NORMAL * (ratio * reference_variance(auc, (design.cases(number),))) ** 0.5 <= half_width
     )
-    for _ in range(_ROUNDS):  # an interval's width falls about with the root of the number of patients
-        found = _mean_half_width(design, auc, patients)
-        patients = _within(patients * (found / half_width) ** 2)
-    return patients
+    return fewest_patients(
+        lambda number: np.log(_mean_half_width(design, auc, number) / half_width), guess, design.least
+    )
 
 
 def patients_for_difference(
@@ -78,7 +83,10 @@ def patients_for_difference(
     correlation: float = 0.5,
     power: float = POWER,
 ) -> int:
-    """Patients with which a paired test at .05 finds a difference of two models' AUCs.
+    """Patients with which the paired test of `compare` at .05 finds a difference of two models' AUCs.
+
+    A study that leaves the number of patients with the class to chance finds it less often where the class is rare:
+    with a power of .60 instead of .75 where 7 patients are expected to have the class, .71 instead of .79 with 12.
 
     Args:
         auc: of the worse model, above 0.5 and below 1.
@@ -95,7 +103,7 @@ def patients_for_difference(
     _check(auc=auc, share=share, difference=difference, power=power, **{"auc + difference": auc + difference})
     design, areas = _Design(share, rois, alike), (auc + difference, auc)
     common = _common_noise(design, areas, correlation)
-    better, worse = design.drawn(np.random.default_rng(0), areas, _LARGE, common)
+    better, worse = design.drawn(np.random.default_rng(0), areas, design.large, common)
     of_a_patient = ((better.arms - worse.arms) ** 2).sum(axis=1) * better.sizes  # with the class, without
 
     def enough(patients: int) -> bool:
@@ -106,11 +114,12 @@ def patients_for_difference(
         degrees = float(arms.sum() ** 2 / (arms**2 / (sizes - 1)).sum())
         return detectable_difference(float(arms.sum()) ** 0.5, degrees, power) <= difference
 
-    patients = _fewest(enough)
-    for _ in range(_ROUNDS):  # a test statistic grows about with the root of the number of patients
-        reached = float(np.quantile(_statistics(design, areas, common, patients), 1 - power))
-        patients = _within(patients / max(reached, 0.5) ** 2)
-    return patients
+    guess = _fewest(enough)
+    if guess * rois * _FEWEST_STUDIES > 2 * _DRAWN_FOR_POWER:
+        return guess  # so many patients that the normal distribution says it
+    return fewest_patients(
+        lambda number: _probit(power) - _probit(*_power(design, areas, common, number)), guess, design.least
+    )
 
 
 @dataclass(frozen=True)
@@ -122,10 +131,23 @@ class _Design:
     alike: float
 
     def __post_init__(self) -> None:
-        if not self.rois >= 1:
-            raise ScoresError(f"sample size: rois is {self.rois}, a number of 1 or more is wanted")
+        if not 1 <= self.rois <= MOST_ROIS:
+            raise ScoresError(f"sample size: rois is {self.rois}, a number from 1 to {MOST_ROIS} is wanted")
         if not 0 <= self.alike <= 1:
             raise ScoresError(f"sample size: alike is {self.alike}, a number from 0 to 1 is wanted")
+
+    @property
+    def least(self) -> int:
+        """The smallest study: two patients have the class, and two do not."""
+        number = max(int(1.5 / max(min(self.share, 1 - self.share), 1e-9)) - 2, 4)
+        while min(round(self.share * number), number - round(self.share * number)) < 2:
+            number += 1
+        return number
+
+    @property
+    def large(self) -> int:
+        """Patients of a study that shows the variance of one."""
+        return min(_LARGE, int(_LARGEST / self.rois))
 
     def cases(self, patients: int) -> tuple[float, float]:
         """Patients with the class and without."""
@@ -134,13 +156,22 @@ class _Design:
     def drawn(
         self, rng: np.random.Generator, areas: Sequence[float], patients: int, common: float = 0
     ) -> list[Estimate]:
-        """A study's AUC of each model, with two patients of each kind at least.
+        """A study's AUC of each model; see `drawn_scores`."""
+        positive, scores, patient = self.drawn_scores(rng, areas, patients, common)
+        found = [area_of(positive, score, patient, patients) for score in scores]
+        return [estimate for estimate in found if estimate is not None]  # all: both kinds are there
+
+    def drawn_scores(
+        self, rng: np.random.Generator, areas: Sequence[float], patients: int, common: float = 0
+    ) -> tuple[np.ndarray, list[np.ndarray], np.ndarray]:
+        """A study's ROIs: which are of the class, their scores by each model, and their patients.
 
         Args:
             areas: expected AUCs.
+            patients: `least` or more.
             common: share of the scores' variance that the models have in common.
         """
-        with_class = min(max(round(self.share * patients), 2), patients - 2)
+        with_class = round(self.share * patients)
         alike = self.alike if self.rois > 1 else 1.0  # of one ROI nothing else would be drawn
         patient = np.repeat(np.arange(patients), int(self.rois) + (rng.random(patients) < self.rois % 1))
         positive, found = patient < with_class, []
@@ -152,36 +183,47 @@ class _Design:
         of_all = common**0.5 * noise() if common else 0
         for area in areas:
             apart = 2**0.5 * float(stats.norm.ppf(area))  # of the means, in standard deviations
-            score = apart * positive + of_all + (1 - common) ** 0.5 * noise()
-            estimate = area_of(positive, score, patient, patients)
-            assert estimate is not None
-            found.append(estimate)
-        return found
-
-
-def _studies(patients: int) -> range:
-    return range(min(max(_DRAWN // patients, 2), _MOST_STUDIES))
+            found.append(apart * positive + of_all + (1 - common) ** 0.5 * noise())
+        return positive, found, patient
 
 
 def _mean_half_width(design: _Design, auc: float, patients: int) -> float:
+    drawn = min(patients, max(int(_LARGEST / design.rois), design.least))
     rng, widths = np.random.default_rng(0), []
-    for _ in _studies(patients):
-        limits = score_limits(design.drawn(rng, (auc,), patients)[0])
+    for _ in range(min(max(int(_DRAWN / (drawn * design.rois)), 2), _MOST_STUDIES)):
+        limits = score_limits(design.drawn(rng, (auc,), drawn)[0])
         assert limits is not None
         widths.append(limits[1] - limits[0])
-    return float(np.mean(widths)) / 2
+    # of more patients than are drawn: the width falls with the root of their number
+    return float(np.mean(widths)) / 2 * (drawn / patients) ** 0.5
 
 
-def _statistics(design: _Design, areas: tuple[float, float], common: float, patients: int) -> np.ndarray:
-    """float [studies]: t of the paired test of drawn studies, over the t that it has to reach."""
+def _power(design: _Design, areas: tuple[float, float], common: float, patients: int) -> tuple[float, int]:
+    """Share of drawn studies whose paired test finds the difference, and how many were drawn."""
     rng, found = np.random.default_rng(0), []
-    for _ in _studies(patients):
-        better, worse = design.drawn(rng, areas, patients, common)
-        arms = better.arms - worse.arms
-        error = variance(arms, better.sizes, better.means) ** 0.5
-        needed = t_quantile(freedom(arms, better.sizes, better.means)) * error
-        found.append((better.value - worse.value) / needed if needed > 0 else 0.0)
-    return np.array(found)
+    for _ in range(min(max(int(_DRAWN_FOR_POWER / (patients * design.rois)), _FEWEST_STUDIES), _MOST_STUDIES)):
+        positive, scores, patient = design.drawn_scores(rng, areas, patients, common)
+        found.append(_finds(positive, scores, patient, patients))
+    return float(np.mean(found)), len(found)
+
+
+def _finds(positive: np.ndarray, scores: Sequence[np.ndarray], patient: np.ndarray, patients: int) -> bool:
+    """Whether the first model is better by both tests of `paired`."""
+    better, worse = (area_of(positive, score, patient, patients) for score in scores)
+    assert better is not None
+    assert worse is not None
+    arms = better.arms - worse.arms
+    error = variance(arms, better.sizes, better.means) ** 0.5
+    if not better.value - worse.value > t_quantile(freedom(arms, better.sizes, better.means)) * error:
+        return False
+    if better.sizes.min() >= _MANY:  # the second test agrees then
+        return True
+    return sign_flip_p(auc_amounts(positive, scores[0], scores[1], patient, patients)) < 1 - LEVEL
+
+
+def _probit(share: float, of: int = 0) -> float:
+    """Quantile of a share; of one that was counted in so many, neither 0 nor 1."""
+    return float(stats.norm.ppf(np.clip(share, 0.5 / of, 1 - 0.5 / of) if of else share))
 
 
 def _common_noise(design: _Design, areas: tuple[float, float], correlation: float) -> float:
@@ -190,7 +232,7 @@ def _common_noise(design: _Design, areas: tuple[float, float], correlation: floa
         return 0.0
 
     def excess(common: float) -> float:
-        first, second = design.drawn(np.random.default_rng(0), areas, _LARGE, common)
+        first, second = design.drawn(np.random.default_rng(0), areas, design.large, common)
         both = (first.arms * second.arms).sum()
         return float(both / ((first.arms**2).sum() * (second.arms**2).sum()) ** 0.5) - correlation
 
@@ -200,14 +242,10 @@ def _common_noise(design: _Design, areas: tuple[float, float], correlation: floa
     return float(brentq(excess, 0, 1, xtol=1e-3))
 
 
-def _within(patients: float) -> int:
-    return min(max(int(np.ceil(patients)), _FEWEST), MOST_PATIENTS)
-
-
 def _fewest(enough: Callable[[int], bool]) -> int:
     if not enough(MOST_PATIENTS):
-        raise ScoresError(f"sample size: more than {MOST_PATIENTS:,} patients; ask for less")
-    low, high = _FEWEST, MOST_PATIENTS
+        raise ScoresError(TOO_MANY)
+    low, high = 4, MOST_PATIENTS
     while low < high:
         middle = (low + high) // 2
         low, high = (low, middle) if enough(middle) else (middle + 1, high)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 
 import numpy as np
@@ -54,10 +55,11 @@ def of_features(
     groups = np.unique(patients, return_inverse=True)[1]
     least = min(len(np.unique(groups[labels == label])) for label in range(classes))
     number = min(_FOLDS, least)
-    if number < 2 or round(_SHARES[0] * len(np.unique(groups)) * (number - 1) / number) < _LEAST_PATIENTS:
+    needed, found_patients = patients_needed(least), len(np.unique(groups))
+    if least < 2 or found_patients < needed:
+        wanted = f"{needed} patients" + ("" if number == _FOLDS else f" where {max(least, 2)} have the rarest class")
         raise SplitError(
-            f"plan: {len(np.unique(groups))} patients, {least} of the rarest class; a learning curve needs some 40 "
-            "patients, and 2 of each class at least"
+            f"plan: {found_patients} patients, {least} of the rarest class; a learning curve needs {wanted}"
         )
     strength, _ = choose_strength(features, labels, patients, classes, config, config.seed)
     found = np.zeros((len(_SHARES), repeats, len(labels), classes), np.float32)
@@ -80,12 +82,25 @@ def of_features(
     return Tried(sizes, found, labels, groups)
 
 
+def patients_needed(rarest: int) -> int:
+    """Patients of a data set with whom the smallest training has enough of them.
+
+    Args:
+        rarest: patients of the class that the fewest have; with fewer than five there are fewer folds.
+    """
+    number = min(_FOLDS, max(rarest, 2))
+    return math.ceil(_LEAST_PATIENTS / _SHARES[0] * number / (number - 1))
+
+
 def _in_turn(labels: np.ndarray, groups: np.ndarray, random: np.random.Generator) -> np.ndarray:
-    """Patients in a random order of which every beginning has each class in about its share."""
+    """Patients in a random order of which every beginning has each class in about its share, and each class early."""
     names = np.unique(groups)
     commonest = np.array([np.bincount(labels[groups == name]).argmax() for name in names])
     places = np.empty(len(names))
     for label in np.unique(commonest):
         own = np.flatnonzero(commonest == label)
         places[random.permutation(own)] = (np.arange(len(own)) + random.random()) / len(own)
-    return names[np.argsort(places)]
+    for label in np.unique(labels):  # a training of one class alone is none
+        with_class = np.flatnonzero(np.isin(names, groups[labels == label]))
+        places[with_class[places[with_class].argmin()]] -= 1
+    return names[np.argsort(places, kind="stable")]

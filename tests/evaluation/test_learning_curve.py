@@ -55,7 +55,30 @@ def test_parts_of_the_patients_are_trained_on(rng: np.random.Generator) -> None:
     np.testing.assert_allclose(tried.probabilities.sum(axis=-1), 1, atol=1e-5)
 
 
-def test_too_few_patients_are_refused(rng: np.random.Generator) -> None:
-    labels = np.arange(20) % 2
-    with pytest.raises(SplitError, match=r"plan: 20 patients, 10 of the rarest class; .* some 40"):
-        of_features(rng.normal(size=(20, 4)), labels, np.arange(20).astype(str), 2, Config(model=ModelConfig()), 1)
+def test_at_the_highest_auc_there_is_no_interval(rng: np.random.Generator) -> None:
+    twice = learning_curve(tried_of([40.0, 40, 40, 40], [20, 40, 80, 160], rng), resamples=50).at(320)
+    assert twice.auc == 0.9995
+    assert np.isnan([twice.low, twice.high]).all()
+
+
+@pytest.mark.parametrize(
+    ("patients", "rarest", "message"),
+    [
+        (39, 10, "39 patients, 10 of the rarest class; a learning curve needs 40 patients$"),
+        (63, 2, "63 patients, 2 of the rarest class; a learning curve needs 64 patients where 2 have the rarest class"),
+        (99, 1, "99 patients, 1 of the rarest class; a learning curve needs 64 patients where 2 have the rarest class"),
+    ],
+)
+def test_too_few_patients_are_refused(rng: np.random.Generator, patients: int, rarest: int, message: str) -> None:
+    labels = (np.arange(patients) < rarest).astype(int)
+    names = np.arange(patients).astype(str)
+    with pytest.raises(SplitError, match=message):
+        of_features(rng.normal(size=(patients, 4)), labels, names, 2, Config(model=ModelConfig()), 1)
+
+
+@pytest.mark.parametrize("rarest", [2, 3, 4])
+def test_each_part_has_a_rare_class(rng: np.random.Generator, rarest: int) -> None:
+    labels = (np.arange(90) < rarest).astype(int)
+    features = (rng.normal(size=(90, 4)) + labels[:, None]).astype(np.float32)
+    tried = of_features(features, labels, np.arange(90).astype(str), 2, Config(), 2)
+    assert np.isfinite(tried.probabilities).all()

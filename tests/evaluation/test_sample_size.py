@@ -42,7 +42,13 @@ def gain_of(auc: float) -> float:
 
 @pytest.mark.parametrize(
     ("auc", "share", "wished", "rois", "alike"),
-    [(0.9, 0.5, 0.1, 1, 1.0), (0.85, 0.3, 0.05, 4, 0.3), (0.7, 0.05, 0.08, 2, 0.8)],
+    [
+        (0.9, 0.5, 0.1, 1, 1.0),
+        (0.85, 0.3, 0.05, 4, 0.3),
+        (0.7, 0.05, 0.08, 2, 0.8),
+        (0.99, 0.5, 0.05, 1, 1.0),
+        (0.95, 0.5, 0.05, 20, 0.0),
+    ],
 )
 def test_studies_of_that_size_have_intervals_of_that_width(
     auc: float, share: float, wished: float, rois: int, alike: float
@@ -53,6 +59,15 @@ def test_studies_of_that_size_have_intervals_of_that_width(
         positive, (score,), patient = draw(rng, patients, share, rois, alike, (gain_of(auc),))
         widths.append(np.ptp(score_limits(clustered_delong(positive, score, patient))) / 2)
     assert np.mean(widths) == pytest.approx(wished, rel=0.05)
+
+
+def test_a_study_has_two_patients_of_each_kind_at_least() -> None:
+    assert patients_for_half_width(0.95, 0.05, 0.45) == 30  # of 29, one patient has the class
+    assert patients_for_half_width(0.8, 0.99, 0.45) == 150
+
+
+def test_many_rois_and_a_narrow_interval_take_no_memory() -> None:
+    assert patients_for_half_width(0.8, 0.5, 0.005, rois=100, alike=0.5) == pytest.approx(17_000, rel=0.3)
 
 
 def test_studies_of_that_size_find_the_difference_in_four_of_five() -> None:
@@ -91,16 +106,25 @@ def test_impossible_wishes_are_refused() -> None:
         patients_for_difference(0.9, 0.5, 0.2)
     with pytest.raises(ScoresError, match=r"rois is 0.5"):
         patients_for_half_width(0.8, 0.5, 0.1, rois=0.5)
+    with pytest.raises(ScoresError, match=r"rois is 1000000000000.0, a number from 1 to 100"):
+        patients_for_half_width(0.8, 0.5, 0.1, rois=1e12)
     with pytest.raises(ScoresError, match=r"correlation is 0.999, 0 or more is wanted, up to 0\.\d+ with such AUCs"):
         patients_for_difference(0.7, 0.5, 0.25, correlation=0.999)
 
 
-def test_the_command_line_and_the_python_api_say_the_same() -> None:
-    asked = ["plan", "--auc", "0.9", "--share", "0.5", "--half-width", "0.1", "--difference", "0.09", "--rois", "2"]
-    tree = json.loads(CliRunner().invoke(cli, [*asked, "--alike", "0.5", "--json"]).output.splitlines()[-1])
+def test_the_command_line_and_the_python_api_say_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
+    def count(*asked: float, **options: float) -> int:
+        assert asked == (0.9, 0.5, 0.09)
+        assert options == {"rois": 2, "alike": 0.5, "correlation": 0.5, "power": 0.7}
+        return 77
+
+    monkeypatch.setattr("keras_cwp.api.planning.patients_for_difference", count)  # which takes ten seconds
+    asked = ["plan", "--auc", "0.9", "--share", "0.5", "--half-width", "0.1"]
+    more = ["--difference", "0.09", "--power", "0.7", "--rois", "2", "--alike", "0.5", "--json"]
+    tree = json.loads(CliRunner().invoke(cli, [*asked, *more]).output.splitlines()[-1])
     assert tree["patients_for_half_width"] == cwp.patients_for_half_width(0.9, 0.5, 0.1, rois=2, alike=0.5)
-    assert tree["patients_for_difference"] == cwp.patients_for_difference(0.9, 0.5, 0.09, rois=2, alike=0.5)
-    said = CliRunner().invoke(cli, asked[:7]).output
+    assert tree["patients_for_difference"] == 77
+    said = CliRunner().invoke(cli, asked).output
     assert "patients, " in said
     assert "one ROI a patient" in said
 
@@ -115,9 +139,24 @@ def test_the_command_line_and_the_python_api_say_the_same() -> None:
         ["RUN", "--share", "0.2"],
         ["RUN", "--rois", "3"],
         ["--auc", "0.8", "--share", "0.2", "--half-width", "0.1", "--repeats", "3"],
+        ["--auc", "0.4", "--share", "0.2", "--half-width", "0.1"],
     ],
 )
 def test_a_plan_of_nothing_or_of_two_things_is_refused(wrong: list[str]) -> None:
     asked = CliRunner().invoke(cli, ["plan", *wrong])
     assert asked.exit_code == 2
     assert "--auc" in asked.output
+
+
+@pytest.mark.parametrize(
+    ("passed_over", "why"),
+    [
+        (["--power", "0.9"], "--power: only with --difference"),
+        (["--correlation", "0.5"], "--correlation: only with --difference"),
+        (["--alike", "0.5"], "--alike: only with --rois above 1"),
+    ],
+)
+def test_an_option_that_would_be_passed_over_is_refused(passed_over: list[str], why: str) -> None:
+    asked = CliRunner().invoke(cli, ["plan", "--auc", "0.8", "--share", "0.2", "--half-width", "0.1", *passed_over])
+    assert asked.exit_code == 2
+    assert why in asked.output
