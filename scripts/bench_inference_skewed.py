@@ -1,5 +1,5 @@
 #!/usr/bin/env python
-"""A second judge of intervals and tests: studies unlike those that the rules were tuned on (bench_inference.py).
+"""A second simulation of intervals and tests: studies unlike those that the rules were tuned on (bench_inference.py).
 
 Classes are mixed inside a patient (a Dirichlet share each), the number of ROIs is beta-binomial (most patients have one
 to three, a few ten), what the ROIs of a patient have in common has heavy tails (t with 4 degrees of freedom), the rest
