@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 @click.command("compare")
 @click.argument("runs", type=PATH, nargs=-1, metavar="[RUN]...")
 @click.option("--out", type=PATH, required=True, help="Folder for comparison.html, comparison.json, figures, tables.")
-@click.option("--config", "configs", type=PATH, multiple=True, help="Settings to cross-validate first: a YAML file or a packaged name; repeat it.")
+@click.option("--config", "configs", type=PATH, multiple=True, help="Settings to cross-validate first; repeat it.")
 @click.option("--seeds", type=click.IntRange(min=1), default=1, show_default=True, help="Seeds of each --config.")
 @click.option("--data", type=PATH, help="For --config: prepared data set, or a ROI table with --images.")
 @images_option

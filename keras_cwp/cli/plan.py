@@ -173,14 +173,11 @@ def _lines(plan: Plan) -> list[str]:
     lines = [f"Probe of {plan.probe}, macro AUC by patients trained on:"]
     lines += [f"  {round(patients):>6}  {area:.3f}" for patients, area in zip(curve.patients, curve.auc, strict=True)]
     twice = plan.twice
-    at_ceiling = twice.low != twice.low
-    interval = (
-        "(no interval: the probes make next to no error)" if at_ceiling else f"[{twice.low:.3f}, {twice.high:.3f}]"
-    )
-    lines.append(
-        f"Expected of a probe trained on {twice.patients} patients, twice as many as there are: {twice.auc:.3f}"
-    )
-    lines[-1] += f" {interval}"
+    interval = f"[{twice.low:.3f}, {twice.high:.3f}]"
+    if twice.low != twice.low:
+        interval = "(no interval: the probes make next to no error)"
+    trained = f"a probe trained on {twice.patients} patients, twice as many as there are"
+    lines.append(f"Expected of {trained}: {twice.auc:.3f} {interval}")
     if plan.wished is not None and plan.judged_wished is not None:
         lines.append(
             f"The run's interval over {plan.judged} patients is ± {plan.half_width:.3f}; ± {plan.wished:g} takes "
@@ -194,9 +191,7 @@ def _lines(plan: Plan) -> list[str]:
 def _judged(wished: Judged) -> str:
     if wished.at_least:  # a perfect result says little of how often a model errs
         return f"{wished.patients:,} patients like these or more"
-    return (
-        f"about {wished.patients:,} patients like these; 90 % of such runs would say {wished.low:,} to {wished.high:,}"
-    )
+    return f"about {wished.patients:,} patients like these (90 % interval: {wished.low:,} to {wished.high:,})"
 
 
 def _tree(plan: Plan) -> dict[str, Any]:
