@@ -88,7 +88,9 @@ def plan(
     area = opened.metrics["auc"]["macro"]
     now = (area["ci95"][1] - area["ci95"][0]) / 2 if area["ci95"] else float("nan")
     judged = opened.scores["patient_id"].nunique()
-    wished = None if half_width is None else patients_to_judge(opened.folder.scores, half_width)
+    wished = None
+    if half_width is not None and area["ci95"]:  # without an interval a class lacks patients
+        wished = patients_to_judge(opened.folder.scores, half_width)
     name = f"{config.model.arch} ({config.model.weights})"
     return Plan(name, curve, patients, curve.at(2 * patients), judged, now, half_width, wished)
 

@@ -1,4 +1,4 @@
-"""The fewest patients for which something simulated is enough: bracket, halve, and a line through what was found."""
+"""The fewest patients who are enough: a bracket, halved, and a line through what was found, for it may be simulated."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ def fewest_patients(missing: Callable[[int], float], guess: int, least: int) -> 
     """The fewest patients, `least` or more, with whom nothing is missing.
 
     Args:
-        missing: what falls with the number of patients; 0 or less is enough. It is simulated, so it scatters.
+        missing: what falls with the number of patients; 0 or less is enough. It may be simulated, and scatter.
         guess: a number to begin at.
 
     Raises:

@@ -65,7 +65,7 @@ def patients_for_half_width(auc: float, share: float, half_width: float, *, rois
     _check(auc=auc, share=share, half_width=half_width)
     design = _Design(share, rois, alike)
     ratio = design_ratio(rois, alike)
-    guess = _fewest(
+    guess = _by_formula(
         lambda number: _NORMAL * (ratio * reference_variance(auc, (design.cases(number),))) ** 0.5 <= half_width
     )
     return fewest_patients(
@@ -114,7 +114,7 @@ def patients_for_difference(
         degrees = float(arms.sum() ** 2 / (arms**2 / (sizes - 1)).sum())
         return detectable_difference(float(arms.sum()) ** 0.5, degrees, power) <= difference
 
-    guess = _fewest(enough)
+    guess = _by_formula(enough)
     if guess * rois * _FEWEST_STUDIES > 2 * _DRAWN_FOR_POWER:
         return guess  # so many patients that the normal distribution says it
     return fewest_patients(
@@ -242,7 +242,8 @@ def _common_noise(design: _Design, areas: tuple[float, float], correlation: floa
     return float(brentq(excess, 0, 1, xtol=1e-3))
 
 
-def _fewest(enough: Callable[[int], bool]) -> int:
+def _by_formula(enough: Callable[[int], bool]) -> int:
+    """The first guess: the fewest patients who are enough by a formula."""
     if not enough(MOST_PATIENTS):
         raise ScoresError(TOO_MANY)
     low, high = 4, MOST_PATIENTS
