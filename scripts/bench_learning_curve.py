@@ -27,10 +27,11 @@ from rich.console import Console
 from keras_cwp.config import Config, load_config
 from keras_cwp.data.prepared import PreparedData
 from keras_cwp.evaluation.metrics import evaluate
+from keras_cwp.models.forward import forward
 from keras_cwp.report.plotting import DASHES, PAPER, SERIES, style
 from keras_cwp.scores import Scores
 from keras_cwp.training.admit import by_steps
-from keras_cwp.training.inference import as_scores, forward, predict_probabilities
+from keras_cwp.training.inference import as_scores, predict_probabilities
 from keras_cwp.training.network import train_network
 
 PATIENTS = (50, 100, 200, 400, 800, 1600)

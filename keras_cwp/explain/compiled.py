@@ -14,8 +14,9 @@ import numpy as np
 import tensorflow as tf
 
 from keras_cwp.explain.gradients import class_gradient, layercam
-from keras_cwp.explain.heat_maps import compiled_logits, fine_layer, probe_of, smoothed
+from keras_cwp.explain.heat_maps import fine_layer, probe_of, smoothed
 from keras_cwp.explain.trust import TriedMaps, randomised, tested
+from keras_cwp.models.forward import forward
 
 _Maps = Callable[[Any, Any], list[tuple[Any, Any]]]
 
@@ -33,7 +34,7 @@ class CompiledMaps:
     def __init__(self, network: Any) -> None:
         self.side = int(network.input_shape[1])
         self._map = _mapping([network, *randomised(network)], self.side)
-        self._ask = compiled_logits(network, (self.side, self.side, 1))
+        self._ask = forward(network)
 
     def try_maps(self, images: np.ndarray, class_index: np.ndarray) -> TriedMaps:
         """As `trust.try_maps` by the method `layercam`.

@@ -16,6 +16,7 @@ import tensorflow as tf
 from keras_cwp.errors import ModelError
 from keras_cwp.explain.gradients import Probe, class_gradient, layercam
 from keras_cwp.models.deploy import Planned
+from keras_cwp.models.forward import forward
 from keras_cwp.models.probed import features_layer
 
 FEATURES = "features"  # the layer before the global pooling in every network of models/
@@ -162,7 +163,7 @@ def _falls(
 ) -> np.ndarray:
     patch = patch_px or max(2, images.shape[1] // 8)
     stride = stride_px or max(1, patch // 2)
-    ask = _probabilities(model, images.shape[1:])
+    ask = _probabilities(model)
     falls = [_occlude(ask, image, int(index), patch, stride) for image, index in zip(images, class_index, strict=True)]
     return np.stack(falls).astype(np.float32)
 
@@ -239,18 +240,10 @@ def _starts(side: int, patch: int, stride: int) -> list[int]:
     return sorted({*range(0, last + 1, stride), last})
 
 
-def _probabilities(model: Any, shape: tuple[int, ...]) -> _Ask:
-    """Images [B, *shape] → probabilities."""
-    logits = compiled_logits(model, shape)
+def _probabilities(model: Any) -> _Ask:
+    """Images [B, H, W, 1] → probabilities."""
+    logits = forward(model)
     return lambda images: tf.nn.softmax(tf.cast(logits(tf.constant(images, tf.float32)), tf.float32)).numpy()
-
-
-def compiled_logits(model: Any, shape: tuple[int, ...]) -> Callable[[Any], Any]:
-    """Tensor [B, *shape] → logits by a graph, and without a gradient, which takes much memory."""
-    graph = tf.function(lambda images: model(images, training=False), autograph=False)
-    traced = graph.get_concrete_function(tf.TensorSpec([None, *shape], tf.float32))
-    traced.model = model  # it does not keep the weights by itself
-    return traced
 
 
 def _enlarge(maps: np.ndarray, size: tuple[int, ...]) -> np.ndarray:

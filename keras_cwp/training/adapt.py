@@ -40,7 +40,7 @@ def adapt_statistics(network: keras.Model, data: PreparedData, train: np.ndarray
     sums = [np.zeros(variable.shape) for variable in variables]
     with _without_memory(layers):
         graph = tf.function(lambda images: network(images, training=True), autograph=False)  # half of the time
-        see = graph.get_concrete_function(tf.TensorSpec([size, *network.input_shape[1:]]))  # as `inference.forward`
+        see = graph.get_concrete_function(tf.TensorSpec([size, *network.input_shape[1:]]))  # as `models.forward`
         for crops, _, _ in batches(data, drawn, batch_size=size):
             see(central_slice(crops, data.image_size, data.margin))
             for total, variable in zip(sums, variables, strict=True):

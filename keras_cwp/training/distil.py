@@ -14,9 +14,10 @@ from keras_cwp.errors import RunError
 from keras_cwp.evaluation.alignment import align
 from keras_cwp.evaluation.paired import paired_delong
 from keras_cwp.evaluation.roc import macro_auc
+from keras_cwp.models.forward import forward
 from keras_cwp.models.mean import mapped_network, networks_of
 from keras_cwp.scores import Scores, concatenate
-from keras_cwp.training.inference import as_scores, forward, predict_probabilities
+from keras_cwp.training.inference import as_scores, predict_probabilities
 from keras_cwp.training.run import RunFolder
 from keras_cwp.training.saved import load_network
 

@@ -19,10 +19,11 @@ from keras_cwp.config import Config
 from keras_cwp.data.prepared import PreparedData
 from keras_cwp.errors import ConfigError
 from keras_cwp.evaluation.probability import row_losses
+from keras_cwp.models.forward import forward
 from keras_cwp.models.mean import mean_of
 from keras_cwp.training.beside import probe_config
 from keras_cwp.training.ensemble_note import Ensemble
-from keras_cwp.training.inference import forward, predict_probabilities
+from keras_cwp.training.inference import predict_probabilities
 
 _FINE_TUNED, _PROBE = "fine_tuned", "probe"  # folders of the two while they are trained
 _OF_THE_FINE_TUNED = ("history.csv", "tensorboard")  # kept beside the ensemble

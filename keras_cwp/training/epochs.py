@@ -19,7 +19,8 @@ from keras_cwp.errors import RunError
 from keras_cwp.evaluation.probability import row_losses
 from keras_cwp.evaluation.roc import macro_auc
 from keras_cwp.files import write_bytes, write_text
-from keras_cwp.training.inference import forward, predict_probabilities
+from keras_cwp.models.forward import forward
+from keras_cwp.training.inference import predict_probabilities
 from keras_cwp.training.state import Progress, save_state
 
 STATE_FILE = "state.npz"

@@ -16,10 +16,11 @@ from keras_cwp.data.split_file import read_split, split_csv
 from keras_cwp.data.splits import assert_disjoint, three_way
 from keras_cwp.errors import SplitError
 from keras_cwp.files import locked_folder, write_text
+from keras_cwp.models.forward import forward
 from keras_cwp.runtime import use_threads
 from keras_cwp.training.admit import admit, note_short_training
 from keras_cwp.training.device import command_line, environment
-from keras_cwp.training.inference import as_scores, forward, predict_probabilities
+from keras_cwp.training.inference import as_scores, predict_probabilities
 from keras_cwp.training.likeness import keep_likeness
 from keras_cwp.training.network import check_buildable, train_network
 from keras_cwp.training.progress import say

@@ -13,8 +13,9 @@ from keras_cwp.config import Config
 from keras_cwp.data.fold_plan import fold_seed
 from keras_cwp.data.prepared import PreparedData
 from keras_cwp.errors import RunError
+from keras_cwp.models.forward import forward
 from keras_cwp.scores import Scores
-from keras_cwp.training.inference import as_scores, forward, predict_probabilities
+from keras_cwp.training.inference import as_scores, predict_probabilities
 from keras_cwp.training.likeness import keep_likeness
 from keras_cwp.training.nested import train_nested
 from keras_cwp.training.network import train_network

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
-import keras
 import numpy as np
 import tensorflow as tf
 from scipy import special
@@ -13,22 +10,8 @@ from keras_cwp.augment.layer import load_policy
 from keras_cwp.augment.tta import VIEWS_POLICY, mean_probabilities
 from keras_cwp.data.pipeline import batches
 from keras_cwp.data.prepared import PreparedData
+from keras_cwp.models.forward import Forward
 from keras_cwp.scores import Scores
-
-Forward = Callable[[tf.Tensor], tf.Tensor]
-
-
-def forward(network: keras.Model) -> Forward:
-    """The network's inference as one graph, traced once: images [batch, side, side, 1] → logits [batch, classes].
-
-    It reads the network's weights when it is called, so it follows them.
-    """
-    side, channels = network.input_shape[1], network.input_shape[3]
-    signature = [tf.TensorSpec([None, side, side, channels], tf.float32)]
-    graph = tf.function(lambda images: network(images, training=False), signature, autograph=False)
-    traced = graph.get_concrete_function()  # a `tf.function` warns when there are many of it: cv has several a fold
-    traced.network = network  # it does not keep the weights by itself
-    return traced
 
 
 def predict_probabilities(

@@ -19,13 +19,14 @@ from keras_cwp.data.pipeline import batches
 from keras_cwp.data.prepared import PreparedData
 from keras_cwp.errors import ModelError
 from keras_cwp.models.build import build_model
+from keras_cwp.models.forward import forward
 from keras_cwp.training.adapt import adapt_statistics
 from keras_cwp.training.beside import probe_config
 from keras_cwp.training.choose_mode import rival_of, with_mode
 from keras_cwp.training.device import has_gpu, jit_compile, make_reproducible, sharing_devices, training_precision
 from keras_cwp.training.ensemble import check_ensemble, remove_members, train_ensemble
 from keras_cwp.training.epochs import STATE_FILE, EpochEnd, keep_validation
-from keras_cwp.training.inference import forward, predict_probabilities
+from keras_cwp.training.inference import predict_probabilities
 from keras_cwp.training.losses import make_loss
 from keras_cwp.training.mirrored import MirroredTrainee
 from keras_cwp.training.optim import make_optimizer

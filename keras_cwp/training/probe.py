@@ -25,8 +25,8 @@ from keras_cwp.data.splits import folds
 from keras_cwp.errors import ConfigError, SplitError
 from keras_cwp.files import cache_folder, write_bytes, write_text
 from keras_cwp.models.build import build_model
+from keras_cwp.models.forward import forward
 from keras_cwp.models.probed import PROBE_POOL, probed
-from keras_cwp.training.inference import forward
 from keras_cwp.training.targets import soft_targets
 
 PROBE_FILE = "probe.json"

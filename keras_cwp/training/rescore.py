@@ -9,8 +9,9 @@ import numpy as np
 from keras_cwp.data.prepared import PreparedData
 from keras_cwp.data.split_file import SPLIT_FILE, split_rows
 from keras_cwp.errors import DataError, RunError
+from keras_cwp.models.forward import forward
 from keras_cwp.scores import Scores, concatenate
-from keras_cwp.training.inference import as_scores, forward, predict_probabilities
+from keras_cwp.training.inference import as_scores, predict_probabilities
 from keras_cwp.training.run import ModelContract, RunFolder, fold_folder
 from keras_cwp.training.saved import load_network
 

@@ -18,10 +18,11 @@ from keras_cwp.data.prepared import PreparedData
 from keras_cwp.data.split_file import read_split
 from keras_cwp.errors import ConfigError, RunError
 from keras_cwp.evaluation.roc import macro_auc
+from keras_cwp.models.forward import forward
 from keras_cwp.models.mean import networks_of
 from keras_cwp.training import refit as refitting
 from keras_cwp.training import teacher
-from keras_cwp.training.inference import forward, predict_probabilities
+from keras_cwp.training.inference import predict_probabilities
 from keras_cwp.training.run import RunFolder
 from keras_cwp.training.saved import load_network
 
