@@ -9,7 +9,7 @@ import keras
 import tensorflow as tf
 
 from keras_cwp.runtime import errors_of_tensorflow_only
-from keras_cwp.training.shared_batch import Share, as_shared, share_of, sharing
+from keras_cwp.training.shared_batch import Share, as_shared, share_of, sharing, sums_over_devices
 from keras_cwp.training.trainee import Trainee
 
 
@@ -69,8 +69,7 @@ class MirroredTrainee(Trainee):
             loss = self._own_loss(share, labels, logits, weights)
             scaled = loss * loss_scale
         gradients = tape.gradient(scaled, trained)
-        context = tf.distribute.get_replica_context()
-        loss, *gradients = context.all_reduce(tf.distribute.ReduceOp.SUM, [loss, *gradients])
+        loss, *gradients = sums_over_devices([loss, *gradients])
         return loss, gradients, states, logits[: share.count]
 
     def _forward(

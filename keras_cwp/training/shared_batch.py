@@ -94,12 +94,36 @@ def _moments(values: tf.Tensor, share: Share) -> tuple[tf.Tensor, tf.Tensor]:
     pixels = tf.cast(share.count * tf.reduce_prod(tf.shape(values)[1:-1]), tf.float32)
     row = tf.concat([own_mean, own_variance, pixels[None]], axis=0)
     own_place = tf.one_hot(share.device, share.devices)[:, None]
-    context = tf.distribute.get_replica_context()
-    table = context.all_reduce(tf.distribute.ReduceOp.SUM, own_place * row)  # a row a device
+    table = _sum_with_gradient(own_place * row)  # a row a device
     means, variances, counts = tf.split(table, [own_mean.shape[0], own_mean.shape[0], 1], axis=1)
     weights = counts / tf.reduce_sum(counts)
     mean = tf.reduce_sum(weights * means, axis=0)
     return mean, tf.reduce_sum(weights * (variances + (means - mean) ** 2), axis=0)
+
+
+def _sum_with_gradient(own: tf.Tensor) -> tf.Tensor:
+    """Sum of a tensor over the devices; its gradient is the sum of their gradients.
+
+    `ReplicaContext.all_reduce` gives the same. But while TensorFlow traces it, TensorFlow looks for variables among all
+    operations that the other devices' tensors depend on, so tracing takes time that grows with the square of the
+    layers. Here the sum is an argument of the function that has the gradient, and that search ends at arguments.
+    """
+
+    @tf.custom_gradient
+    def with_gradient(_: tf.Tensor, total: tf.Tensor) -> tuple[tf.Tensor, Any]:
+        return tf.identity(total), lambda upstream: (*sums_over_devices([upstream]), None)
+
+    return with_gradient(own, *sums_over_devices([own]))
+
+
+def sums_over_devices(own: list[tf.Tensor]) -> list[tf.Tensor]:
+    """Sums of tensors over the devices, through which no gradient flows."""
+    return list(tf.distribute.get_replica_context().merge_call(_sums, args=own))
+
+
+def _sums(strategy: tf.distribute.Strategy, *each: Any) -> Any:
+    pairs = [(values, values) for values in each]  # what is added up, and the devices that have the sum then
+    return strategy.extended.batch_reduce_to(tf.distribute.ReduceOp.SUM, pairs)
 
 
 class SharedDropout(keras.layers.Dropout):
