@@ -27,6 +27,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 import torch
+from processor import processor
 from reference_networks import basic_operations, keras_network, torch_network
 from torch import nn
 
@@ -46,14 +47,6 @@ PYTORCH = "PyTorch eager, channels last, no ECA"
 COMPILED = "PyTorch compiled, channels last, no ECA"
 MOST_BEHIND = 2.0  # times that PyTorch may take for one product or convolution and still be a sane reference
 Run = Callable[[], object]
-
-
-def processor() -> str:
-    """Its name, and which of the instructions it has that decide the speed."""
-    text = Path("/proc/cpuinfo").read_text()
-    name = re.search(r"model name\s*: (.+)", text)
-    has = [each for each in ("avx2", "avx512f", "avx512_vnni", "amx_tile") if re.search(rf"\b{each}\b", text)]
-    return f"{name[1] if name else 'unknown'}, {cores()} cores, {', '.join(has) or 'none of AVX2, AVX-512, AMX'}"
 
 
 def check_reference(repeats: int) -> None:
