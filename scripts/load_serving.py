@@ -17,6 +17,7 @@ import tempfile
 import threading
 import time
 import urllib.request
+from collections.abc import Callable
 from pathlib import Path
 
 ROOT = Path(__file__).parents[1]
@@ -84,13 +85,11 @@ def mixed(server: Served, target: Target, seconds: float, swaps: list[tuple[Path
     A swap holds two models for a moment, and the C library keeps some of the room of both; the first swaps are part of
     warming up.
     """
-    memory, tallies = [], []
-    for swap in swaps:
-        timer = threading.Timer(seconds / 2, publish, swap)
-        timer.start()
-        tallies.append(load(target, seconds, CLIENTS))
-        timer.join()
-        wait_for_the_swap(target, swap[1])
+    memory, tallies, ready = [], [], []
+    for source, version in swaps:
+        tally, waited = load_with_swap(target, seconds, source, version)
+        tallies.append(tally)
+        ready.append(waited)
         memory.append(server.rss_mib())
     before, after = memory[WARM_UPS - 1], memory[-1]
     growth, counted = after / before - 1, tallies[WARM_UPS:]
@@ -110,17 +109,37 @@ def mixed(server: Served, target: Target, seconds: float, swaps: list[tuple[Path
         print(f"  {api}: {len(times)} requests, p50 {p50:.0f} ms, p99 {p99:.0f} ms")
     steps = " ".join(f"{value:.0f}" for value in memory)
     print(f"  failed {len(failed)}, wrong {len(wrong)}, memory {before:.0f} → {after:.0f} MiB ({growth:+.1%}): {steps}")
+    print("  seconds from the publication of a version until it answered: " + " ".join(f"{each:.0f}" for each in ready))
     for line in [*failed[:5], *wrong[:5]]:
         print(f"    {line}")
     return not failed and not wrong and growth <= MAX_GROWTH
 
 
-def wait_for_the_swap(target: Target, version: Path) -> None:
-    """Until a version is the only one that is loaded; on a busy machine that takes a while."""
+def load_with_swap(target: Target, seconds: float, source: Path, version: Path) -> tuple[Tally, float]:
+    """A load in whose middle a version is published; also the seconds until that version answered."""
+    waited = 0.0
+
+    def swap_in() -> None:
+        nonlocal waited
+        publish(source, version)
+        start = time.monotonic()
+        wait_for(target, lambda states: states.get(version.name) == "AVAILABLE")
+        waited = time.monotonic() - start
+
+    timer = threading.Timer(seconds / 2, swap_in)
+    timer.start()
+    tally = load(target, seconds, CLIENTS)
+    timer.join()
+    wait_for(target, lambda states: all(state == "END" for name, state in states.items() if name != version.name))
+    return tally, waited
+
+
+def wait_for(target: Target, wanted: Callable[[dict[str, str]], bool]) -> None:
+    """Until the states of the versions, by number, are as wanted; on a busy machine that takes a while."""
     while True:
         with urllib.request.urlopen(f"http://127.0.0.1:{target.rest_port}/v1/models/{target.model}") as response:
             found = json.load(response)["model_version_status"]
-        if [each["version"] for each in found if each["state"] != "END"] == [version.name]:
+        if wanted({each["version"]: each["state"] for each in found}):
             return
         time.sleep(0.1)
 

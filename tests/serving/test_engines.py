@@ -105,7 +105,7 @@ def test_a_network_that_has_no_onnx_form_is_left_to_tensorflow(tmp_path: Path) -
     write_version(tmp_path / "1", [keras.Sequential([*layers, keras.layers.Dense(3)])])
     assert not (tmp_path / "1" / ONNX_FILE).exists()
     servable = open_servable(tmp_path / "1", UNSTATED, "auto")
-    assert (servable.engine, servable.warm_up()) == (TENSORFLOW, 30)
+    assert (servable.engine, servable.warm_up()) == (TENSORFLOW, 10)
     assert "is neither a ShuffleNet V2 with ECA at the ends of its units" in servable.why_not_onnx
     servable.close()
     with pytest.raises(ServingError, match=r"--engine onnx: .* has no assets\.extra/model\.onnx: "):
