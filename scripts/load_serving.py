@@ -31,6 +31,7 @@ CLIENTS = 4
 SPEED_BATCH, SPEED_S = 32, 4.0
 GOALS = {"gRPC": 0.8, "REST": 0.5}  # of the images a second of the SavedModel in process
 WARM_UPS, MAX_GROWTH = 2, 0.02
+PATIENCE_S = 600.0  # for a version to be loaded, or unloaded
 
 
 def main() -> None:
@@ -135,13 +136,19 @@ def load_with_swap(target: Target, seconds: float, source: Path, version: Path) 
 
 
 def wait_for(target: Target, wanted: Callable[[dict[str, str]], bool]) -> None:
-    """Until the states of the versions, by number, are as wanted; on a busy machine that takes a while."""
-    while True:
+    """Until the states of the versions, by number, are as wanted; on a busy machine that takes a while.
+
+    Raises:
+        TimeoutError: they are not after PATIENCE_S.
+    """
+    until = time.monotonic() + PATIENCE_S
+    while time.monotonic() < until:
         with urllib.request.urlopen(f"http://127.0.0.1:{target.rest_port}/v1/models/{target.model}") as response:
             found = json.load(response)["model_version_status"]
         if wanted({each["version"]: each["state"] for each in found}):
             return
         time.sleep(0.1)
+    raise TimeoutError(f"versions of {target.model} after {PATIENCE_S:.0f} s: {found}")
 
 
 def speed(target: Target, version: Path, rounds: int) -> None:
