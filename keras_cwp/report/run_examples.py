@@ -12,6 +12,7 @@ from keras_cwp.report.examples import Choice, Example, choose_examples
 from keras_cwp.report.run_maps import Mapped, map_rows
 from keras_cwp.report.subgroup_columns import subgroup_columns
 from keras_cwp.scores import Scores
+from keras_cwp.training.size_note import NetworkSize
 
 if TYPE_CHECKING:
     from keras_cwp.explain.trust import MapTrust
@@ -42,13 +43,15 @@ def run_examples(
 
 def _affordable(run: RunFolder, rois: int) -> int:
     """How many ROIs a page has: all that it can hold, or fewer where the network is so large that maps take minutes."""
-    if rois <= _ALWAYS:
+    folder = run.model_folders()[0]
+    noted = NetworkSize.read(folder)  # of a mean of networks that of all, though one of them is mapped
+    if rois <= _ALWAYS or (noted is not None and noted.macs * MOST_CASES <= _MACS):
         return MOST_CASES
     from keras_cwp.models.cost import count_macs
     from keras_cwp.models.mean import mapped_network
     from keras_cwp.training.saved import load_network
 
-    macs = count_macs(mapped_network(load_network(run.model_folders()[0])))
+    macs = count_macs(mapped_network(load_network(folder)))
     return min(MOST_CASES, max(_ALWAYS, _MACS // macs))
 
 
