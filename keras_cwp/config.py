@@ -212,7 +212,7 @@ def dotted_keys(settings: Mapping[str, Any]) -> dict[str, Any]:
     """Settings by `section.key`; a key without its section, such as `epochs`, gets it.
 
     Raises:
-        ConfigError: a key that no section has.
+        ConfigError: a key without its section that no section has; `load_config` checks those with a section.
     """
     sections = {key: f"{section}.{key}" for section, keys in _sections().items() for key in keys}
     known = sections | {"seed": "seed"}

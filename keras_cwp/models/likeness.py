@@ -1,10 +1,10 @@
 """How far a crop is from the crops that a network was trained on, by what the picture looks like.
 
-A crop is described by some fifty numbers: brightness and contrast in a grid of 4 × 4 fields, edges at several scales,
-and two that turn with an inversion (do bright spots or dark ones stand out, is the bright or the dark part the rougher
-one). Training crops have a mean and a covariance of them. The distance is Mahalanobis's, over a limit that few crops of
-other patients exceed. Where the inverted crop is nearer than the crop itself, it is the ratio of the two over such a
-limit, if that is larger.
+A crop is described by some fifty numbers: brightness and contrast in a grid of 4 × 4 fields, and at several scales
+edges and two numbers that turn with an inversion (do bright spots or dark ones stand out, is the bright or the dark
+part the rougher one). Training crops have a mean and a covariance of them. The distance is the larger of two numbers:
+Mahalanobis's distance over a limit that few crops of other patients exceed, and the ratio of that distance to the one
+of the inverted crop, over such a limit of the ratio.
 
 A crop above 1 is unlike the training data: another part of the body, a lateral or an inverted film, a whole film for a
 model of regions. What the network says of it is not to be trusted. A distance below 1 does not show that the network is

@@ -1,4 +1,4 @@
-"""The ROIs of a run that its page shows: a few beside their heat maps, and all of them to look through."""
+"""The ROIs of a run that its page shows: a few beside their heat maps, and up to MOST_CASES to look through."""
 
 from __future__ import annotations
 

@@ -31,7 +31,7 @@ def written_by_tensorflow(path: Path) -> Iterator[None]:
 
 
 def write_warmup(version: Path, contract: ModelContract) -> int:
-    """Write one record for each signature, and one for each allowed batch size, into a version's folder.
+    """Write a record of one row for each signature, and one of each larger batch for `serving_default`, into a version.
 
     What takes long once is the first answer of a signature, whose graph is optimised, and the first of a batch size,
     for which the kernels of the network are chosen; the signatures have the network in common. One failing record makes

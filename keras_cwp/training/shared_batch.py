@@ -154,7 +154,7 @@ def _shared_layer(layer: keras.layers.Layer) -> keras.layers.Layer:
     kind = type(layer)
     if isinstance(layer, keras.layers.BatchNormalization):
         kind = SharedBatchNormalization
-    elif isinstance(layer, keras.layers.Dropout):
+    elif kind is keras.layers.Dropout:  # a subclass, such as SpatialDropout2D, drops otherwise
         kind = SharedDropout
     elif hasattr(layer, "seed_generator") or layer.losses or isinstance(layer, keras.Model):
         raise ConfigError(

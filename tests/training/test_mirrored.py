@@ -97,10 +97,11 @@ def test_the_shared_network_has_the_same_variables_by_the_same_names() -> None:
     np.testing.assert_allclose(shared(images), network(images), rtol=LIMIT, atol=LIMIT)  # logits of up to 5
 
 
-def test_a_layer_that_draws_for_a_whole_batch_is_refused() -> None:
-    image = keras.Input((4,))
-    noisy = keras.Model(image, keras.layers.GaussianNoise(0.1, name="noise")(image))
-    with pytest.raises(ConfigError, match=r"layer noise \(GaussianNoise\) draws for a whole batch"):
+@pytest.mark.parametrize("kind", [keras.layers.GaussianNoise, keras.layers.SpatialDropout1D])
+def test_a_layer_that_draws_for_a_whole_batch_is_refused(kind: type[keras.layers.Layer]) -> None:
+    image = keras.Input((4, 4))
+    noisy = keras.Model(image, kind(0.1, name="noise")(image))
+    with pytest.raises(ConfigError, match=rf"layer noise \({kind.__name__}\) draws for a whole batch"):
         as_shared(noisy)
 
 
