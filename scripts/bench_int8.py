@@ -2,9 +2,10 @@
 
     PYTHONPATH=. python scripts/bench_int8.py [--side 224] [--batch 32] [--threads 2] [ARCH …]
 
-ONNX Runtime quantises (static, weights by channel, smallest and largest value of noise images) and runs. If OpenVINO
-is installed, it runs the float and the QDQ file too. Prints images a second relative to ONNX Runtime's float32, and the
-largest change of a probability on noise, with random weights: speed is what is measured here.
+Needs the extra `onnx`. ONNX Runtime quantises (static, weights by channel, smallest and largest value of noise images)
+and runs, eight images at a time. If OpenVINO is installed (pip install openvino), it runs the float and the QDQ file.
+Prints images a second relative to ONNX Runtime's float32, and the largest change of a probability on noise, with random
+weights: speed is what is measured here.
 """
 
 from __future__ import annotations

@@ -43,9 +43,11 @@ def run_examples(
 
 def _affordable(run: RunFolder, rois: int) -> int:
     """How many ROIs a page has: all that it can hold, or fewer where the network is so large that maps take minutes."""
+    if rois <= _ALWAYS:
+        return MOST_CASES
     folder = run.model_folders()[0]
     noted = NetworkSize.read(folder)  # of a mean of networks that of all, though one of them is mapped
-    if rois <= _ALWAYS or (noted is not None and noted.macs * MOST_CASES <= _MACS):
+    if noted is not None and noted.macs * MOST_CASES <= _MACS:
         return MOST_CASES
     from keras_cwp.models.cost import count_macs
     from keras_cwp.models.mean import mapped_network

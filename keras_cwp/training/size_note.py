@@ -1,4 +1,4 @@
-"""What a trained network costs; the note is kept beside it, so that a comparison need not load the network."""
+"""What a trained network costs; kept beside it, so that a comparison or report need not load the network."""
 
 from __future__ import annotations
 
@@ -50,4 +50,6 @@ class NetworkSize:
             found = json.loads(path.read_text(encoding="utf-8"))
             return cls(int(found["parameters"]), int(found["macs"]))
         except (OSError, ValueError, TypeError, KeyError) as error:
-            raise RunError(f"{path}: not what training wrote ({error}); delete the file and compare again") from None
+            raise RunError(
+                f"{path}: not what training wrote ({error}); delete the file and run the command again"
+            ) from None
